@@ -1,0 +1,51 @@
+# Each target is a line or two over ordinary commands, which the README gives, too.
+
+PYTHON ?= python3
+INSTALLED = .venv/installed
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: help demo repro test lint format bench pictures lock clean
+
+help: ## what each target does
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(INSTALLED) ## the whole pipeline on the small data set: no data to download, under a minute
+	dvc repro evaluate@digits
+	dvc metrics show metrics/digits.json
+	dvc plots show plots/confusion/digits.csv plots/history/digits.csv
+
+repro: $(INSTALLED) ## the whole pipeline on every data set: what changed, and nothing else
+	dvc repro
+
+test: $(INSTALLED) ## the test suite
+	python -m pytest
+
+lint: $(INSTALLED) ## style and types
+	ruff check
+	ruff format --check
+	mypy
+
+format: $(INSTALLED) ## mend the style
+	ruff check --fix
+	ruff format
+
+bench: $(INSTALLED) ## an epoch of training against the speed of the machine
+	python -m benchmarks.epoch
+
+pictures: $(INSTALLED) ## the README's pictures, from the committed plots
+	python -m docs.pictures
+
+lock: ## renew requirements.lock from pyproject.toml; needs uv
+	uv pip compile pyproject.toml --group dev --universal --fork-strategy fewest --python-version 3.11 \
+		--generate-hashes --no-annotate --no-header --upgrade --quiet --output-file requirements.lock
+
+clean: ## remove the environment; data, models and DVC's cache stay
+	rm -rf .venv dvc_plots
+
+$(INSTALLED): requirements.lock
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(not (3, 11) <= v < (3, 14) and \
+		f"error: expected Python 3.11 to 3.13, found {v[0]}.{v[1]}; name another: make PYTHON=python3.12")'
+	$(PYTHON) -m venv --clear .venv
+	@echo "Installing TensorFlow, DVC and the rest into .venv: 2 GB, a few minutes"
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $(INSTALLED)

@@ -1,0 +1,26 @@
+"""The stages of the pipeline, and the one place that fixes how TensorFlow computes.
+
+Python runs this file before any module of the package, so before TensorFlow reads these
+variables. They are set, not defaulted: a variable left over in a shell must not change a result.
+"""
+
+import os
+
+os.environ.update(
+    # Floating-point sums depend on how they are split, and Eigen splits by the number of threads:
+    # so it is a constant, not the number of cores. Two is the fewest cores of a common laptop.
+    TF_NUM_INTRAOP_THREADS="2",
+    TF_NUM_INTEROP_THREADS="2",
+    # oneDNN's kernels round differently from one CPU generation to the next; Eigen's, in most
+    # shapes, do not. The second switch takes oneDNN out of Eigen's matrix products, too.
+    TF_ENABLE_ONEDNN_OPTS="0",
+    TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL="0",
+    # Refuse operations whose result depends on timing.
+    TF_DETERMINISTIC_OPS="1",
+    # A graphics card would round differently again, and these networks do not need one.
+    CUDA_VISIBLE_DEVICES="-1",
+    # The Keras configuration in a home directory may name another backend.
+    KERAS_BACKEND="tensorflow",
+    # TensorFlow's errors reach Python as exceptions; its own log only adds notices about the hardware.
+    TF_CPP_MIN_LOG_LEVEL="3",
+)

@@ -1,0 +1,48 @@
+"""The images and labels of one split, as two NumPy files in one folder."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.errors import UserError
+from stages.files import whole_folder
+
+IMAGES = "images.npy"
+LABELS = "labels.npy"
+
+
+class Split(NamedTuple):
+    """Images and their classes.
+
+    Attributes:
+        images: uint8, shape (n, height, width).
+        labels: uint8, shape (n,), the index of each image's class.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+
+
+def write(folder: Path, split: Split) -> None:
+    """Write a split, replacing the folder as a whole."""
+    with whole_folder(folder) as new:
+        np.save(new / IMAGES, split.images, allow_pickle=False)
+        np.save(new / LABELS, split.labels, allow_pickle=False)
+
+
+def read(folder: Path) -> Split:
+    """Map the arrays of a split into memory: nothing is read before it is used.
+
+    Raises:
+        UserError: if the files are missing or are not NumPy's.
+    """
+    try:
+        images = np.load(folder / IMAGES, mmap_mode="r", allow_pickle=False)
+        labels = np.load(folder / LABELS, mmap_mode="r", allow_pickle=False)
+    except (FileNotFoundError, ValueError, EOFError) as error:
+        raise UserError(
+            f"{folder}: expected {IMAGES} and {LABELS}, found: {error}; run dvc repro preprocess"
+        ) from None
+    return Split(images, labels)

@@ -1,0 +1,25 @@
+"""A stage as a command: `python -m stages.NAME DATASET`."""
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from stages.errors import UserError
+
+
+def run(main: Callable[[str], None]) -> None:
+    """Run a stage on the data set that the command line names, and exit.
+
+    The exit code is 0, or 2 after a mistake that the user can mend: a `UserError`, or an
+    `OSError` such as a full disk. Those become one line on stderr, without a traceback.
+    """
+    parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
+    parser.add_argument("dataset", help="a key under `datasets:` in params.yaml")
+    dataset = parser.parse_args().dataset
+    try:
+        main(dataset)
+    except (UserError, OSError) as error:
+        print("error:", " ".join(str(error).split()), file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)  # what a shell reports for a command stopped by Ctrl-C

@@ -1,0 +1,56 @@
+"""Fetch the four raw files of a data set and check that they are the right ones."""
+
+import hashlib
+import os
+from pathlib import Path
+
+from stages import bundled, command, layout, mirrors, parameters
+from stages.errors import UserError
+from stages.files import whole_folder
+from stages.parameters import Mirrors, RawFiles, ScikitLearn
+
+MIRROR_VARIABLE = "DATASETS_MIRROR"
+
+
+def fetch(source: Mirrors | ScikitLearn, folder: Path, first_mirror: str | None = None) -> None:
+    """Make a folder of four IDX files whose hashes are the expected ones.
+
+    Args:
+        source: where the files come from and what they hash to.
+        folder: replaced as a whole; left as it was after an error.
+        first_mirror: a folder or URL to try before the others.
+
+    Raises:
+        UserError: if a file cannot be had or is not the expected one.
+    """
+    with whole_folder(folder) as new:
+        if isinstance(source, ScikitLearn):
+            bundled.write_files(source, new)
+            check(source.files, new)
+        else:
+            urls = [first_mirror, *source.urls] if first_mirror else source.urls
+            for name, expected in source.files.by_name().items():
+                mirror = mirrors.download(urls, name, expected, new / name)
+                print(f"{folder / name}: {expected.bytes:,} bytes from {mirror}", flush=True)
+
+
+def check(files: RawFiles, folder: Path) -> None:
+    """Raise a UserError if a file of the folder has not the expected hash."""
+    for name, expected in files.by_name().items():
+        found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        if found != expected.sha256:
+            raise UserError(f"{name}: expected SHA-256 {expected.sha256}, found {found}")
+
+
+def main(dataset: str) -> None:
+    """Read params.yaml and write data/raw/DATASET/."""
+    mirror = os.environ.get(MIRROR_VARIABLE)
+    fetch(
+        parameters.load().dataset(dataset).source,
+        layout.raw(dataset),
+        f"{mirror}/{dataset}" if mirror else None,
+    )
+
+
+if __name__ == "__main__":
+    command.run(main)

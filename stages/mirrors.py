@@ -1,0 +1,150 @@
+"""Download one file from the first mirror that serves the right bytes."""
+
+import gzip
+import hashlib
+import io
+import sys
+import zlib
+from collections.abc import Iterator, Sequence
+from http import HTTPStatus
+from pathlib import Path
+
+import aiohttp
+import fsspec
+import tenacity
+from tqdm import tqdm
+
+from stages.errors import UserError
+from stages.parameters import RawFile
+
+ATTEMPTS = 3  # a mirror that fails three times within seconds is down, and the next may be up
+SILENCE_SECONDS = 30.0  # longer than any working mirror pauses
+CHUNK_BYTES = 1 << 20
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+class MirrorError(Exception):
+    """A mirror did not serve the file.
+
+    Attributes:
+        may_pass: whether another attempt may succeed, as after a lost connection.
+    """
+
+    def __init__(self, reason: str, *, may_pass: bool = False) -> None:
+        """Say why, and whether it may be different the next time."""
+        super().__init__(reason)
+        self.may_pass = may_pass
+
+
+def download(
+    mirrors: Sequence[str],
+    name: str,
+    expected: RawFile,
+    target: Path,
+    silence_seconds: float = SILENCE_SECONDS,
+    pause_seconds: float = 1.0,
+) -> str:
+    """Write the decompressed content of one file to `target`.
+
+    Args:
+        mirrors: folders or URLs, of any kind that fsspec opens, in the order in which to try them;
+            each holds `name`.gz or `name`, compressed or not.
+        name: of the file, on every mirror.
+        expected: size and SHA-256 of the decompressed content.
+        target: where to write; what is there after an error is not the file.
+        silence_seconds: how long a server may send nothing.
+        pause_seconds: before the second attempt at a mirror; doubled before the third.
+
+    Returns:
+        The mirror that the content came from.
+
+    Raises:
+        UserError: if no mirror has the file, with the reason of each.
+    """
+    attempts = tenacity.Retrying(
+        stop=tenacity.stop_after_attempt(ATTEMPTS),
+        wait=tenacity.wait_exponential(pause_seconds),
+        retry=tenacity.retry_if_exception(lambda error: isinstance(error, MirrorError) and error.may_pass),
+        reraise=True,
+    )
+    reasons = []
+    for mirror in mirrors:
+        address = f"{mirror.rstrip('/')}/{name}"
+        try:
+            attempts(_copy, address, expected, target, silence_seconds)
+        except MirrorError as error:
+            reasons.append(f"{address}: {error}")
+            print(f"warning: {reasons[-1]}", file=sys.stderr)
+        else:
+            return mirror
+    raise UserError(
+        f"no mirror has {name}: {'; '.join(reasons)}; "
+        "set the environment variable DATASETS_MIRROR to a folder or URL that has it"
+    )
+
+
+def _copy(address: str, expected: RawFile, target: Path, silence_seconds: float) -> None:
+    """Write the content at an address, or raise a MirrorError if it is not the expected one."""
+    digest = hashlib.sha256()
+    size = 0
+    with (
+        target.open("wb") as out,
+        tqdm(total=expected.bytes, desc=target.name, unit="B", unit_scale=True, disable=None) as progress,
+    ):
+        for chunk in _chunks(address, expected.bytes, silence_seconds):
+            size += len(chunk)
+            if size > expected.bytes:
+                raise MirrorError(f"expected {expected.bytes} bytes, found more")
+            digest.update(chunk)
+            out.write(chunk)
+            progress.update(len(chunk))
+    if size < expected.bytes:
+        raise MirrorError(f"expected {expected.bytes} bytes, found {size}")
+    if digest.hexdigest() != expected.sha256:
+        raise MirrorError(f"expected SHA-256 {expected.sha256}, found {digest.hexdigest()}")
+
+
+def _chunks(address: str, expected_bytes: int, silence_seconds: float) -> Iterator[bytes]:
+    """Read the content at an address, decompressed, or raise a MirrorError."""
+    try:
+        with _open(address, expected_bytes, silence_seconds) as stream:
+            compressed = stream.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC)
+            content = gzip.GzipFile(fileobj=stream) if compressed else stream
+            while chunk := content.read(CHUNK_BYTES):
+                yield chunk
+    except FileNotFoundError:
+        raise MirrorError("not found, with or without .gz") from None
+    except aiohttp.ClientResponseError as error:
+        busy = error.status == HTTPStatus.TOO_MANY_REQUESTS
+        down = error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        raise MirrorError(
+            f"the server answers {error.status} {error.message}", may_pass=busy or down
+        ) from None
+    except TimeoutError:
+        raise MirrorError(f"nothing arrived for {silence_seconds:g} s", may_pass=True) from None
+    except (aiohttp.ClientError, ConnectionError, EOFError) as error:
+        raise MirrorError(_text(error), may_pass=True) from None
+    except (OSError, ValueError, ImportError, zlib.error) as error:
+        raise MirrorError(_text(error)) from None
+
+
+def _open(address: str, expected_bytes: int, silence_seconds: float) -> io.BufferedReader:
+    """Open `address`.gz or, if there is no such file, `address`, for reading from beginning to end."""
+    if not address.startswith(("http://", "https://")):
+        filesystem, address = fsspec.url_to_fs(address)
+        how = {}
+    else:
+        timeout = aiohttp.ClientTimeout(sock_connect=silence_seconds, sock_read=silence_seconds)
+        client = {"timeout": timeout, "trust_env": True}  # trust_env: through a proxy, if one is set
+        filesystem = fsspec.filesystem("http", client_kwargs=client, skip_instance_cache=True)
+        # One stream, not a request a block; and a size, whatever it is, lest fsspec asks for it in a
+        # request of its own, all of whose failures it reports as "not found".
+        how = {"block_size": 0, "size": expected_bytes}
+    try:
+        return io.BufferedReader(filesystem.open(f"{address}.gz", "rb", **how))
+    except FileNotFoundError:
+        return io.BufferedReader(filesystem.open(address, "rb", **how))
+
+
+def _text(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

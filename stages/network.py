@@ -1,0 +1,37 @@
+"""The network: from the pixels of an image to a probability for each class."""
+
+import keras
+
+from stages.parameters import Network
+
+
+def build(
+    network: Network, image_shape: tuple[int, ...], largest_pixel: int, classes: int
+) -> keras.Sequential:
+    """A feed-forward network with fresh weights.
+
+    Scaling to [0, 1] and flattening are part of it, so that whoever loads the model feeds it the
+    images as they are stored, and cannot scale them differently from the training.
+
+    Args:
+        network: the layers in between.
+        image_shape: of one image, such as (28, 28).
+        largest_pixel: the pixel value that becomes 1.0.
+        classes: the number of classes.
+
+    Returns:
+        A model from uint8 images, shape (n, *image_shape), to float32 probabilities, shape (n, classes).
+    """
+    model = keras.Sequential(name="classifier")
+    model.add(keras.Input(image_shape, dtype="uint8", name="image"))
+    model.add(keras.layers.Rescaling(1 / largest_pixel, name="scale"))
+    model.add(keras.layers.Flatten(name="flatten"))
+    for number, width in enumerate(network.hidden, start=1):
+        model.add(keras.layers.Dense(width, name=f"hidden_{number}"))
+        if network.batch_normalization:
+            model.add(keras.layers.BatchNormalization(name=f"normalize_{number}"))
+        model.add(keras.layers.ReLU(name=f"relu_{number}"))
+        if network.dropout:
+            model.add(keras.layers.Dropout(network.dropout, name=f"dropout_{number}"))
+    model.add(keras.layers.Dense(classes, activation="softmax", name="probability"))
+    return model

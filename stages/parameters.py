@@ -1,0 +1,177 @@
+"""params.yaml as one validated type: every key is known, typed and within its bounds."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from stages import layout
+from stages.errors import UserError
+
+FILE = Path("params.yaml")
+ERRORS_SHOWN = 3
+
+DatasetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
+ClassName = Annotated[str, Field(min_length=1)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[int, Field(gt=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class Section(BaseModel):
+    """A mapping in params.yaml: no unknown keys, no conversion of types, no later change."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class RawFile(Section):
+    """What identifies a raw file, after decompression."""
+
+    bytes: Positive
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class RawFiles(Section):
+    """The four files of a data set."""
+
+    train_images: RawFile = Field(alias=layout.TRAIN_IMAGES)
+    train_labels: RawFile = Field(alias=layout.TRAIN_LABELS)
+    test_images: RawFile = Field(alias=layout.TEST_IMAGES)
+    test_labels: RawFile = Field(alias=layout.TEST_LABELS)
+
+    def by_name(self) -> dict[str, RawFile]:
+        """The files under the names that they have in the raw folder."""
+        return {str(field.alias): getattr(self, name) for name, field in type(self).model_fields.items()}
+
+
+class Mirrors(Section):
+    """A data set that is downloaded: from the first mirror that serves the right bytes."""
+
+    kind: Literal["mirrors"]
+    urls: Annotated[list[str], Field(min_length=1)]
+    files: RawFiles
+
+
+class ScikitLearn(Section):
+    """A data set that scikit-learn brings along, whole; `test_images` of it become the test set."""
+
+    kind: Literal["scikit_learn"]
+    loader: Annotated[str, Field(pattern=r"^load_[a-z0-9_]+$")]
+    test_images: Positive
+    seed: Seed
+    files: RawFiles
+
+
+class Network(Section):
+    """The layers between the pixels and the classes."""
+
+    hidden: Annotated[list[Positive], Field(min_length=1)]
+    dropout: Share
+    batch_normalization: bool
+
+
+class Training(Section):
+    """How the weights are found."""
+
+    optimizer: Literal["SGD", "RMSprop", "Adam", "AdamW", "Nadam", "Lion"]
+    learning_rate: Annotated[float, Field(gt=0)]
+    schedule: Literal["constant", "cosine"]
+    warmup_epochs: Annotated[int, Field(ge=0)]
+    weight_decay: Annotated[float, Field(ge=0)]
+    label_smoothing: Share
+    batch_size: Positive
+    epochs: Positive
+
+    @model_validator(mode="after")
+    def _warm_up_ends(self) -> "Training":
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError(
+                f"expected warmup_epochs less than epochs ({self.epochs}), found {self.warmup_epochs}"
+            )
+        return self
+
+
+class Dataset(Section):
+    """Everything that differs between data sets."""
+
+    source: Annotated[Mirrors | ScikitLearn, Field(discriminator="kind")]
+    classes: Annotated[list[ClassName], Field(min_length=2)]
+    largest_pixel: Annotated[int, Field(ge=1, le=255)]
+    validation_images: Positive
+    seed: Seed
+    network: Network
+    training: Training
+
+    @model_validator(mode="after")
+    def _classes_differ(self) -> "Dataset":
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError(f"expected classes that all differ, found {self.classes}")
+        return self
+
+
+class Evaluation(Section):
+    """How a trained network is scored."""
+
+    calibration_bins: Positive
+
+
+class Parameters(Section):
+    """The whole of params.yaml."""
+
+    datasets: dict[DatasetName, Dataset]
+    evaluation: Evaluation
+
+    def dataset(self, name: str) -> Dataset:
+        """The section of one data set, or a UserError that names those there are."""
+        if name not in self.datasets:
+            known = ", ".join(self.datasets)
+            raise UserError(f"{FILE}: datasets: expected one of {known}, found {name!r}")
+        return self.datasets[name]
+
+
+def load(path: Path = FILE) -> Parameters:
+    """Read and check params.yaml.
+
+    Raises:
+        UserError: naming each key that is wrong, what was expected and what was found.
+    """
+    try:
+        # DVC reads the file with this parser, too, so that both see the same values.
+        content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: not found; run the stages from the project's root") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid YAML: {error}") from None
+    try:
+        return Parameters.model_validate(content)
+    except ValidationError as error:
+        details = error.errors()
+        more = f"; and {len(details) - ERRORS_SHOWN} more" if len(details) > ERRORS_SHOWN else ""
+        problems = "; ".join(_describe(detail, content) for detail in details[:ERRORS_SHOWN])
+        raise UserError(f"{path}: {problems}{more}") from None
+
+
+def _describe(detail: Any, content: Any) -> str:
+    """One of pydantic's errors as `key: expected this, found that`."""
+    keys = []
+    for key in detail["loc"]:
+        if isinstance(content, dict) and key not in content and key != detail["loc"][-1]:
+            continue  # the name of a kind of source, which pydantic puts between the keys
+        keys.append(str(key))
+        try:
+            content = content[key]
+        except (KeyError, IndexError, TypeError):
+            content = None
+    place = ".".join(keys) or "the file"
+    if detail["type"] == "value_error":
+        return f"{place}: {detail['ctx']['error']}"
+    if detail["type"] == "missing":
+        expected, found = "a value", "nothing"
+    elif detail["type"] == "extra_forbidden":
+        expected, found = "no such key", repr(detail["input"])
+    else:
+        expected = detail["msg"].removeprefix("Input should be ").removeprefix("Input should ")
+        found = repr(detail["input"])
+    return f"{place}: expected {expected}, found {found}"

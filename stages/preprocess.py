@@ -1,0 +1,98 @@
+"""Check the raw files of a data set and write its three splits as arrays."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
+
+from stages import arrays, command, idx, layout, parameters
+from stages.arrays import Split
+from stages.errors import UserError
+from stages.parameters import Dataset
+
+
+def decode(images_file: Path, labels_file: Path, classes: int, largest_pixel: int) -> Split:
+    """Read the images and labels of one part of a data set and check that they can be right.
+
+    Raises:
+        UserError: unless there are as many labels as images, of which every pixel is at most
+            `largest_pixel` and every label less than `classes`, and every class occurs.
+    """
+    images, labels = idx.read(images_file), idx.read(labels_file)
+    _expect_bytes(images_file, images, dimensions=3)
+    _expect_bytes(labels_file, labels, dimensions=1)
+    if len(images) != len(labels):
+        raise UserError(f"{labels_file}: expected {len(images)} labels, one an image, found {len(labels)}")
+    if images.size == 0:
+        raise UserError(f"{images_file}: expected images with pixels, found shape {images.shape}")
+    if images.max() > largest_pixel:
+        raise UserError(
+            f"{images_file}: expected pixels up to {largest_pixel} (largest_pixel in params.yaml), "
+            f"found {images.max()}"
+        )
+    found = set(np.unique(labels).tolist())
+    if found != set(range(classes)):
+        raise UserError(
+            f"{labels_file}: expected every label from 0 to {classes - 1} (classes in params.yaml), "
+            f"found {sorted(found)}"
+        )
+    return Split(images, labels)
+
+
+def hold_out(whole: Split, validation_images: int, seed: int) -> tuple[Split, Split]:
+    """Divide a split into one for training and a stratified one for validation.
+
+    Both keep the order of the whole.
+
+    Raises:
+        UserError: if either would have fewer images than there are classes.
+    """
+    classes, images = int(whole.labels.max()) + 1, len(whole.labels)
+    if not classes <= validation_images <= images - classes:
+        raise UserError(
+            f"params.yaml: validation_images: expected from {classes} (one a class) to {images - classes}, "
+            f"found {validation_images}"
+        )
+    training, validation = train_test_split(
+        np.arange(images), test_size=validation_images, stratify=whole.labels, random_state=seed
+    )
+    training.sort()
+    validation.sort()
+    return (
+        Split(whole.images[training], whole.labels[training]),
+        Split(whole.images[validation], whole.labels[validation]),
+    )
+
+
+def preprocess(dataset: Dataset, raw: Path) -> dict[str, Split]:
+    """The splits `train`, `validation` and `test` of the raw files in a folder."""
+    classes = len(dataset.classes)
+    given = decode(raw / layout.TRAIN_IMAGES, raw / layout.TRAIN_LABELS, classes, dataset.largest_pixel)
+    test = decode(raw / layout.TEST_IMAGES, raw / layout.TEST_LABELS, classes, dataset.largest_pixel)
+    if given.images.shape[1:] != test.images.shape[1:]:
+        raise UserError(
+            f"{raw / layout.TEST_IMAGES}: expected images of {given.images.shape[1:]} pixels like the "
+            f"training images, found {test.images.shape[1:]}"
+        )
+    train, validation = hold_out(given, dataset.validation_images, dataset.seed)
+    return {"train": train, "validation": validation, "test": test}
+
+
+def _expect_bytes(file: Path, array: NDArray[Any], dimensions: int) -> None:
+    if array.dtype != np.uint8 or array.ndim != dimensions:
+        raise UserError(
+            f"{file}: expected uint8 in {dimensions} dimensions, found {array.dtype.name} in {array.ndim}"
+        )
+
+
+def main(dataset: str) -> None:
+    """Read data/raw/DATASET/ and write data/processed/DATASET/."""
+    for name, split in preprocess(parameters.load().dataset(dataset), layout.raw(dataset)).items():
+        arrays.write(layout.processed(dataset, name), split)
+        print(f"{layout.processed(dataset, name)}: {len(split.labels):,} images", flush=True)
+
+
+if __name__ == "__main__":
+    command.run(main)

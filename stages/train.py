@@ -1,0 +1,85 @@
+"""Train the network of a data set on its training split, choosing by its validation split."""
+
+from math import ceil
+
+import keras
+import pandas as pd
+
+from stages import arrays, batches, command, environment, files, layout, model_file, network, parameters
+from stages.arrays import Split
+from stages.parameters import Dataset, Training
+
+VALIDATION_BATCH = 1000  # any size gives the same scores; this one fits a CPU's cache
+HISTORY_COLUMNS = ["loss", "accuracy", "val_loss", "val_accuracy"]
+DECIMALS = 6
+
+
+def optimizer(training: Training, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    """The optimiser, with a learning rate that rises linearly and then follows the schedule."""
+    warmup_steps = training.warmup_epochs * steps_per_epoch
+    learning_rate = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0,
+        warmup_target=training.learning_rate,
+        warmup_steps=warmup_steps,
+        decay_steps=training.epochs * steps_per_epoch - warmup_steps,
+        alpha={"cosine": 0.0, "constant": 1.0}[training.schedule],  # the share left at the end
+    )
+    kind = getattr(keras.optimizers, training.optimizer)
+    return kind(learning_rate, weight_decay=training.weight_decay)
+
+
+def train(dataset: Dataset, training: Split, validation: Split) -> tuple[keras.Model, pd.DataFrame]:
+    """Train a network.
+
+    Returns:
+        The network as it was after the epoch with the highest validation accuracy, and its
+        history: a row an epoch of epoch (from 1), loss, accuracy, val_loss and val_accuracy.
+    """
+    keras.utils.set_random_seed(dataset.seed)
+    settings = dataset.training
+    classes = int(training.labels.max()) + 1  # preprocess has made sure that every class occurs
+    steps_per_epoch = ceil(len(training.labels) / settings.batch_size)
+    model = network.build(dataset.network, training.images.shape[1:], dataset.largest_pixel, classes)
+    model.compile(
+        optimizer=optimizer(settings, steps_per_epoch),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
+        metrics=["accuracy"],
+        steps_per_execution=steps_per_epoch,  # one call into TensorFlow an epoch, not one a batch
+        jit_compile=False,  # XLA makes some of these networks faster and others six times slower
+    )
+    # Its patience never ends: the learning rate falls to the last epoch, so none is in vain.
+    keep_best = keras.callbacks.EarlyStopping(
+        monitor="val_accuracy", mode="max", patience=settings.epochs, restore_best_weights=True
+    )
+    history = model.fit(
+        batches.shuffled(training, classes, settings.batch_size, dataset.seed),
+        epochs=settings.epochs,
+        steps_per_epoch=steps_per_epoch,
+        validation_data=batches.in_order(validation, classes, VALIDATION_BATCH),
+        callbacks=[keep_best],
+        shuffle=False,  # the batches are shuffled already
+        verbose=2,  # a line an epoch, which a log file can hold, too
+    )
+    table = pd.DataFrame(history.history, columns=HISTORY_COLUMNS)
+    table.insert(0, "epoch", range(1, len(table) + 1))
+    return model, table
+
+
+def main(dataset: str) -> None:
+    """Read the processed arrays and write the model, its history and its environment."""
+    model, history = train(
+        parameters.load().dataset(dataset),
+        arrays.read(layout.processed(dataset, "train")),
+        arrays.read(layout.processed(dataset, "validation")),
+    )
+    model_file.save(model, layout.model(dataset))
+    files.write_text(
+        layout.history(dataset), history.round(DECIMALS).to_csv(index=False, lineterminator="\n")
+    )
+    files.write_text(layout.environment(dataset), environment.to_json())
+    best = history.nlargest(1, "val_accuracy")
+    print(f"{layout.model(dataset)}, after the best epoch:\n{best.to_string(index=False)}")
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,123 @@
+"""What several test files share: a copy of the project to run in, and the real data if they are here."""
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[1]
+
+# A copy of digits under another name, trained for a moment: what happens to one must not touch the other.
+TWIN = "twin"
+TWIN_EPOCHS = 2
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with a copy of the project, and its commands."""
+
+    folder: Path
+
+    def run(
+        self, *command: str, expect: int = 0, **variables: str | None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command in the folder; variables given as None are taken out of the environment."""
+        environment = {**os.environ, **ENVIRONMENT, **variables}
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env={name: value for name, value in environment.items() if value is not None},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == expect, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def commit(self, message: str) -> None:
+        """Commit every change."""
+        self.run("git", "add", "--all")
+        self.run("git", "commit", "--quiet", "--message", message)
+
+    def edit_parameters(self, change: Callable[[dict], None]) -> None:
+        """Change params.yaml, keeping its comments."""
+        yaml = YAML()
+        path = self.folder / "params.yaml"
+        content = yaml.load(path)
+        change(content)
+        yaml.dump(content, path)
+
+    def files(self, *patterns: str) -> dict[str, bytes]:
+        """The content of each file that a pattern names, by its path."""
+        found = sorted(path for pattern in patterns for path in self.folder.glob(pattern) if path.is_file())
+        return {str(path.relative_to(self.folder)): path.read_bytes() for path in found}
+
+
+ENVIRONMENT = {
+    # The tools of the environment that runs the tests, whether or not it is activated.
+    "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+    "GIT_AUTHOR_NAME": "A. Tester",
+    "GIT_AUTHOR_EMAIL": "tester@example.org",
+    "GIT_COMMITTER_NAME": "A. Tester",
+    "GIT_COMMITTER_EMAIL": "tester@example.org",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "PYTHONWARNINGS": "",
+    "DATASETS_MIRROR": None,
+}
+
+
+def copy_of_the_project(folder: Path) -> Project:
+    """The files that git tracks or would track, as they are now, in a repository of their own."""
+    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, names.split("\0")):
+        if (ROOT / name).exists():
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target)
+    project = Project(folder)
+    project.run("git", "init", "--quiet", "--initial-branch=main")
+    project.commit("The project as it is")
+    return project
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The project reduced to digits and its twin, after its first `dvc repro`. Not to be changed."""
+    project = copy_of_the_project(tmp_path_factory.mktemp("finished"))
+
+    def keep_digits_and_add_a_twin(parameters: dict) -> None:
+        digits = parameters["datasets"]["digits"]
+        twin = YAML(typ="safe").load(dump(digits))
+        twin["training"]["epochs"] = TWIN_EPOCHS
+        twin["training"]["warmup_epochs"] = 1
+        parameters["datasets"] = {"digits": digits, TWIN: twin}
+
+    project.edit_parameters(keep_digits_and_add_a_twin)
+    project.run("git", "rm", "--quiet", "dvc.lock")
+    project.run("git", "rm", "--quiet", "-r", "metrics", "plots", "environment")
+    project.run("dvc", "repro")
+    project.commit("First results")
+    return project
+
+
+@pytest.fixture
+def project(finished: Project, tmp_path: Path) -> Project:
+    """A copy of the finished project, with data and cache, to do anything with."""
+    shutil.copytree(finished.folder, tmp_path / "project", symlinks=True)
+    return Project(tmp_path / "project")
+
+
+def dump(content: object) -> str:
+    """YAML as text."""
+    text = io.StringIO()
+    YAML().dump(content, text)
+    return text.getvalue()

@@ -1,0 +1,46 @@
+"""Files and folders appear whole or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from stages.files import whole_file, whole_folder, write_text
+
+
+class BreakdownError(Exception):
+    """Something that happens while a file is being written."""
+
+
+def test_a_folder_takes_the_place_of_the_old_one_when_it_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "folder"
+    for content in ("old", "new"):
+        with whole_folder(target) as new:
+            (new / content).write_text(content)
+    assert [file.name for file in target.iterdir()] == ["new"]
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_folder_that_breaks_down_leaves_the_old_one_and_no_trace(tmp_path: Path) -> None:
+    target = tmp_path / "folder"
+    with whole_folder(target) as new:
+        (new / "old").write_text("old")
+    with pytest.raises(BreakdownError), whole_folder(target) as new:
+        (new / "new").write_text("half")
+        raise BreakdownError
+    assert [file.name for file in target.iterdir()] == ["old"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_file_that_breaks_down_leaves_the_old_one_and_no_trace(tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    write_text(target, "old")
+    with pytest.raises(BreakdownError), whole_file(target) as new:
+        new.write_text("half")
+        raise BreakdownError
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_text_is_utf8_with_unix_line_ends(tmp_path: Path) -> None:
+    write_text(tmp_path / "file", "é\n")
+    assert (tmp_path / "file").read_bytes() == b"\xc3\xa9\n"

@@ -1,0 +1,149 @@
+"""params.yaml: the committed file is valid, and every mistake is one line that names the key."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT, Project, dump
+from ruamel.yaml import YAML
+
+from stages import parameters
+from stages.errors import UserError
+
+
+@pytest.fixture
+def content() -> Any:
+    return YAML(typ="safe").load(ROOT / "params.yaml")
+
+
+def load_error(folder: Path, text: str) -> str:
+    path = folder / "params.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError) as error:
+        parameters.load(path)
+    return str(error.value).removeprefix(f"{path}: ")
+
+
+def test_the_committed_file_is_valid_and_has_the_three_data_sets() -> None:
+    loaded = parameters.load(ROOT / "params.yaml")
+    assert list(loaded.datasets) == ["digits", "mnist", "fashion_mnist"]
+    assert loaded.dataset("fashion_mnist").classes == [
+        "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+        "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("training.learning_rate", "fast", "expected a valid number, found 'fast'"),
+        ("training.learning_rate", -0.1, "expected greater than 0, found -0.1"),
+        ("training.learning_rate", float("nan"), "expected a finite number, found nan"),
+        ("training.learning_rate", True, "expected a valid number, found True"),
+        ("training.epochs", 2.5, "expected a valid integer, found 2.5"),
+        ("training.epochs", "20", "expected a valid integer, found '20'"),
+        ("training.epochs", 0, "expected greater than 0, found 0"),
+        ("training.label_smoothing", 1, "expected less than 1, found 1"),
+        ("training.schedule", "linear", "expected 'constant' or 'cosine', found 'linear'"),
+        ("training.momentum", 0.9, "expected no such key, found 0.9"),
+        ("network.dropout", 1.0, "expected less than 1, found 1.0"),
+        ("network.hidden.1", 0, "expected greater than 0, found 0"),
+        ("network.batch_normalization", "yes", "expected a valid boolean, found 'yes'"),
+        ("largest_pixel", 256, "expected less than or equal to 255, found 256"),
+        ("classes.3", 3, "expected a valid string, found 3"),
+        ("seed", -1, "expected greater than or equal to 0, found -1"),
+        ("source.loader", "os.system", "expected match pattern '^load_[a-z0-9_]+$', found 'os.system'"),
+        ("source.mirrors", [], "expected no such key, found []"),
+        (
+            "source.files.t10k-labels-idx1-ubyte.sha256",
+            "abc",
+            "expected match pattern '^[0-9a-f]{64}$', found 'abc'",
+        ),
+    ],
+)
+def test_a_wrong_value_is_named_with_key_expectation_and_finding(
+    tmp_path: Path, content: Any, key: str, value: object, message: str
+) -> None:
+    section: Any = content["datasets"]["digits"]
+    *path, last = key.split(".")
+    for part in path:
+        section = section[int(part) if isinstance(section, list) else part]
+    section[int(last) if isinstance(section, list) else last] = value
+    found = load_error(tmp_path, dump(content))
+    assert f"datasets.digits.{key}: {message}" in found
+
+
+def test_a_misspelt_key_is_reported_with_the_one_that_is_missing(tmp_path: Path, content: Any) -> None:
+    training = content["datasets"]["mnist"]["training"]
+    training["lerning_rate"] = training.pop("learning_rate")
+    message = load_error(tmp_path, dump(content))
+    assert "datasets.mnist.training.learning_rate: expected a value, found nothing" in message
+    assert "datasets.mnist.training.lerning_rate: expected no such key, found" in message
+    assert "\n" not in message
+
+
+def test_classes_must_differ(tmp_path: Path, content: Any) -> None:
+    content["datasets"]["mnist"]["classes"][9] = "0"
+    assert load_error(tmp_path, dump(content)).startswith(
+        "datasets.mnist: expected classes that all differ, found ['0', '1'"
+    )
+
+
+def test_the_warm_up_must_end_before_the_training(tmp_path: Path, content: Any) -> None:
+    content["datasets"]["mnist"]["training"].update(warmup_epochs=3, epochs=3)
+    assert load_error(tmp_path, dump(content)) == (
+        "datasets.mnist.training: expected warmup_epochs less than epochs (3), found 3"
+    )
+
+
+@pytest.mark.parametrize("name", ["../mnist", "-rf", "two words", "", "x" * 300, "Mnist", "mnist\n"])
+def test_a_name_of_a_data_set_is_a_plain_word(tmp_path: Path, content: Any, name: str) -> None:
+    content["datasets"][name] = content["datasets"]["digits"]
+    message = load_error(tmp_path, dump(content))
+    assert message.startswith("datasets.")
+    assert "expected" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the file: expected"),
+        ("- a list", "the file: expected"),
+        ("datasets: {a: 1, a: 2}", "not valid YAML"),
+        ("datasets: [", "not valid YAML"),
+        ("datasets:\n\t- tab", "not valid YAML"),
+    ],
+    ids=["empty", "list", "duplicate key", "unclosed", "tab"],
+)
+def test_a_file_that_is_not_a_mapping_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    assert load_error(tmp_path, text).startswith(message)
+
+
+def test_numbers_are_read_as_dvc_reads_them(tmp_path: Path, content: Any) -> None:
+    text = dump(content).replace("learning_rate: 0.003", "learning_rate: 3e-3")
+    path = tmp_path / "params.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert parameters.load(path).dataset("digits").training.learning_rate == 0.003
+
+
+def test_the_stage_prints_one_line_and_exits_with_2(project: Project) -> None:
+    project.edit_parameters(lambda content: content["datasets"]["digits"]["training"].update(epochs="many"))
+    before = project.files("models/*", "metrics/*", "plots/*/*")
+    for stage in ("fetch", "preprocess", "train", "evaluate"):
+        done = project.run("python", "-m", f"stages.{stage}", "digits", expect=2)
+        assert done.stderr == (
+            "error: params.yaml: datasets.digits.training.epochs: expected a valid integer, found 'many'\n"
+        )
+    assert project.files("models/*", "metrics/*", "plots/*/*") == before
+
+
+def test_an_unknown_data_set_is_answered_with_the_known_ones(project: Project) -> None:
+    done = project.run("python", "-m", "stages.preprocess", "letters", expect=2)
+    assert done.stderr == "error: params.yaml: datasets: expected one of digits, twin, found 'letters'\n"
+
+
+def test_outside_the_projects_root_the_stage_says_so(project: Project, tmp_path: Path) -> None:
+    done = Project(tmp_path).run(
+        "python", "-m", "stages.fetch", "digits", expect=2, PYTHONPATH=str(project.folder)
+    )
+    assert done.stderr == "error: params.yaml: not found; run the stages from the project's root\n"

@@ -1,0 +1,134 @@
+"""Preprocessing: wrong raw files are refused, and the splits are what they are said to be."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stages import arrays, idx, layout
+from stages.arrays import Split
+from stages.errors import UserError
+from stages.preprocess import decode, hold_out
+
+CLASSES = 4
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[Path, Path]:
+    """A good pair of files: 20 images of 3 x 2 pixels."""
+    images, labels = tmp_path / layout.TRAIN_IMAGES, tmp_path / layout.TRAIN_LABELS
+    idx.write(images, np.arange(120, dtype=np.uint8).reshape(20, 3, 2))
+    idx.write(labels, np.arange(20, dtype=np.uint8) % CLASSES)
+    return images, labels
+
+
+def decode_error(pair: tuple[Path, Path]) -> str:
+    with pytest.raises(UserError) as error:
+        decode(*pair, classes=CLASSES, largest_pixel=119)
+    return str(error.value)
+
+
+def test_good_files_are_decoded(pair: tuple[Path, Path]) -> None:
+    split = decode(*pair, classes=CLASSES, largest_pixel=119)
+    assert split.images.tolist() == np.arange(120).reshape(20, 3, 2).tolist()
+    assert split.labels.tolist() == [0, 1, 2, 3] * 5
+
+
+def test_labels_must_be_as_many_as_images(pair: tuple[Path, Path]) -> None:
+    idx.write(pair[1], np.arange(19, dtype=np.uint8) % CLASSES)
+    assert decode_error(pair) == f"{pair[1]}: expected 20 labels, one an image, found 19"
+
+
+def test_labels_must_be_classes(pair: tuple[Path, Path]) -> None:
+    idx.write(pair[1], np.arange(20, dtype=np.uint8) % 5)
+    assert decode_error(pair).endswith(
+        "expected every label from 0 to 3 (classes in params.yaml), found [0, 1, 2, 3, 4]"
+    )
+
+
+def test_every_class_must_occur(pair: tuple[Path, Path]) -> None:
+    idx.write(pair[1], np.arange(20, dtype=np.uint8) % 3)
+    assert decode_error(pair).endswith("found [0, 1, 2]")
+
+
+def test_pixels_must_not_exceed_the_largest(pair: tuple[Path, Path]) -> None:
+    idx.write(pair[0], np.full((20, 3, 2), 120, np.uint8))
+    assert decode_error(pair).endswith("expected pixels up to 119 (largest_pixel in params.yaml), found 120")
+
+
+def test_images_and_labels_must_not_be_exchanged(pair: tuple[Path, Path]) -> None:
+    images, labels = pair
+    assert decode_error((labels, images)) == f"{labels}: expected uint8 in 3 dimensions, found uint8 in 1"
+
+
+def test_images_must_be_bytes(pair: tuple[Path, Path]) -> None:
+    idx.write(pair[0], np.zeros((20, 3, 2), ">f4"))
+    assert decode_error(pair).endswith("expected uint8 in 3 dimensions, found float32 in 3")
+
+
+@pytest.mark.parametrize("shape", [(0, 3, 2), (20, 0, 2)])
+def test_images_must_have_pixels(pair: tuple[Path, Path], shape: tuple[int, ...]) -> None:
+    idx.write(pair[0], np.zeros(shape, np.uint8))
+    idx.write(pair[1], np.zeros(shape[0], np.uint8))
+    assert decode_error(pair).endswith(f"expected images with pixels, found shape {shape}")
+
+
+def whole(images_of_class: list[int]) -> Split:
+    """Shuffled labels, and images whose pixels tell which they are."""
+    labels = np.repeat(np.arange(len(images_of_class), dtype=np.uint8), images_of_class)
+    np.random.default_rng(0).shuffle(labels)
+    numbers = np.arange(len(labels), dtype=">u2").view(np.uint8).reshape(-1, 2, 1)
+    return Split(numbers, labels)
+
+
+def numbers_of(split: Split) -> list[int]:
+    return split.images.reshape(-1, 2).view(">u2").ravel().tolist()
+
+
+def test_every_image_is_in_exactly_one_split_with_its_label() -> None:
+    given = whole([100, 200, 300])
+    training, validation = hold_out(given, validation_images=60, seed=0)
+    assert sorted(numbers_of(training) + numbers_of(validation)) == list(range(600))
+    for split in (training, validation):
+        assert split.labels.tolist() == given.labels[numbers_of(split)].tolist()
+
+
+def test_the_validation_split_has_the_asked_size_and_every_class_in_proportion() -> None:
+    _, validation = hold_out(whole([100, 200, 300]), validation_images=60, seed=0)
+    assert np.bincount(validation.labels).tolist() == [10, 20, 30]
+
+
+def test_the_seed_alone_decides_the_split() -> None:
+    given = whole([100, 200, 300])
+    first, again, other = (numbers_of(hold_out(given, 60, seed)[1]) for seed in (0, 0, 1))
+    assert first == again
+    assert first != other
+
+
+@pytest.mark.parametrize("size", [2, 598, 600, 5000])
+def test_a_validation_split_of_impossible_size_is_refused(size: int) -> None:
+    with pytest.raises(UserError) as error:
+        hold_out(whole([100, 200, 300]), size, seed=0)
+    assert str(error.value) == (
+        f"params.yaml: validation_images: expected from 3 (one a class) to 597, found {size}"
+    )
+
+
+def test_a_written_split_is_mapped_into_memory(tmp_path: Path) -> None:
+    split = whole([3, 3])
+    arrays.write(tmp_path / "split", split)
+    again = arrays.read(tmp_path / "split")
+    assert isinstance(again.images, np.memmap)
+    assert again.images.dtype == np.uint8
+    assert np.array_equal(again.images, split.images)
+    assert np.array_equal(again.labels, split.labels)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not an array", b"\x93NUMPY\x01\x00"])
+def test_arrays_that_are_missing_or_damaged_are_refused(tmp_path: Path, content: bytes | None) -> None:
+    arrays.write(tmp_path / "split", whole([3, 3]))
+    (tmp_path / "split" / arrays.LABELS).unlink()
+    if content is not None:
+        (tmp_path / "split" / arrays.LABELS).write_bytes(content)
+    with pytest.raises(UserError, match=r"expected images.npy and labels.npy, found: .*; run dvc repro"):
+        arrays.read(tmp_path / "split")

@@ -1,0 +1,92 @@
+"""Scores: equal to scikit-learn's, and to what can be reckoned by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics
+from sklearn.calibration import calibration_curve
+
+from stages.scores import calibration_error, confusion_table, score
+
+
+@pytest.fixture
+def predictions() -> tuple[np.ndarray, np.ndarray]:
+    """Labels and probabilities of 500 examples of 5 classes, right about half the time."""
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 5, 500)
+    logits = random.normal(size=(500, 5)) + 1.5 * np.eye(5)[labels]
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return labels, probabilities.astype(np.float32)
+
+
+def test_metrics_come_in_this_order(predictions: tuple[np.ndarray, np.ndarray]) -> None:
+    assert list(score(*predictions, bins=15)) == ["accuracy", "macro_f1", "log_loss", "calibration_error"]
+
+
+def test_metrics_equal_their_definitions(predictions: tuple[np.ndarray, np.ndarray]) -> None:
+    labels, probabilities = predictions
+    predicted = probabilities.argmax(axis=1)
+    found = score(labels, probabilities, bins=15)
+    assert found["accuracy"] == pytest.approx((predicted == labels).mean())
+    assert found["macro_f1"] == pytest.approx(np.mean([
+        2 * ((predicted == c) & (labels == c)).sum() / ((predicted == c).sum() + (labels == c).sum())
+        for c in range(5)
+    ]))  # fmt: skip
+    assert found["log_loss"] == pytest.approx(-np.log(probabilities[np.arange(500), labels]).mean(), rel=1e-6)
+
+
+def test_a_class_that_is_never_predicted_or_never_there_counts_as_zero() -> None:
+    probabilities = np.array([[0.8, 0.1, 0.1], [0.7, 0.2, 0.1]], np.float32)
+    found = score(np.array([0, 1]), probabilities, bins=10)
+    assert found["macro_f1"] == pytest.approx((2 / 3 + 0 + 0) / 3)
+
+
+def test_calibration_error_by_hand() -> None:
+    # Bin (0.5, 0.75]: confidence 0.6 and 0.7, one of two right. Bin (0.75, 1]: 0.9 and 1.0, both right.
+    confidence = np.array([0.6, 0.7, 0.9, 1.0])
+    probabilities = np.stack([confidence, 1 - confidence], axis=1).astype(np.float32)
+    labels = np.array([0, 1, 0, 0])
+    by_hand = 2 / 4 * abs(0.5 - 0.65) + 2 / 4 * abs(1.0 - 0.95)
+    assert calibration_error(labels, probabilities, bins=4) == pytest.approx(by_hand, abs=1e-7)
+
+
+def test_calibration_error_agrees_with_the_calibration_curve(
+    predictions: tuple[np.ndarray, np.ndarray],
+) -> None:
+    labels, probabilities = predictions
+    confidence = probabilities.max(axis=1)
+    edges = np.linspace(0, 1, 16)
+    weights = np.histogram(confidence, edges)[0] / len(labels)
+    accuracy, mean = calibration_curve(probabilities.argmax(axis=1) == labels, confidence, n_bins=15)
+    expected = np.sum(weights[weights > 0] * np.abs(accuracy - mean))
+    assert calibration_error(labels, probabilities, bins=15) == pytest.approx(expected)
+
+
+def test_perfect_predictions_have_no_error() -> None:
+    found = score(np.arange(3), np.eye(3, dtype=np.float32), bins=15)
+    assert found == {
+        "accuracy": 1,
+        "macro_f1": 1,
+        "log_loss": pytest.approx(0, abs=1e-6),
+        "calibration_error": 0,
+    }
+
+
+def test_the_confusion_table_has_all_pairs_in_class_order() -> None:
+    classes = ["b", "a", "T-shirt/top, or so"]
+    table = confusion_table(np.array([0, 0, 2, 2, 2]), np.array([0, 1, 2, 2, 0]), classes)
+    expected = pd.DataFrame({
+        "actual": np.repeat(classes, 3),
+        "predicted": classes * 3,
+        "count": [1, 1, 0, 0, 0, 0, 1, 0, 2],
+    })  # fmt: skip
+    assert table.to_csv(index=False) == expected.to_csv(index=False)
+
+
+def test_the_confusion_table_equals_scikit_learns_matrix(
+    predictions: tuple[np.ndarray, np.ndarray],
+) -> None:
+    labels, predicted = predictions[0], predictions[1].argmax(axis=1)
+    table = confusion_table(labels, predicted, [f"class {c}" for c in range(5)])
+    matrix = metrics.confusion_matrix(labels, predicted)
+    assert table["count"].to_numpy().reshape(5, 5).tolist() == matrix.tolist()
