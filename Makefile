@@ -29,11 +29,12 @@ format: $(INSTALLED) ## mend the style
 	ruff check --fix
 	ruff format
 
-bench: $(INSTALLED) ## an epoch of training against the speed of the machine
+bench: $(INSTALLED) ## training time, and an epoch against the speed of the machine
+	dvc repro preprocess
 	python -m benchmarks.epoch
 
 pictures: $(INSTALLED) ## the README's pictures, from the committed plots
-	python -m docs.pictures
+	python docs/pictures.py
 
 lock: ## renew requirements.lock from pyproject.toml; needs uv
 	uv pip compile pyproject.toml --group dev --universal --fork-strategy fewest --python-version 3.11 \

@@ -6,11 +6,13 @@ variables. They are set, not defaulted: a variable left over in a shell must not
 
 import os
 
+# Floating-point sums depend on how they are split, and Eigen splits them by the number of threads: so
+# it is a constant, not the number of cores. Two is the fewest cores of a common laptop.
+THREADS = 2
+
 os.environ.update(
-    # Floating-point sums depend on how they are split, and Eigen splits by the number of threads:
-    # so it is a constant, not the number of cores. Two is the fewest cores of a common laptop.
-    TF_NUM_INTRAOP_THREADS="2",
-    TF_NUM_INTEROP_THREADS="2",
+    TF_NUM_INTRAOP_THREADS=str(THREADS),
+    TF_NUM_INTEROP_THREADS=str(THREADS),
     # oneDNN's kernels round differently from one CPU generation to the next; Eigen's, in most
     # shapes, do not. The second switch takes oneDNN out of Eigen's matrix products, too.
     TF_ENABLE_ONEDNN_OPTS="0",

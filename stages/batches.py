@@ -4,6 +4,11 @@ import tensorflow as tf
 
 from stages.arrays import Split
 
+# Nothing here is left for TensorFlow to tune, and the thread that would tune it sleeps for twice as long
+# each time: taking the pipeline down waits for it, up to as long as the whole training took.
+UNTUNED = tf.data.Options()
+UNTUNED.autotune.enabled = False
+
 
 def shuffled(split: Split, classes: int, batch_size: int, seed: int) -> tf.data.Dataset:
     """Epoch after epoch without end, each in an order of its own that only the seed decides.
@@ -26,7 +31,7 @@ def shuffled(split: Split, classes: int, batch_size: int, seed: int) -> tf.data.
     def gather(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return tf.gather(images, indices), tf.one_hot(tf.gather(labels, indices), classes)
 
-    return tf.data.Dataset.counter().flat_map(epoch_of_indices).map(gather).prefetch(2)
+    return tf.data.Dataset.counter().flat_map(epoch_of_indices).map(gather).prefetch(2).with_options(UNTUNED)
 
 
 def in_order(split: Split, classes: int, batch_size: int) -> tf.data.Dataset:
@@ -35,4 +40,5 @@ def in_order(split: Split, classes: int, batch_size: int) -> tf.data.Dataset:
         tf.data.Dataset.from_tensor_slices((split.images, split.labels))
         .batch(batch_size)
         .map(lambda images, labels: (images, tf.one_hot(labels, classes)))
+        .with_options(UNTUNED)
     )

@@ -1,23 +1,24 @@
 """The machine and the versions that produced a result, for whoever cannot reproduce it."""
 
 import json
-import os
 import platform
 from importlib import metadata
 from pathlib import Path
+
+from stages import THREADS
 
 PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "dvc")
 LINUX_CPU = Path("/proc/cpuinfo")
 
 
 def describe() -> dict[str, str]:
-    """CPU, system, versions and thread settings, by name."""
+    """CPU, system, versions and number of threads, by name."""
     return {
         "cpu": cpu(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         **{package: _version(package) for package in PACKAGES},
-        "threads": os.environ["TF_NUM_INTRAOP_THREADS"],
+        "threads": str(THREADS),
     }
 
 

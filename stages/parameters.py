@@ -172,6 +172,6 @@ def _describe(detail: Any, content: Any) -> str:
     elif detail["type"] == "extra_forbidden":
         expected, found = "no such key", repr(detail["input"])
     else:
-        expected = detail["msg"].removeprefix("Input should be ").removeprefix("Input should ")
+        expected = detail["msg"].removeprefix("Input should be ").replace("String should match", "to match")
         found = repr(detail["input"])
     return f"{place}: expected {expected}, found {found}"

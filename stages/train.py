@@ -1,5 +1,6 @@
 """Train the network of a data set on its training split, choosing by its validation split."""
 
+from collections.abc import Sequence
 from math import ceil
 
 import keras
@@ -28,8 +29,19 @@ def optimizer(training: Training, steps_per_epoch: int) -> keras.optimizers.Opti
     return kind(learning_rate, weight_decay=training.weight_decay)
 
 
-def train(dataset: Dataset, training: Split, validation: Split) -> tuple[keras.Model, pd.DataFrame]:
+def train(
+    dataset: Dataset,
+    training: Split,
+    validation: Split,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> tuple[keras.Model, pd.DataFrame]:
     """Train a network.
+
+    Args:
+        dataset: its parameters.
+        training: what the weights are fitted to.
+        validation: what the epoch is chosen by.
+        callbacks: of the caller's own, as for `keras.Model.fit`.
 
     Returns:
         The network as it was after the epoch with the highest validation accuracy, and its
@@ -56,7 +68,7 @@ def train(dataset: Dataset, training: Split, validation: Split) -> tuple[keras.M
         epochs=settings.epochs,
         steps_per_epoch=steps_per_epoch,
         validation_data=batches.in_order(validation, classes, VALIDATION_BATCH),
-        callbacks=[keep_best],
+        callbacks=[keep_best, *callbacks],
         shuffle=False,  # the batches are shuffled already
         verbose=2,  # a line an epoch, which a log file can hold, too
     )

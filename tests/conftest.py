@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+# Imported here, before any test imports TensorFlow, whose kernels and threads it fixes.
+import stages  # noqa: F401
+
 ROOT = Path(__file__).parents[1]
 
 # A copy of digits under another name, trained for a moment: what happens to one must not touch the other.

@@ -78,6 +78,12 @@ def test_batches_in_order_have_every_image_once() -> None:
     assert np.concatenate([labels for _, labels in taken]).argmax(axis=1).tolist() == split.labels.tolist()
 
 
+def test_no_thread_tunes_the_batches() -> None:
+    # It would hold up the end of the training for up to as long as the training took.
+    for data in (batches.shuffled(numbered(10), 3, 4, seed=0), batches.in_order(numbered(10), 3, 4)):
+        assert data.options().autotune.enabled is False
+
+
 @pytest.mark.parametrize(
     ("settings", "layers"),
     [

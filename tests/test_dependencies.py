@@ -1,0 +1,107 @@
+"""dvc.yaml names for each stage exactly the code that it imports and the parameters that it reads."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Project
+from ruamel.yaml import YAML
+
+STAGES = ("fetch", "preprocess", "train", "evaluate")
+
+# Runs a stage and prints which modules of the project it loaded, which it did without, and which
+# leaves of params.yaml it read after params.yaml was checked.
+SPY = """
+import json, runpy, sys
+from stages import parameters
+
+stage, dataset = sys.argv[1], sys.argv[2]
+places, read = {}, set()
+
+def remember(section, place):
+    places[id(section)] = place
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        children = value.items() if isinstance(value, dict) else [("", value)]
+        for key, child in children:
+            if isinstance(child, parameters.Section):
+                remember(child, f"{place}{name}.{key + '.' if key else ''}")
+
+original = parameters.load
+
+def load(*args):
+    loaded = original(*args)
+    remember(loaded, "")
+    plain = parameters.Section.__getattribute__
+
+    def spying(self, name):
+        value = plain(self, name)
+        if name in type(self).model_fields and not isinstance(value, (parameters.Section, dict)):
+            read.add(places[id(self)] + name)
+        return value
+
+    parameters.Section.__getattribute__ = spying
+    load.kept = loaded  # so that no other object gets the same id
+    return loaded
+
+parameters.load = load
+module = __import__(f"stages.{stage}", fromlist=["main"])
+module.main(dataset)
+print(json.dumps({
+    "files": sorted(m.__file__ for n, m in sys.modules.items() if n.partition(".")[0] == "stages"),
+    "heavy": sorted({"tensorflow", "keras", "sklearn", "pandas"} & set(sys.modules)),
+    "read": sorted(read),
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def observed(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, list[str]]]:
+    folder = tmp_path_factory.mktemp("spy") / "project"
+    shutil.copytree(finished.folder, folder, symlinks=True)
+    project = Project(folder)
+    printed = {stage: project.run("python", "-c", SPY, stage, "digits").stdout for stage in STAGES}
+    return {stage: json.loads(text.splitlines()[-1]) for stage, text in printed.items()}
+
+
+def declared(stage: str) -> dict[str, list[str]]:
+    return YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"][stage]["do"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_exactly_the_code_it_imports(
+    observed: dict[str, dict[str, list[str]]], stage: str
+) -> None:
+    imported = {f"stages/{Path(file).name}" for file in observed[stage]["files"]}
+    assert {file for file in declared(stage)["deps"] if file.startswith("stages/")} == imported
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_exactly_the_parameters_it_reads(
+    observed: dict[str, dict[str, list[str]]], stage: str
+) -> None:
+    names = [name.replace("${key}", "digits") for name in declared(stage)["params"]]
+    read = observed[stage]["read"]
+    uncovered = [leaf for leaf in read if not any(f"{leaf}.".startswith(f"{name}.") for name in names)]
+    unread = [name for name in names if not any(f"{leaf}.".startswith(f"{name}.") for leaf in read)]
+    assert (uncovered, unread) == ([], [])
+
+
+@pytest.mark.parametrize(("stage", "without"), [("fetch", "tensorflow"), ("preprocess", "tensorflow")])
+def test_a_stage_does_without_the_slow_import(
+    observed: dict[str, dict[str, list[str]]], stage: str, without: str
+) -> None:
+    assert without not in observed[stage]["heavy"]
+
+
+def test_training_cannot_see_the_test_split() -> None:
+    assert not [dependency for dependency in declared("train")["deps"] if "test" in dependency]
+    assert not [dependency for dependency in declared("train")["deps"] if "raw" in dependency]
+
+
+def test_no_code_names_a_data_set() -> None:
+    names = YAML(typ="safe").load(ROOT / "params.yaml")["datasets"]
+    for file in [*ROOT.glob("stages/*.py"), ROOT / "dvc.yaml"]:
+        words = set(file.read_text(encoding="utf-8").replace('"', " ").replace("'", " ").split())
+        assert not words & set(names), f"{file} names a data set"

@@ -1,0 +1,87 @@
+"""MNIST and Fashion-MNIST themselves, where they are at hand: `data/raw` or DATASETS_MIRROR has them.
+
+CI always has them. Elsewhere these tests are skipped unless the data have been fetched once.
+"""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT, copy_of_the_project
+
+from stages import idx, layout, parameters
+from stages.fetch import fetch
+
+DATASETS = ("mnist", "fashion_mnist")
+
+# The first ten labels of each test set, as anybody can look them up.
+FIRST_LABELS = {
+    "mnist": [7, 2, 1, 0, 4, 1, 4, 9, 5, 9],
+    "fashion_mnist": [9, 2, 1, 1, 6, 1, 4, 6, 5, 7],
+}
+
+
+def find_mirror() -> str | None:
+    """The mirror to use: the one that is set, or the raw files of this folder, which serve as one."""
+    if named := os.environ.get("DATASETS_MIRROR"):
+        return str(Path(ROOT, named)) if "://" not in named else named
+    here = ROOT / "data/raw"
+    return str(here) if all((here / name / layout.TEST_LABELS).exists() for name in DATASETS) else None
+
+
+MIRROR = find_mirror()
+
+pytestmark = pytest.mark.skipif(
+    MIRROR is None, reason="no real data: run `dvc repro fetch` once, or set DATASETS_MIRROR"
+)
+
+
+@pytest.fixture(scope="module", params=DATASETS)
+def dataset(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def raw(dataset: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("raw") / dataset
+    fetch(parameters.load(ROOT / "params.yaml").dataset(dataset).source, folder, f"{MIRROR}/{dataset}")
+    return folder
+
+
+def test_the_files_have_the_pinned_hashes(dataset: str, raw: Path) -> None:
+    files = parameters.load(ROOT / "params.yaml").dataset(dataset).source.files.by_name()
+    found = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in raw.iterdir()}
+    assert found == {name: file.sha256 for name, file in files.items()}
+
+
+def test_the_images_have_the_published_shapes(raw: Path) -> None:
+    assert idx.read(raw / layout.TRAIN_IMAGES).shape == (60_000, 28, 28)
+    assert idx.read(raw / layout.TEST_IMAGES).shape == (10_000, 28, 28)
+    assert idx.read(raw / layout.TRAIN_IMAGES).max() == 255
+
+
+def test_the_labels_are_the_published_ones(dataset: str, raw: Path) -> None:
+    labels = idx.read(raw / layout.TEST_LABELS)
+    assert labels[:10].tolist() == FIRST_LABELS[dataset]
+    balance = np.bincount(labels)
+    if dataset == "mnist":
+        assert balance.tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    else:
+        assert balance.tolist() == [1000] * 10
+
+
+@pytest.mark.timeout(1200)
+def test_the_committed_results_are_what_the_pipeline_gives(dataset: str, tmp_path: Path) -> None:
+    project = copy_of_the_project(tmp_path / "project")
+    project.run("dvc", "repro", f"evaluate@{dataset}", DATASETS_MIRROR=MIRROR)
+    environments = [json.loads((at / "environment" / f"{dataset}.json").read_text())
+                    for at in (project.folder, ROOT)]  # fmt: skip
+    if environments[0]["cpu"] == environments[1]["cpu"]:
+        assert project.run("git", "diff", "--stat", "dvc.lock", "metrics", "plots").stdout == ""
+    else:  # another CPU rounds matrix products differently
+        metrics = [json.loads((at / "metrics" / f"{dataset}.json").read_text())
+                   for at in (project.folder, ROOT)]  # fmt: skip
+        assert metrics[0]["accuracy"] == pytest.approx(metrics[1]["accuracy"], abs=0.003)
