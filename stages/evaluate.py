@@ -1,15 +1,25 @@
 """Score the trained network of a data set on its test split, which nothing before has read."""
 
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from stages import arrays, command, files, layout, parameters, scores
+from stages.errors import UserError
 
 BATCH = 1000  # fixed: how a sum is split can change its last bit
 DECIMALS = 6
+
+
+def read_model(path: Path) -> keras.Model:
+    """Load a trained network, or raise a UserError if there is none or it is damaged."""
+    try:
+        return keras.saving.load_model(path)
+    except (ValueError, OSError) as error:
+        raise UserError(f"{path}: expected a Keras model, found: {error}; run dvc repro train") from None
 
 
 def predict(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -23,7 +33,7 @@ def main(dataset: str) -> None:
     settings = parameters.load()
     classes = settings.dataset(dataset).classes
     test = arrays.read(layout.processed(dataset, "test"))
-    probabilities = predict(keras.saving.load_model(layout.model(dataset)), test.images)
+    probabilities = predict(read_model(layout.model(dataset)), test.images)
 
     metrics = scores.score(test.labels, probabilities, settings.evaluation.calibration_bins)
     rounded = {name: round(value, DECIMALS) for name, value in metrics.items()}

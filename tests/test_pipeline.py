@@ -178,6 +178,30 @@ def test_the_confusion_counts_are_those_of_the_model_on_the_test_set(finished: P
     assert metrics["accuracy"] == pytest.approx(accuracy_score(labels, predicted), abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("stage", "damaged"),
+    [
+        ("preprocess", "data/raw/digits/t10k-labels-idx1-ubyte"),
+        ("train", "data/processed/digits/train/images.npy"),
+        ("evaluate", "models/digits.keras"),
+    ],
+)
+@pytest.mark.parametrize("content", [None, b"", b"damaged"], ids=["missing", "empty", "damaged"])
+def test_a_damaged_input_is_named_in_one_line(
+    project: Project, stage: str, damaged: str, content: bytes | None
+) -> None:
+    before = project.files("metrics/*", "plots/*/*", "models/*", "data/processed/**/*")
+    (project.folder / damaged).unlink()
+    if content is not None:
+        (project.folder / damaged).write_bytes(content)
+    done = project.run("python", "-m", f"stages.{stage}", "digits", expect=2)
+    assert done.stderr.startswith("error: ")
+    assert str(Path(damaged).parent) in done.stderr
+    assert done.stderr.count("\n") == 1
+    after = project.files("metrics/*", "plots/*/*", "models/*", "data/processed/**/*")
+    assert {name for name in before if before[name] != after.get(name)} <= {damaged}
+
+
 def test_the_test_images_are_neither_in_training_nor_in_validation(finished: Project) -> None:
     splits = {
         split: [image.tobytes() for image in np.load(file)]
