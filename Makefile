@@ -29,12 +29,13 @@ format: $(INSTALLED) ## mend the style
 	ruff check --fix
 	ruff format
 
-bench: $(INSTALLED) ## training time, and an epoch against the speed of the machine
-	dvc repro preprocess
+bench: $(INSTALLED) ## training against the speed of the machine, and the whole pipeline
+	dvc repro
 	python -m benchmarks.epoch
+	python -m benchmarks.pipeline
 
 pictures: $(INSTALLED) ## the README's pictures, from the committed plots
-	python docs/pictures.py
+	python docs/pictures.py fashion_mnist
 
 lock: ## renew requirements.lock from pyproject.toml; needs uv
 	uv pip compile pyproject.toml --group dev --universal --fork-strategy fewest --python-version 3.11 \

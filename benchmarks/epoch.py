@@ -1,8 +1,9 @@
 """How close an epoch of training comes to the speed of this machine's matrix products.
 
 A dense network multiplies matrices; all else is overhead. So the floor of an epoch is the time that its
-products alone would take, 2 operations for each weight and image on the way forward and 4 on the way
-back, at the rate that a large float32 product in NumPy reaches in the same run, on as many threads.
+products alone would take at the rate that a large float32 product in NumPy reaches in the same run, on as
+many threads: 2 operations for each weight and image on the way forward and 4 on the way back. That usual
+count is a little generous, since the first layer needs only 2 of the 4.
 
     dvc repro preprocess && python -m benchmarks.epoch
 """
@@ -12,6 +13,7 @@ import io
 import multiprocessing
 import os
 import resource
+import sys
 import time
 
 import keras
@@ -95,6 +97,8 @@ def main() -> None:
         process = multiprocessing.get_context("spawn").Process(target=measure, args=(name, dataset))
         process.start()
         process.join()
+        if process.exitcode:
+            sys.exit(process.exitcode)
 
 
 if __name__ == "__main__":

@@ -1,26 +1,23 @@
-"""Draw the README's pictures from the committed plots, as `dvc plots show` draws them."""
+"""Draw pictures of a data set's plots, as `dvc plots show` draws them: python docs/pictures.py DATASET."""
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import vl_convert
 
-PICTURES = {
-    "plots/confusion/fashion_mnist.csv": "confusion.png",
-    "plots/history/fashion_mnist.csv": "history.png",
-}
 
-
-def main() -> None:
-    """Write each picture beside this file."""
-    command = ["dvc", "plots", "show", "--json", *PICTURES]
+def main(dataset: str) -> None:
+    """Write the confusion matrix and the learning curves as PNG files beside this one."""
+    plots = [f"plots/{kind}/{dataset}.csv" for kind in ("confusion", "history")]
+    command = ["dvc", "plots", "show", "--json", *plots]
     shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603
-    for plot, picture in PICTURES.items():
+    for plot in plots:
         (chart,) = json.loads(shown)["data"][plot]
         png = vl_convert.vegalite_to_png(chart["content"], scale=1.5)
-        Path(__file__).with_name(picture).write_bytes(png)
+        Path(__file__).with_name(f"{Path(plot).parent.name}.png").write_bytes(png)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])

@@ -13,8 +13,8 @@ THREADS = 2
 os.environ.update(
     TF_NUM_INTRAOP_THREADS=str(THREADS),
     TF_NUM_INTEROP_THREADS=str(THREADS),
-    # oneDNN's kernels round differently from one CPU generation to the next; Eigen's, in most
-    # shapes, do not. The second switch takes oneDNN out of Eigen's matrix products, too.
+    # oneDNN's kernels round differently from one CPU generation to the next, Eigen's in fewer shapes:
+    # in none with an inner dimension of up to 256. The second switch takes oneDNN out of them, too.
     TF_ENABLE_ONEDNN_OPTS="0",
     TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL="0",
     # Refuse operations whose result depends on timing.

@@ -11,6 +11,7 @@ from stages.files import whole_folder
 
 IMAGES = "images.npy"
 LABELS = "labels.npy"
+REMEDY = "run dvc repro preprocess"
 
 
 class Split(NamedTuple):
@@ -36,13 +37,18 @@ def read(folder: Path) -> Split:
     """Map the arrays of a split into memory: nothing is read before it is used.
 
     Raises:
-        UserError: if the files are missing or are not NumPy's.
+        UserError: if the files are missing or are not a split.
     """
     try:
         images = np.load(folder / IMAGES, mmap_mode="r", allow_pickle=False)
         labels = np.load(folder / LABELS, mmap_mode="r", allow_pickle=False)
     except (FileNotFoundError, ValueError, EOFError) as error:
+        raise UserError(f"{folder}: expected {IMAGES} and {LABELS}, found: {error}; {REMEDY}") from None
+    for array, dimensions in ((images, 3), (labels, 1)):
+        if not isinstance(array, np.ndarray) or array.dtype != np.uint8 or array.ndim != dimensions:
+            raise UserError(f"{folder}: expected uint8 images and labels, found others; {REMEDY}")
+    if len(images) != len(labels):
         raise UserError(
-            f"{folder}: expected {IMAGES} and {LABELS}, found: {error}; run dvc repro preprocess"
-        ) from None
+            f"{folder}: expected as many labels as images, found {len(labels)} and {len(images)}; {REMEDY}"
+        )
     return Split(images, labels)

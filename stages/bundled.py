@@ -21,17 +21,23 @@ def write_files(source: ScikitLearn, folder: Path) -> None:
     Raises:
         UserError: if scikit-learn has no such loader or it does not load images.
     """
-    loader = getattr(sklearn.datasets, source.loader, None)
-    bunch = loader() if loader else None
-    if bunch is None or "images" not in bunch:
+    try:
+        bunch = getattr(sklearn.datasets, source.loader)()
+        images, labels = bunch.images.astype(np.uint8), bunch.target.astype(np.uint8)
+    except (AttributeError, TypeError, ImportError):
         raise UserError(
             f"params.yaml: source.loader: expected a function of sklearn.datasets that loads images, "
             f"found {source.loader!r}"
+        ) from None
+    try:
+        train, test = train_test_split(
+            np.arange(len(labels)), test_size=source.test_images, stratify=labels, random_state=source.seed
         )
-    images, labels = bunch.images.astype(np.uint8), bunch.target.astype(np.uint8)
-    train, test = train_test_split(
-        np.arange(len(labels)), test_size=source.test_images, stratify=labels, random_state=source.seed
-    )
+    except ValueError as error:
+        raise UserError(
+            f"params.yaml: source.test_images: expected a part of {len(labels)} images with every class, "
+            f"found {source.test_images}: {error}"
+        ) from None
     idx.write(folder / layout.TRAIN_IMAGES, images[train])
     idx.write(folder / layout.TRAIN_LABELS, labels[train])
     idx.write(folder / layout.TEST_IMAGES, images[test])

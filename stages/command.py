@@ -1,6 +1,7 @@
 """A stage as a command: `python -m stages.NAME DATASET`."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable
 
@@ -16,6 +17,8 @@ def run(main: Callable[[str], None]) -> None:
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
     parser.add_argument("dataset", help="a key under `datasets:` in params.yaml")
     dataset = parser.parse_args().dataset
+    # As an exception, so that what is half-written is taken away.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         main(dataset)
     except (UserError, OSError) as error:

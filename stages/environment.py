@@ -12,11 +12,10 @@ LINUX_CPU = Path("/proc/cpuinfo")
 
 
 def describe() -> dict[str, str]:
-    """CPU, system, versions and number of threads, by name."""
+    """CPU, system, versions and number of threads, by name; not Python's version, which changes no bit."""
     return {
         "cpu": cpu(),
         "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
         **{package: _version(package) for package in PACKAGES},
         "threads": str(THREADS),
     }
@@ -31,7 +30,8 @@ def cpu() -> str:
     flags = fields.get("flags", "").split()
     vectors = next((flag for flag in ("avx512f", "avx2", "avx") if flag in flags), "no avx")
     model = fields.get("model name", platform.machine())
-    return f"{model}, family {fields.get('cpu family')}, model {fields.get('model')}, {vectors}"
+    kind = f"family {fields.get('cpu family', '?')}, model {fields.get('model', fields.get('CPU part', '?'))}"
+    return f"{model}, {kind}, {vectors}"
 
 
 def to_json() -> str:

@@ -18,7 +18,7 @@ def read_model(path: Path) -> keras.Model:
     """Load a trained network, or raise a UserError if there is none or it is damaged."""
     try:
         return keras.saving.load_model(path)
-    except (ValueError, OSError) as error:
+    except Exception as error:  # noqa: BLE001 - a damaged file makes Keras raise anything
         raise UserError(f"{path}: expected a Keras model, found: {error}; run dvc repro train") from None
 
 

@@ -39,7 +39,10 @@ def check(files: RawFiles, folder: Path) -> None:
     for name, expected in files.by_name().items():
         found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
         if found != expected.sha256:
-            raise UserError(f"{name}: expected SHA-256 {expected.sha256}, found {found}")
+            raise UserError(
+                f"params.yaml: source.files.{name}.sha256: expected {expected.sha256}, found {found}; "
+                "if the source was changed on purpose, write the new hash there"
+            )
 
 
 def main(dataset: str) -> None:
@@ -48,7 +51,7 @@ def main(dataset: str) -> None:
     fetch(
         parameters.load().dataset(dataset).source,
         layout.raw(dataset),
-        f"{mirror}/{dataset}" if mirror else None,
+        f"{mirror.rstrip('/')}/{dataset}" if mirror else None,
     )
 
 

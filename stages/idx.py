@@ -53,12 +53,15 @@ def read(path: Path) -> NDArray[Any]:
             f"{path}: expected {expected} bytes for an IDX file of shape {shape} and type {dtype.name}, "
             f"found {len(content)}; fetch it again"
         )
-    values: NDArray[Any] = np.frombuffer(content, dtype, offset=start)
-    return values.reshape(shape)
+    try:
+        values: NDArray[Any] = np.frombuffer(content, dtype, offset=start)
+        return values.reshape(shape)
+    except ValueError as error:  # more dimensions, or larger ones, than NumPy has
+        raise UserError(f"{path}: expected an array, found shape {shape}: {error}; fetch it again") from None
 
 
 def write(path: Path, array: NDArray[Any]) -> None:
-    """Write an array of any shape of up to 255 dimensions as an IDX file.
+    """Write an array of any shape as an IDX file.
 
     Raises:
         ValueError: if the format has no code for the array's dtype, whatever its byte order.

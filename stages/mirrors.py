@@ -4,7 +4,6 @@ import gzip
 import hashlib
 import io
 import sys
-import zlib
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from pathlib import Path
@@ -32,7 +31,7 @@ class MirrorError(Exception):
 
     def __init__(self, reason: str, *, may_pass: bool = False) -> None:
         """Say why, and whether it may be different the next time."""
-        super().__init__(reason)
+        super().__init__(" ".join(reason.split()))
         self.may_pass = may_pass
 
 
@@ -124,7 +123,7 @@ def _chunks(address: str, expected_bytes: int, silence_seconds: float) -> Iterat
         raise MirrorError(f"nothing arrived for {silence_seconds:g} s", may_pass=True) from None
     except (aiohttp.ClientError, ConnectionError, EOFError) as error:
         raise MirrorError(_text(error), may_pass=True) from None
-    except (OSError, ValueError, ImportError, zlib.error) as error:
+    except Exception as error:  # noqa: BLE001 - each protocol of fsspec has errors of its own
         raise MirrorError(_text(error)) from None
 
 
@@ -147,4 +146,4 @@ def _open(address: str, expected_bytes: int, silence_seconds: float) -> io.Buffe
 
 
 def _text(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return str(error) or type(error).__name__

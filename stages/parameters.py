@@ -12,11 +12,13 @@ from stages.errors import UserError
 
 FILE = Path("params.yaml")
 ERRORS_SHOWN = 3
+FOUND_SHOWN = 100  # characters
 
 DatasetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 ClassName = Annotated[str, Field(min_length=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
-Positive = Annotated[int, Field(gt=0)]
+Positive = Annotated[int, Field(gt=0, le=1_000_000_000)]
+Width = Annotated[int, Field(gt=0, le=100_000)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
@@ -29,7 +31,7 @@ class Section(BaseModel):
 class RawFile(Section):
     """What identifies a raw file, after decompression."""
 
-    bytes: Positive
+    bytes: Annotated[int, Field(gt=0)]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -67,7 +69,7 @@ class ScikitLearn(Section):
 class Network(Section):
     """The layers between the pixels and the classes."""
 
-    hidden: Annotated[list[Positive], Field(min_length=1)]
+    hidden: Annotated[list[Width], Field(min_length=1)]
     dropout: Share
     batch_normalization: bool
 
@@ -75,7 +77,7 @@ class Network(Section):
 class Training(Section):
     """How the weights are found."""
 
-    optimizer: Literal["SGD", "RMSprop", "Adam", "AdamW", "Nadam", "Lion"]
+    optimizer: Literal["AdamW", "RMSprop", "SGD"]
     learning_rate: Annotated[float, Field(gt=0)]
     schedule: Literal["constant", "cosine"]
     warmup_epochs: Annotated[int, Field(ge=0)]
@@ -120,7 +122,7 @@ class Evaluation(Section):
 class Parameters(Section):
     """The whole of params.yaml."""
 
-    datasets: dict[DatasetName, Dataset]
+    datasets: Annotated[dict[DatasetName, Dataset], Field(min_length=1)]
     evaluation: Evaluation
 
     def dataset(self, name: str) -> Dataset:
@@ -142,7 +144,7 @@ def load(path: Path = FILE) -> Parameters:
         content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: not found; run the stages from the project's root") from None
-    except (YAMLError, UnicodeDecodeError) as error:
+    except (YAMLError, ValueError) as error:  # ValueError: no UTF-8, or no such date
         raise UserError(f"{path}: not valid YAML: {error}") from None
     try:
         return Parameters.model_validate(content)
@@ -157,8 +159,8 @@ def _describe(detail: Any, content: Any) -> str:
     """One of pydantic's errors as `key: expected this, found that`."""
     keys = []
     for key in detail["loc"]:
-        if isinstance(content, dict) and key not in content and key != detail["loc"][-1]:
-            continue  # the name of a kind of source, which pydantic puts between the keys
+        if key == "[key]" or (isinstance(content, dict) and key not in content and key != detail["loc"][-1]):
+            continue  # what pydantic puts between the keys: the name of a kind of source, or that it is a key
         keys.append(str(key))
         try:
             content = content[key]
@@ -167,11 +169,22 @@ def _describe(detail: Any, content: Any) -> str:
     place = ".".join(keys) or "the file"
     if detail["type"] == "value_error":
         return f"{place}: {detail['ctx']['error']}"
-    if detail["type"] == "missing":
-        expected, found = "a value", "nothing"
-    elif detail["type"] == "extra_forbidden":
-        expected, found = "no such key", repr(detail["input"])
-    else:
-        expected = detail["msg"].removeprefix("Input should be ").replace("String should match", "to match")
-        found = repr(detail["input"])
+    found = repr(detail["input"])
+    if len(found) > FOUND_SHOWN:
+        found = f"{found[:FOUND_SHOWN]}..."
+    match detail["type"]:
+        case "missing":
+            expected, found = "a value", "nothing"
+        case "extra_forbidden":
+            expected = "no such key"
+        case "union_tag_invalid" | "union_tag_not_found":
+            expected = "kind: mirrors or kind: scikit_learn"
+        case "model_type" | "dict_type" | "model_attributes_type":
+            expected = "a mapping of keys to values"
+        case "too_short" | "string_too_short":
+            expected = "at least one item"
+        case "string_pattern_mismatch":
+            expected = f"to match {detail['ctx']['pattern']!r}"
+        case _:
+            expected = detail["msg"].removeprefix("Input should be ")
     return f"{place}: expected {expected}, found {found}"

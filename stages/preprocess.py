@@ -47,9 +47,11 @@ def hold_out(whole: Split, validation_images: int, seed: int) -> tuple[Split, Sp
     Both keep the order of the whole.
 
     Raises:
-        UserError: if either would have fewer images than there are classes.
+        UserError: if either would be without a class.
     """
     classes, images = int(whole.labels.max()) + 1, len(whole.labels)
+    if min(np.bincount(whole.labels)) < 2:  # noqa: PLR2004 - one for each part
+        raise UserError("the labels: expected at least two training images of each class, found fewer")
     if not classes <= validation_images <= images - classes:
         raise UserError(
             f"params.yaml: validation_images: expected from {classes} (one a class) to {images - classes}, "
@@ -60,6 +62,12 @@ def hold_out(whole: Split, validation_images: int, seed: int) -> tuple[Split, Sp
     )
     training.sort()
     validation.sort()
+    for name, part in (("training", training), ("validation", validation)):
+        if len(np.unique(whole.labels[part])) < classes:
+            raise UserError(
+                f"params.yaml: validation_images: expected a number that leaves every class in both parts, "
+                f"found {validation_images}, which leaves one out of {name}"
+            )
     return (
         Split(whole.images[training], whole.labels[training]),
         Split(whole.images[validation], whole.labels[validation]),

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from math import ceil
 
 import keras
+import numpy as np
 import pandas as pd
 
 from stages import arrays, batches, command, environment, files, layout, model_file, network, parameters
 from stages.arrays import Split
+from stages.errors import UserError
 from stages.parameters import Dataset, Training
 
-VALIDATION_BATCH = 1000  # any size gives the same scores; this one fits a CPU's cache
+VALIDATION_BATCH = 1000  # fixed: how a sum is split can change its last bit
 HISTORY_COLUMNS = ["loss", "accuracy", "val_loss", "val_accuracy"]
 DECIMALS = 6
 
@@ -46,6 +48,9 @@ def train(
     Returns:
         The network as it was after the epoch with the highest validation accuracy, and its
         history: a row an epoch of epoch (from 1), loss, accuracy, val_loss and val_accuracy.
+
+    Raises:
+        UserError: if the training diverged.
     """
     keras.utils.set_random_seed(dataset.seed)
     settings = dataset.training
@@ -68,12 +73,17 @@ def train(
         epochs=settings.epochs,
         steps_per_epoch=steps_per_epoch,
         validation_data=batches.in_order(validation, classes, VALIDATION_BATCH),
-        callbacks=[keep_best, *callbacks],
+        callbacks=[keep_best, keras.callbacks.TerminateOnNaN(), *callbacks],
         shuffle=False,  # the batches are shuffled already
         verbose=2,  # a line an epoch, which a log file can hold, too
     )
     table = pd.DataFrame(history.history, columns=HISTORY_COLUMNS)
     table.insert(0, "epoch", range(1, len(table) + 1))
+    if not np.isfinite(table).all(axis=None):
+        raise UserError(
+            f"params.yaml: training: expected a loss that stays finite, found {table['loss'].iloc[-1]} after "
+            f"{len(table)} epochs; lower learning_rate ({settings.learning_rate:g}) or weight_decay"
+        )
     return model, table
 
 

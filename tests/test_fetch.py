@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import hashlib
 import http.server
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from stages import fetch as fetch_stage
 from stages.errors import UserError
 from stages.fetch import fetch
 from stages.mirrors import download
-from stages.parameters import Mirrors, RawFile, RawFiles
+from stages.parameters import Mirrors, RawFile, RawFiles, ScikitLearn
 
 NAMES = (
     "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte",
@@ -230,7 +232,7 @@ def test_fetch_leaves_four_verified_files(tmp_path: Path, serve: Callable[[Answe
     assert {file.name: file.read_bytes() for file in (tmp_path / "raw" / "set").iterdir()} == CONTENT
 
 
-@pytest.mark.parametrize("answer", [other_content, page, missing, half, forbidden])
+@pytest.mark.parametrize("answer", [other_content, page, bomb, missing, half, forbidden])
 def test_fetch_leaves_nothing_after_a_failure(
     tmp_path: Path, serve: Callable[[Answer], Server], answer: Answer
 ) -> None:
@@ -255,6 +257,57 @@ def test_a_first_mirror_is_asked_before_the_others(tmp_path: Path, serve: Callab
     fetch(source(other.url), tmp_path / "set", first_mirror=f"{first.url}/set")
     assert first.requests == [f"/set/{name}.gz" for name in NAMES]
     assert other.requests == []
+
+
+def test_the_variable_names_a_mirror_with_a_folder_for_each_data_set(
+    tmp_path: Path, serve: Callable[[Answer], Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = serve(missing)
+    text = json.dumps({
+        "datasets": {"letters": {
+            "source": source(serve(good).url).model_dump(by_alias=True), "classes": ["a", "b"],
+            "largest_pixel": 255, "validation_images": 10, "seed": 0,
+            "network": {"hidden": [8], "dropout": 0.0, "batch_normalization": False},
+            "training": {
+                "optimizer": "SGD", "learning_rate": 0.1, "schedule": "constant", "warmup_epochs": 0,
+                "weight_decay": 0.0, "label_smoothing": 0.0, "batch_size": 8, "epochs": 1,
+            },
+        }},
+        "evaluation": {"calibration_bins": 15},
+    })  # fmt: skip
+    (tmp_path / "params.yaml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATASETS_MIRROR", f"{first.url}/")
+    fetch_stage.main("letters")
+    assert first.requests[:2] == [f"/letters/{NAME}.gz", f"/letters/{NAME}"]
+    assert {file.name: file.read_bytes() for file in (tmp_path / "data/raw/letters").iterdir()} == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"test_images": 1797}, "source.test_images: expected a part of 1797 images"),
+        ({"test_images": 5}, "source.test_images: expected a part of 1797 images"),
+        ({"loader": "load_iris"}, "source.loader: expected a function of sklearn.datasets that loads images"),
+        (
+            {"loader": "load_files"},
+            "source.loader: expected a function of sklearn.datasets that loads images",
+        ),
+        (
+            {"loader": "load_nothing"},
+            "source.loader: expected a function of sklearn.datasets that loads images",
+        ),
+        ({"seed": 1}, "source.files.train-images-idx3-ubyte.sha256: expected 0{64}, found [0-9a-f]{64}; "),
+    ],
+)
+def test_a_bundled_data_set_that_is_not_the_expected_one_is_refused(
+    tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    nothing = dict.fromkeys(NAMES, RawFile(bytes=1, sha256="0" * 64))
+    settings = {"kind": "scikit_learn", "loader": "load_digits", "test_images": 360, "seed": 0, **changes}
+    with pytest.raises(UserError, match=message):
+        fetch(ScikitLearn(**settings, files=RawFiles(**nothing)), tmp_path / "raw" / "set")
+    assert list((tmp_path / "raw").iterdir()) == []
 
 
 def test_a_mirror_may_be_a_folder_of_plain_or_compressed_files(tmp_path: Path) -> None:

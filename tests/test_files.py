@@ -1,8 +1,11 @@
 """Files and folders appear whole or not at all."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 
 from stages.files import whole_file, whole_folder, write_text
 
@@ -39,6 +42,28 @@ def test_a_file_that_breaks_down_leaves_the_old_one_and_no_trace(tmp_path: Path)
         raise BreakdownError
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+STOPPED = """
+import os, signal, sys, time
+from pathlib import Path
+from stages import command
+from stages.files import whole_folder
+
+def main(_):
+    with whole_folder(Path(sys.argv[1]) / "folder") as new:
+        (new / "half").write_text("half")
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+
+command.run(main)
+"""
+
+
+def test_a_stage_that_is_told_to_stop_leaves_no_trace(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", STOPPED, str(tmp_path)], cwd=ROOT, check=False, timeout=30)
+    assert done.returncode == 143
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_text_is_utf8_with_unix_line_ends(tmp_path: Path) -> None:

@@ -106,6 +106,36 @@ def test_refuses_a_header_that_promises_more_than_the_file_has(file: Path) -> No
         idx.read(file)
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "00000864" + "00000001" * 100,
+        "00000804 00000000 FFFFFFFF FFFFFFFF FFFFFFFF",
+        "00000E04 FFFFFFFF FFFFFFFF FFFFFFFF 00000000",
+    ],
+    ids=["100 dimensions", "too big beside a zero", "too big before a zero"],
+)
+def test_refuses_a_shape_that_numpy_cannot_have(file: Path, header: str) -> None:
+    file.write_bytes(bytes.fromhex(header) + (b"x" if header.startswith("00000864") else b""))
+    with pytest.raises(UserError, match="fetch it again"):
+        idx.read(file)
+
+
+@with_folder
+@given(
+    code=st.sampled_from(sorted(idx.DTYPES)),
+    sizes=st.lists(st.integers(0, 3) | st.integers(0, 2**32 - 1), max_size=255),
+    values=st.binary(max_size=64),
+)
+def test_reads_or_refuses_whatever_the_sizes(file: Path, code: int, sizes: list[int], values: bytes) -> None:
+    header = bytes([0, 0, code, len(sizes)]) + b"".join(size.to_bytes(4, "big") for size in sizes)
+    file.write_bytes(header + values)
+    try:
+        assert idx.read(file).shape == tuple(sizes)
+    except UserError as error:
+        assert "\n" not in str(error)
+
+
 @pytest.mark.parametrize("dtype", ["bool", "uint16", "int64", "complex64", "U3"])
 def test_refuses_to_write_a_type_that_the_format_lacks(file: Path, dtype: str) -> None:
     with pytest.raises(ValueError, match="expected an array of one of the types"):

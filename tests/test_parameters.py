@@ -73,6 +73,33 @@ def test_a_wrong_value_is_named_with_key_expectation_and_finding(
     assert f"datasets.digits.{key}: {message}" in found
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("source.kind", "mirror", "source: expected kind: mirrors or kind: scikit_learn, found {"),
+        ("network.hidden", [], "network.hidden: expected at least one item, found []"),
+        ("network", 3, "network: expected a mapping of keys to values, found 3"),
+        ("classes", ["", "b"], "classes.0: expected at least one item, found ''"),
+        (
+            "training.batch_size",
+            2**70,
+            "training.batch_size: expected less than or equal to 1000000000, found",
+        ),
+    ],
+)
+def test_other_mistakes_are_told_as_plainly(
+    tmp_path: Path, content: Any, key: str, value: object, message: str
+) -> None:
+    section: Any = content["datasets"]["digits"]
+    *path, last = key.split(".")
+    for part in path:
+        section = section[part]
+    section[last] = value
+    found = load_error(tmp_path, dump(content))
+    assert found.startswith(f"datasets.digits.{message}")
+    assert len(found) < 500
+
+
 def test_a_misspelt_key_is_reported_with_the_one_that_is_missing(tmp_path: Path, content: Any) -> None:
     training = content["datasets"]["mnist"]["training"]
     training["lerning_rate"] = training.pop("learning_rate")
@@ -112,8 +139,10 @@ def test_a_name_of_a_data_set_is_a_plain_word(tmp_path: Path, content: Any, name
         ("datasets: {a: 1, a: 2}", "not valid YAML"),
         ("datasets: [", "not valid YAML"),
         ("datasets:\n\t- tab", "not valid YAML"),
+        ("datasets: 2020-13-45", "not valid YAML"),
+        ("{datasets: {}, evaluation: {calibration_bins: 1}}", "datasets: expected at least one item"),
     ],
-    ids=["empty", "list", "duplicate key", "unclosed", "tab"],
+    ids=["empty", "list", "duplicate key", "unclosed", "tab", "no such date", "no data set"],
 )
 def test_a_file_that_is_not_a_mapping_is_refused(tmp_path: Path, text: str, message: str) -> None:
     assert load_error(tmp_path, text).startswith(message)

@@ -4,6 +4,7 @@ import csv
 import json
 import re
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -178,28 +179,37 @@ def test_the_confusion_counts_are_those_of_the_model_on_the_test_set(finished: P
     assert metrics["accuracy"] == pytest.approx(accuracy_score(labels, predicted), abs=1e-6)
 
 
+def flipped(content: bytes) -> bytes:
+    """The content with another byte in its middle."""
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 255]) + content[middle + 1 :]
+
+
 @pytest.mark.parametrize(
-    ("stage", "damaged"),
+    ("stage", "file", "content"),
     [
-        ("preprocess", "data/raw/digits/t10k-labels-idx1-ubyte"),
-        ("train", "data/processed/digits/train/images.npy"),
-        ("evaluate", "models/digits.keras"),
+        ("preprocess", "data/raw/digits/t10k-labels-idx1-ubyte", None),
+        ("preprocess", "data/raw/digits/t10k-labels-idx1-ubyte", b""),
+        ("train", "data/processed/digits/train/images.npy", None),
+        ("train", "data/processed/digits/train/images.npy", b"damaged"),
+        ("evaluate", "models/digits.keras", None),
+        ("evaluate", "models/digits.keras", b"damaged"),
+        ("evaluate", "models/digits.keras", flipped),
     ],
 )
-@pytest.mark.parametrize("content", [None, b"", b"damaged"], ids=["missing", "empty", "damaged"])
 def test_a_damaged_input_is_named_in_one_line(
-    project: Project, stage: str, damaged: str, content: bytes | None
+    project: Project, stage: str, file: str, content: bytes | Callable[[bytes], bytes] | None
 ) -> None:
-    before = project.files("metrics/*", "plots/*/*", "models/*", "data/processed/**/*")
-    (project.folder / damaged).unlink()
+    before = project.files("metrics/*", "plots/*/*", "models/*", "data/**/*")
+    (project.folder / file).unlink()
     if content is not None:
-        (project.folder / damaged).write_bytes(content)
+        (project.folder / file).write_bytes(content(before[file]) if callable(content) else content)
     done = project.run("python", "-m", f"stages.{stage}", "digits", expect=2)
     assert done.stderr.startswith("error: ")
-    assert str(Path(damaged).parent) in done.stderr
+    assert str(Path(file).parent) in done.stderr
     assert done.stderr.count("\n") == 1
-    after = project.files("metrics/*", "plots/*/*", "models/*", "data/processed/**/*")
-    assert {name for name in before if before[name] != after.get(name)} <= {damaged}
+    after = project.files("metrics/*", "plots/*/*", "models/*", "data/**/*")
+    assert {name for name in before if before[name] != after.get(name)} == {file}
 
 
 def test_the_test_images_are_neither_in_training_nor_in_validation(finished: Project) -> None:

@@ -114,6 +114,17 @@ def test_a_validation_split_of_impossible_size_is_refused(size: int) -> None:
     )
 
 
+@pytest.mark.parametrize(("size", "part"), [(590, "training"), (20, "validation")])
+def test_a_class_must_not_vanish_from_a_split(size: int, part: str) -> None:
+    with pytest.raises(UserError, match=f"found {size}, which leaves one out of {part}"):
+        hold_out(whole([300, 298, 2]), size, seed=0)
+
+
+def test_a_class_of_one_image_cannot_be_divided() -> None:
+    with pytest.raises(UserError, match="expected at least two training images of each class"):
+        hold_out(whole([100, 100, 1]), 20, seed=0)
+
+
 def test_a_written_split_is_mapped_into_memory(tmp_path: Path) -> None:
     split = whole([3, 3])
     arrays.write(tmp_path / "split", split)
@@ -122,6 +133,18 @@ def test_a_written_split_is_mapped_into_memory(tmp_path: Path) -> None:
     assert again.images.dtype == np.uint8
     assert np.array_equal(again.images, split.images)
     assert np.array_equal(again.labels, split.labels)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [np.zeros(5, np.uint8), np.zeros(6), np.zeros((6, 1), np.uint8)],
+    ids=["fewer", "float64", "2 d"],
+)
+def test_arrays_that_are_no_split_are_refused(tmp_path: Path, labels: np.ndarray) -> None:
+    arrays.write(tmp_path / "split", whole([3, 3]))
+    np.save(tmp_path / "split" / arrays.LABELS, labels)
+    with pytest.raises(UserError, match=r"expected .* found .*; run dvc repro preprocess"):
+        arrays.read(tmp_path / "split")
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not an array", b"\x93NUMPY\x01\x00"])

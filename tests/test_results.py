@@ -1,9 +1,13 @@
 """The results in this folder, committed or just made: good enough, complete, and as the README says."""
 
 import json
+import subprocess
+import sys
+from xml.etree import ElementTree as ET
 
 import pandas as pd
 import pytest
+import vl_convert
 from conftest import ROOT
 from ruamel.yaml import YAML
 
@@ -30,6 +34,19 @@ def test_the_confusion_matrix_agrees_with_the_accuracy(dataset: str) -> None:
     assert table["count"].sum() == TEST_IMAGES[dataset]
     right = table.loc[table["actual"] == table["predicted"], "count"].sum()
     assert right / TEST_IMAGES[dataset] == pytest.approx(metrics(dataset)["accuracy"], abs=1e-6)
+
+
+def test_the_drawn_confusion_matrix_has_the_classes_in_order_and_the_counts() -> None:
+    plot = "plots/confusion/fashion_mnist.csv"
+    dvc = [sys.executable, "-m", "dvc", "plots", "show", "--json", plot]
+    shown = subprocess.run(dvc, cwd=ROOT, capture_output=True, check=True).stdout
+    (chart,) = json.loads(shown)["data"][plot]
+    drawing = ET.fromstring(vl_convert.vegalite_to_svg(chart["content"]))
+    texts = ["".join(text.itertext()) for text in drawing.iter("{http://www.w3.org/2000/svg}text")]
+    classes = DATASETS["fashion_mnist"]["classes"]
+    assert [text for text in texts if text in classes] == classes * 2  # one axis after the other
+    counts = pd.read_csv(ROOT / plot)["count"].astype(str).tolist()
+    assert [text for text in texts if text.isdigit()] == counts
 
 
 @pytest.mark.parametrize("dataset", FLOORS)

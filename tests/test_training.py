@@ -13,6 +13,7 @@ from sklearn.datasets import load_digits
 
 from stages import batches, model_file, network, parameters
 from stages.arrays import Split
+from stages.errors import UserError
 from stages.parameters import Network, Training
 from stages.train import optimizer, train
 
@@ -137,8 +138,7 @@ def test_the_learning_rate_rises_and_follows_the_schedule(
 def test_every_optimizer_that_params_allows_trains(
     digits: Split, dataset: parameters.Dataset, name: str
 ) -> None:
-    rates = {"SGD": 0.1, "Lion": 0.0003}
-    chosen = with_training(dataset, optimizer=name, learning_rate=rates.get(name, 0.003), epochs=5)
+    chosen = with_training(dataset, optimizer=name, learning_rate={"SGD": 0.1}.get(name, 0.003), epochs=5)
     _, history = train(chosen, part(digits, 0, 1000), part(digits, 1000, 1300))
     assert history["val_accuracy"].max() > 0.6
 
@@ -159,6 +159,15 @@ def test_the_model_is_that_of_the_best_epoch(digits: Split, dataset: parameters.
     accuracy = (model.predict(validation.images, verbose=0).argmax(axis=1) == validation.labels).mean()
     assert accuracy == pytest.approx(history["val_accuracy"].max())
     assert history["val_accuracy"].iloc[-1] < history["val_accuracy"].max()
+
+
+@pytest.mark.parametrize("changes", [{"learning_rate": 1e6}, {"weight_decay": 1e6}])
+def test_a_training_that_diverges_is_reported(
+    digits: Split, dataset: parameters.Dataset, changes: dict[str, float]
+) -> None:
+    wild = with_training(dataset, epochs=20, warmup_epochs=0, schedule="constant", **changes)
+    with pytest.raises(UserError, match=r"expected a loss that stays finite, found .*lower learning_rate"):
+        train(wild, part(digits, 0, 500), part(digits, 500, 800))
 
 
 def test_label_smoothing_reaches_the_loss(digits: Split, dataset: parameters.Dataset) -> None:
