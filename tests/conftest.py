@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
@@ -124,3 +125,11 @@ def dump(content: object) -> str:
     text = io.StringIO()
     YAML().dump(content, text)
     return text.getvalue()
+
+
+def set_value(section: Any, key: str, value: object) -> None:
+    """Set what a dotted key names, in mappings and lists."""
+    *path, last = (int(part) if part.isdigit() else part for part in key.split("."))
+    for part in path:
+        section = section[part]
+    section[last] = value

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, Project, dump
+from conftest import ROOT, Project, dump, set_value
 from ruamel.yaml import YAML
 
 from stages import parameters
@@ -64,11 +64,7 @@ def test_the_committed_file_is_valid_and_has_the_three_data_sets() -> None:
 def test_a_wrong_value_is_named_with_key_expectation_and_finding(
     tmp_path: Path, content: Any, key: str, value: object, message: str
 ) -> None:
-    section: Any = content["datasets"]["digits"]
-    *path, last = key.split(".")
-    for part in path:
-        section = section[int(part) if isinstance(section, list) else part]
-    section[int(last) if isinstance(section, list) else last] = value
+    set_value(content["datasets"]["digits"], key, value)
     found = load_error(tmp_path, dump(content))
     assert f"datasets.digits.{key}: {message}" in found
 
@@ -90,11 +86,7 @@ def test_a_wrong_value_is_named_with_key_expectation_and_finding(
 def test_other_mistakes_are_told_as_plainly(
     tmp_path: Path, content: Any, key: str, value: object, message: str
 ) -> None:
-    section: Any = content["datasets"]["digits"]
-    *path, last = key.split(".")
-    for part in path:
-        section = section[part]
-    section[last] = value
+    set_value(content["datasets"]["digits"], key, value)
     found = load_error(tmp_path, dump(content))
     assert found.startswith(f"datasets.digits.{message}")
     assert len(found) < 500

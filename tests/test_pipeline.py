@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from conftest import ROOT, TWIN, Project
+from conftest import ROOT, TWIN, Project, set_value
 from sklearn.metrics import accuracy_score, confusion_matrix
 
 RESULTS = ("dvc.lock", "data/**/*", "models/*", "metrics/*", "plots/*/*")
@@ -105,14 +105,7 @@ def test_a_learning_rate_reruns_the_training_and_evaluation_of_its_data_set(proj
 def test_a_parameter_makes_out_of_date_what_reads_it(
     project: Project, path: str, value: object, stages: list[str]
 ) -> None:
-    def change(content: dict) -> None:
-        section = content["datasets"][TWIN]
-        *parents, last = path.split(".")
-        for parent in parents:
-            section = section[parent]
-        section[int(last) if last.isdigit() else last] = value
-
-    project.edit_parameters(change)
+    project.edit_parameters(lambda content: set_value(content["datasets"][TWIN], path, value))
     status = json.loads(project.run("dvc", "status", "--json").stdout)
     changed = [stage for stage, changes in status.items() if any("params.yaml" in str(c) for c in changes)]
     assert sorted(changed) == sorted(f"{stage}@{TWIN}" for stage in stages)
