@@ -52,12 +52,12 @@ def test_the_committed_file_is_valid_and_has_the_three_data_sets() -> None:
         ("largest_pixel", 256, "expected less than or equal to 255, found 256"),
         ("classes.3", 3, "expected a valid string, found 3"),
         ("seed", -1, "expected greater than or equal to 0, found -1"),
-        ("source.loader", "os.system", "expected to match pattern '^load_[a-z0-9_]+$', found 'os.system'"),
+        ("source.loader", "os.system", "expected to match '^load_[a-z0-9_]+$', found 'os.system'"),
         ("source.mirrors", [], "expected no such key, found []"),
         (
             "source.files.t10k-labels-idx1-ubyte.sha256",
             "abc",
-            "expected to match pattern '^[0-9a-f]{64}$', found 'abc'",
+            "expected to match '^[0-9a-f]{64}$', found 'abc'",
         ),
     ],
 )
