@@ -277,9 +277,9 @@ def test_the_variable_names_a_mirror_with_a_folder_for_each_data_set(
     })  # fmt: skip
     (tmp_path / "params.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DATASETS_MIRROR", f"{first.url}/")
+    monkeypatch.setenv("DATASETS_MIRROR", f"{first.url}/data/")
     fetch_stage.main("letters")
-    assert first.requests[:2] == [f"/letters/{NAME}.gz", f"/letters/{NAME}"]
+    assert first.requests[:2] == [f"/data/letters/{NAME}.gz", f"/data/letters/{NAME}"]
     assert {file.name: file.read_bytes() for file in (tmp_path / "data/raw/letters").iterdir()} == CONTENT
 
 

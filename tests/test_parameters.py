@@ -54,6 +54,10 @@ def test_the_committed_file_is_valid_and_has_the_three_data_sets() -> None:
         ("seed", -1, "expected greater than or equal to 0, found -1"),
         ("source.loader", "os.system", "expected to match '^load_[a-z0-9_]+$', found 'os.system'"),
         ("source.mirrors", [], "expected no such key, found []"),
+        ("network", 3, "expected a mapping of keys to values, found 3"),
+        ("network.hidden", [], "expected at least one item, found []"),
+        ("classes.0", "", "expected at least one item, found ''"),
+        ("training.batch_size", 2**70, "expected less than or equal to 1000000000, found 1180"),
         (
             "source.files.t10k-labels-idx1-ubyte.sha256",
             "abc",
@@ -69,27 +73,11 @@ def test_a_wrong_value_is_named_with_key_expectation_and_finding(
     assert f"datasets.digits.{key}: {message}" in found
 
 
-@pytest.mark.parametrize(
-    ("key", "value", "message"),
-    [
-        ("source.kind", "mirror", "source: expected kind: mirrors or kind: scikit_learn, found {"),
-        ("network.hidden", [], "network.hidden: expected at least one item, found []"),
-        ("network", 3, "network: expected a mapping of keys to values, found 3"),
-        ("classes", ["", "b"], "classes.0: expected at least one item, found ''"),
-        (
-            "training.batch_size",
-            2**70,
-            "training.batch_size: expected less than or equal to 1000000000, found",
-        ),
-    ],
-)
-def test_other_mistakes_are_told_as_plainly(
-    tmp_path: Path, content: Any, key: str, value: object, message: str
-) -> None:
-    set_value(content["datasets"]["digits"], key, value)
-    found = load_error(tmp_path, dump(content))
-    assert found.startswith(f"datasets.digits.{message}")
-    assert len(found) < 500
+def test_an_unknown_kind_of_source_is_answered_with_the_known_ones(tmp_path: Path, content: Any) -> None:
+    set_value(content["datasets"]["digits"], "source.kind", "mirror")
+    message = load_error(tmp_path, dump(content))
+    assert message.startswith("datasets.digits.source: expected kind: mirrors or kind: scikit_learn, found {")
+    assert len(message) < 500  # not the whole section
 
 
 def test_a_misspelt_key_is_reported_with_the_one_that_is_missing(tmp_path: Path, content: Any) -> None:
