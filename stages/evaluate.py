@@ -5,13 +5,15 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from stages import arrays, command, files, layout, parameters, scores
+from stages import arrays, command, files, gallery, layout, parameters, scores
 from stages.errors import UserError
 
 BATCH = 1000  # fixed: how a sum is split can change its last bit
 DECIMALS = 6
+FLOAT_FORMAT = "%.4g"  # of tables: what is drawn or compared needs no more, and they are kept in git
 
 
 def read_model(path: Path) -> keras.Model:
@@ -28,19 +30,50 @@ def predict(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float32
     return probabilities
 
 
-def main(dataset: str) -> None:
-    """Read the model and the test arrays, and write the metrics and the confusion matrix."""
-    settings = parameters.load()
-    classes = settings.dataset(dataset).classes
-    test = arrays.read(layout.processed(dataset, "test"))
-    probabilities = predict(read_model(layout.model(dataset)), test.images)
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as CSV."""
+    files.write_text(path, table.to_csv(index=False, lineterminator="\n", float_format=FLOAT_FORMAT))
 
-    metrics = scores.score(test.labels, probabilities, settings.evaluation.calibration_bins)
+
+def save_mistakes(path: Path, images: NDArray[np.uint8], predictions: pd.DataFrame) -> None:
+    """Draw the wrongly classified images with the highest confidence, the most confident first.
+
+    Each has its number in the split, from 0, its class, and what it was taken for, with which probability.
+
+    Args:
+        path: of the PNG file.
+        images: shape (n, height, width).
+        predictions: n rows, as `scores.prediction_table` gives them.
+    """
+    wrong = predictions[predictions["actual"] != predictions["predicted"]]
+    chosen = wrong.sort_values("probability", ascending=False, kind="stable").head(gallery.LARGEST)
+    captions = [
+        f"#{row.Index} {row.actual}\ntaken for\n{row.predicted} {row.probability:.1%}"
+        for row in chosen.itertuples()
+    ]
+    title = f"The most confident of {len(wrong):,} mistakes in {len(images):,} images"
+    gallery.save(path, title, images[chosen.index], captions)
+
+
+def main(dataset: str) -> None:
+    """Read the model and the test arrays, and write the metrics, the predictions and the plots of them."""
+    settings = parameters.load()
+    classes, bins = settings.dataset(dataset).classes, settings.evaluation.calibration_bins
+    images, labels = arrays.read(layout.processed(dataset, "test"))
+    probabilities = predict(read_model(layout.model(dataset)), images)
+    predictions, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+
+    metrics = scores.score(labels, probabilities, bins)
     rounded = {name: round(value, DECIMALS) for name, value in metrics.items()}
     files.write_text(layout.metrics(dataset), json.dumps(rounded, indent=2) + "\n")
-
-    confusion = scores.confusion_table(test.labels, probabilities.argmax(axis=1), classes)
-    files.write_text(layout.confusion(dataset), confusion.to_csv(index=False, lineterminator="\n"))
+    table = scores.prediction_table(labels, probabilities, classes)
+    write_table(layout.predictions(dataset), table)
+    write_table(layout.confusion(dataset), scores.confusion_table(labels, predictions, classes))
+    write_table(layout.classes(dataset), scores.class_table(labels, predictions, classes))
+    write_table(
+        layout.reliability(dataset), scores.reliability_table(predictions == labels, confidence, bins)
+    )
+    save_mistakes(layout.mistakes(dataset), images, table)
     print(f"{layout.metrics(dataset)}: {json.dumps(rounded)}")
 
 

@@ -35,9 +35,29 @@ def history(dataset: str) -> Path:
     return Path("plots/history", f"{dataset}.csv")
 
 
+def predictions(dataset: str) -> Path:
+    """The predictions on the test set, image by image."""
+    return Path("predictions", f"{dataset}.csv")
+
+
 def confusion(dataset: str) -> Path:
     """The confusion matrix on the test set."""
     return Path("plots/confusion", f"{dataset}.csv")
+
+
+def classes(dataset: str) -> Path:
+    """Precision, recall and F1 of each class on the test set."""
+    return Path("plots/classes", f"{dataset}.csv")
+
+
+def reliability(dataset: str) -> Path:
+    """The reliability diagram on the test set."""
+    return Path("plots/reliability", f"{dataset}.csv")
+
+
+def mistakes(dataset: str) -> Path:
+    """The picture of the most confident mistakes on the test set."""
+    return Path("plots/mistakes", f"{dataset}.png")
 
 
 def environment(dataset: str) -> Path:

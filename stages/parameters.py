@@ -119,11 +119,27 @@ class Evaluation(Section):
     calibration_bins: Positive
 
 
+class Tolerance(Section):
+    """By how much each metric may get worse before a review stops the change."""
+
+    accuracy: Annotated[float, Field(ge=0)]
+    macro_f1: Annotated[float, Field(ge=0)]
+    log_loss: Annotated[float, Field(ge=0)]
+    calibration_error: Annotated[float, Field(ge=0)]
+
+
+class Review(Section):
+    """How a change is judged."""
+
+    tolerance: Tolerance
+
+
 class Parameters(Section):
     """The whole of params.yaml."""
 
     datasets: Annotated[dict[DatasetName, Dataset], Field(min_length=1)]
     evaluation: Evaluation
+    review: Review
 
     def dataset(self, name: str) -> Dataset:
         """The section of one data set, or a UserError that names those there are."""

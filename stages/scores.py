@@ -1,4 +1,4 @@
-"""How good predictions are: every metric and the confusion matrix, in the vocabulary of scikit-learn."""
+"""How good predictions are: every metric and table of them, in the vocabulary of scikit-learn."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,7 +6,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
+from sklearn.metrics import (
+    accuracy_score,
+    confusion_matrix,
+    f1_score,
+    log_loss,
+    precision_recall_fscore_support,
+)
+
+# scikit-learn keeps a probability in float32 at least this far from 0 before it takes the logarithm.
+SMALLEST_PROBABILITY = float(np.finfo(np.float32).eps)
 
 
 def score(labels: NDArray[Any], probabilities: NDArray[np.float32], bins: int) -> dict[str, float]:
@@ -22,32 +31,56 @@ def score(labels: NDArray[Any], probabilities: NDArray[np.float32], bins: int) -
     """
     predictions = probabilities.argmax(axis=1)
     classes = range(probabilities.shape[1])
+    correct, confidence = predictions == labels, probabilities.max(axis=1)
     return {
         "accuracy": float(accuracy_score(labels, predictions)),
         "macro_f1": float(f1_score(labels, predictions, labels=classes, average="macro", zero_division=0)),
         "log_loss": float(log_loss(labels, probabilities, labels=classes)),
-        "calibration_error": calibration_error(labels, probabilities, bins),
+        "calibration_error": calibration_error(correct, confidence, bins),
     }
 
 
-def calibration_error(labels: NDArray[Any], probabilities: NDArray[np.float32], bins: int) -> float:
+def calibration_error(correct: NDArray[np.bool_], confidence: NDArray[Any], bins: int) -> float:
     """The expected calibration error: by how much the confidence misses the accuracy, on average.
 
-    The predictions are sorted into bins of equal width by the probability of the predicted class;
-    the result is the mean over bins of |accuracy - confidence|, weighted by the predictions in each.
+    The predictions are sorted into bins of equal width by their confidence; the result is the mean
+    over bins of |accuracy - confidence|, weighted by the predictions in each.
 
     Source: Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", 2017, eq. 3.
 
     Args:
-        labels: shape (n,).
-        probabilities: shape (n, classes).
+        correct: shape (n,), whether each prediction is right.
+        confidence: shape (n,), the probability of each predicted class.
         bins: their number; (0, 1/bins] is the first.
     """
-    confidence = probabilities.max(axis=1).astype(np.float64)
-    correct = probabilities.argmax(axis=1) == labels
-    bin_of = np.ceil(confidence * bins).astype(int) - 1
-    gap_of_bin = np.bincount(bin_of, weights=correct - confidence, minlength=bins)
-    return float(np.abs(gap_of_bin).sum() / len(labels))
+    confidence = confidence.astype(np.float64)
+    gap_of_bin = np.bincount(bin_of(confidence, bins), weights=correct - confidence, minlength=bins)
+    return float(np.abs(gap_of_bin).sum() / len(correct))
+
+
+def bin_of(confidence: NDArray[np.float64], bins: int) -> NDArray[np.int64]:
+    """The bin of each confidence, from 0, shape (n,)."""
+    return np.ceil(confidence * bins).astype(np.int64) - 1
+
+
+def reliability_table(correct: NDArray[np.bool_], confidence: NDArray[Any], bins: int) -> pd.DataFrame:
+    """What a reliability diagram draws: of predictions made with the same confidence, how many are right.
+
+    Args:
+        correct: as for `calibration_error`, and so are the others.
+        confidence: likewise.
+        bins: likewise.
+
+    Returns:
+        A row for each bin with a prediction in it: bin (from 1), images, mean confidence, accuracy.
+    """
+    table = pd.DataFrame(
+        {"confidence": confidence.astype(np.float64), "accuracy": correct.astype(np.float64)}
+    )
+    grouped = table.groupby(bin_of(table["confidence"].to_numpy(), bins) + 1)
+    means = grouped.mean()
+    means.insert(0, "images", grouped.size())
+    return means.rename_axis("bin").reset_index()
 
 
 def confusion_table(labels: NDArray[Any], predictions: NDArray[Any], classes: Sequence[str]) -> pd.DataFrame:
@@ -64,3 +97,36 @@ def confusion_table(labels: NDArray[Any], predictions: NDArray[Any], classes: Se
     counts = confusion_matrix(labels, predictions, labels=range(len(classes)))
     pairs = pd.MultiIndex.from_product([classes, classes], names=["actual", "predicted"])
     return pd.DataFrame({"count": counts.ravel()}, index=pairs).reset_index()
+
+
+def class_table(labels: NDArray[Any], predictions: NDArray[Any], classes: Sequence[str]) -> pd.DataFrame:
+    """The scores of each class: a row of class, precision, recall and f1; arguments as `confusion_table`."""
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        labels, predictions, labels=range(len(classes)), zero_division=0
+    )
+    return pd.DataFrame({"class": classes, "precision": precision, "recall": recall, "f1": f1})
+
+
+def prediction_table(
+    labels: NDArray[Any], probabilities: NDArray[np.float32], classes: Sequence[str]
+) -> pd.DataFrame:
+    """What two revisions need of each other to be compared image by image.
+
+    Args:
+        labels: shape (n,), the index of each example's class.
+        probabilities: shape (n, classes).
+        classes: their names, in the order of the indices.
+
+    Returns:
+        A row for each example, in their order: the names of the actual and the predicted class, the
+        probability of the predicted class and that of the actual one.
+    """
+    names = np.array(classes, dtype=object)
+    return pd.DataFrame(
+        {
+            "actual": names[labels],
+            "predicted": names[probabilities.argmax(axis=1)],
+            "probability": probabilities.max(axis=1),
+            "probability_of_actual": probabilities[np.arange(len(labels)), labels],
+        }
+    )
