@@ -1,13 +1,16 @@
 # Each target is a line or two over ordinary commands, which the README gives, too.
 
 PYTHON ?= python3
+BASE ?= main
 INSTALLED = .venv/installed
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo repro test lint format bench pictures lock clean
+.PHONY: help install demo repro test review lint format bench pictures lock clean
 
 help: ## what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## what the other targets do first: the locked packages, in .venv
 
 demo: $(INSTALLED) ## the whole pipeline on the small data set: no data to download, under a minute
 	dvc repro evaluate@digits
@@ -19,6 +22,9 @@ repro: $(INSTALLED) ## the whole pipeline on every data set: what changed, and n
 
 test: $(INSTALLED) ## the test suite
 	python -m pytest
+
+review: $(INSTALLED) ## what changed since BASE=main, as review/report.html; SEEDS=5 trains both with 5 seeds
+	python -m compare "$(BASE)" $(if $(SEEDS),--seeds $(SEEDS))
 
 lint: $(INSTALLED) ## style and types
 	ruff check
@@ -42,7 +48,7 @@ lock: ## renew requirements.lock from pyproject.toml; needs uv
 		--generate-hashes --no-annotate --no-header --upgrade --quiet --output-file requirements.lock
 
 clean: ## remove the environment; data, models and DVC's cache stay
-	rm -rf .venv dvc_plots
+	rm -rf .venv dvc_plots review
 
 $(INSTALLED): requirements.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(not (3, 11) <= v < (3, 14) and \
@@ -50,4 +56,5 @@ $(INSTALLED): requirements.lock
 	$(PYTHON) -m venv --clear .venv
 	@echo "Installing TensorFlow, DVC and the rest into .venv: 2 GB, a few minutes"
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	.venv/bin/python -m compare.offline
 	@touch $(INSTALLED)

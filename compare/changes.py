@@ -1,0 +1,122 @@
+"""What differs between two revisions of a data set: what went in, and what came out, image by image."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from compare.programs import dvc
+from compare.revision import WORKSPACE, Revision
+from stages import parameters
+
+LOCK = Path("dvc.lock")
+
+Pair = tuple[str, str]
+
+
+def changed_parameters(base: Revision, later: Revision) -> dict[str, tuple[Any, Any]]:
+    """The old and the new value of each parameter that differs, by its dotted name; None for no value."""
+    difference = json.loads(dvc("params", "diff", "--json", *names_for_dvc(base, later)))
+    return {
+        name: (values.get("old"), values.get("new"))
+        for name, values in sorted(difference.get(str(parameters.FILE), {}).items())
+    }
+
+
+def changed_code(base: Revision, later: Revision, dataset: str) -> list[str]:
+    """The files that differ of those that a stage of the data set depends on and no stage makes."""
+    return _differing(_sources(base, dataset), _sources(later, dataset))
+
+
+def changed_data(base: Revision, later: Revision, dataset: str) -> list[str]:
+    """The raw files and the splits that differ, according to dvc.lock."""
+    before, after = (dict(_entries(revision, dataset, "outs")) for revision in (base, later))
+    return [path for path in _differing(before, after) if path.startswith("data/")]
+
+
+def stale(revision: Revision, dataset: str) -> list[str]:
+    """Files and parameters that are not those which dvc.lock says the results were made with.
+
+    As a person may change a parameter, or a result, and commit without `dvc repro`.
+    """
+    recorded = {**dict(_entries(revision, dataset, "outs")), **dict(_entries(revision, dataset, "deps"))}
+    found = []
+    for path, expected in sorted(recorded.items()):
+        content = revision.read(Path(path))
+        if content is not None and hashlib.md5(content, usedforsecurity=False).hexdigest() != expected:
+            found.append(path)
+    content = revision.yaml(parameters.FILE)
+    for stage in _stages(revision, dataset):
+        for name, expected in stage.get("params", {}).get(str(parameters.FILE), {}).items():
+            value: Any = content
+            for key in name.split("."):
+                value = value.get(key) if isinstance(value, dict) else None
+            if value != expected:
+                found.append(name)
+    return sorted(set(found))
+
+
+def changed_confusions(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """How often each class was taken for another, before and after, the largest changes first.
+
+    Args:
+        before: as `stages.scores.prediction_table` gives them, of the same images as `after`.
+        after: likewise.
+
+    Returns:
+        A row for each pair of classes that was confused: actual, predicted, before, after.
+    """
+    counts = [
+        table[table["actual"] != table["predicted"]].groupby(["actual", "predicted"]).size()
+        for table in (before, after)
+    ]
+    pairs = pd.concat(counts, axis=1, keys=["before", "after"]).fillna(0).astype(int).reset_index()
+    order = (pairs["after"] - pairs["before"]).abs().sort_values(ascending=False, kind="stable").index
+    return pairs.loc[order].reset_index(drop=True)
+
+
+def changed_images(before: pd.DataFrame, after: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The images that went from right to wrong, and from wrong to right, the most confident mistakes first.
+
+    Returns:
+        Two tables with the number of the image as index, and columns actual; predicted_before,
+        probability_before, predicted_after and probability_after.
+    """
+    columns = ["predicted", "probability"]
+    both = before[["actual"]].join(before[columns].join(after[columns], lsuffix="_before", rsuffix="_after"))
+    right_before = both["predicted_before"] == both["actual"]
+    right_after = both["predicted_after"] == both["actual"]
+    lost = both[right_before & ~right_after].sort_values("probability_after", ascending=False, kind="stable")
+    gained = both[right_after & ~right_before].sort_values(
+        "probability_before", ascending=False, kind="stable"
+    )
+    return lost, gained
+
+
+def names_for_dvc(base: Revision, later: Revision) -> list[str]:
+    """Both revisions as DVC understands them, whatever a branch may be called."""
+    return [revision.commit or WORKSPACE for revision in (base, later)]
+
+
+def _stages(revision: Revision, dataset: str) -> list[dict[str, Any]]:
+    stages = revision.yaml(LOCK).get("stages", {})
+    return [stage for name, stage in stages.items() if name.endswith(f"@{dataset}")]
+
+
+def _entries(revision: Revision, dataset: str, kind: str) -> Iterator[tuple[str, str]]:
+    """The path and the hash of each of the `deps` or the `outs` of a data set's stages."""
+    for stage in _stages(revision, dataset):
+        for entry in stage.get(kind, []):
+            yield entry["path"], entry["md5"]
+
+
+def _sources(revision: Revision, dataset: str) -> dict[str, str]:
+    made = dict(_entries(revision, dataset, "outs"))
+    return {path: md5 for path, md5 in _entries(revision, dataset, "deps") if path not in made}
+
+
+def _differing(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    return sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))

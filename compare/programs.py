@@ -1,0 +1,44 @@
+"""The programs that this package runs."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from stages.errors import UserError
+
+
+def git(*arguments: str, **variables: str) -> bytes | None:
+    """Run git in the current folder, with environment variables added.
+
+    Returns:
+        What it prints, or None if it fails.
+    """
+    done = subprocess.run(  # noqa: S603
+        ["git", *arguments],  # noqa: S607 - the user's own git
+        capture_output=True,
+        check=False,
+        env={**os.environ, **variables},
+    )
+    return done.stdout if done.returncode == 0 else None
+
+
+def dvc(*arguments: str, folder: Path = Path()) -> str:
+    """Run DVC of this environment in a folder and return what it prints.
+
+    Raises:
+        UserError: with what DVC says, if it fails.
+    """
+    # The stages' commands start with `python`, which must be this one.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "dvc", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PATH": path},
+    )
+    if done.returncode != 0:
+        raise UserError(f"dvc {' '.join(arguments[:2])}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout

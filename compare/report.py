@@ -1,0 +1,220 @@
+"""A review as text: Markdown for a comment, and a web page of its own with the pictures in it."""
+
+import base64
+import html
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from markdown_it import MarkdownIt
+
+from compare import changes
+from compare.comparison import Comparison, Review
+from compare.statistics import Difference, mcnemar
+
+ROWS_SHOWN = 8  # of pairs and images: a comment is read, and the pictures show more
+CHARACTERS_SHOWN = 80  # of a parameter's value
+
+STYLE = """
+body { font-family: sans-serif; line-height: 1.5; max-width: 1200px; margin: 2em auto; padding: 0 1em }
+table { border-collapse: collapse; margin: 1em 0 }
+th, td { border: 1px solid #ccc; padding: 0.25em 0.75em; text-align: left }
+img { max-width: 100%; display: block; margin: 1.5em 0 }
+"""
+
+
+def markdown(review: Review) -> str:
+    """The report without its pictures."""
+    sections = [_section(review, comparison) for comparison in review.comparisons if comparison.differences]
+    return "\n\n".join([_summary(review), *sections, _explanation(review)]) + "\n"
+
+
+def page(review: Review) -> str:
+    """The report as a page that needs no other file."""
+    render = MarkdownIt("commonmark", {"html": False}).enable("table").render
+    body = [render(_summary(review))]
+    for comparison in review.comparisons:
+        if comparison.differences:
+            body += [render(_section(review, comparison)), *map(_image, comparison.pictures)]
+    body.append(render(_explanation(review)))
+    title = html.escape(f"{review.base.name} → {review.later.name}")
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'
+        f"<style>{STYLE}</style>\n</head>\n<body>\n{''.join(body)}</body>\n</html>\n"
+    )
+
+
+def _summary(review: Review) -> str:
+    """What a reader must know: whether the change may pass, and a line for each data set."""
+    base, later = _text(review.base.name), _text(review.later.name)
+    too_much = review.too_much_worse()
+    if too_much:
+        stopped = "; ".join(
+            f"{_text(dataset)}: {difference.metric} by more than {review.tolerance[difference.metric]:g}"
+            for dataset, difference in too_much
+        )
+        gate = f"**Stopped**: significantly worse than {base}: {stopped}."
+    else:
+        gate = f"**Passed**: nothing is significantly worse than {base} by more than its tolerance."
+    lines = [f"- {_line(comparison)}" for comparison in review.comparisons]
+    lines += [
+        f"- **Not made with what is beside them**: the results of {_text(comparison.dataset)} at "
+        f"{_text(revision)}, since these differ from dvc.lock: {_names(found)}. Run `dvc repro` and commit."
+        for comparison in review.comparisons
+        for revision, found in comparison.stale.items()
+        if found
+    ]
+    parts = [f"# {base} → {later}", gate, "\n".join(lines)]
+    if review.shared:
+        parts.append(_parameters(review, review.shared))
+    return "\n\n".join(parts)
+
+
+def _line(comparison: Comparison) -> str:
+    name = f"**{_text(comparison.dataset)}**"
+    if comparison.nothing_to_test is None:
+        accuracy = comparison.differences[0]
+        others = [f"{other.metric} {other.verdict}" for other in comparison.differences[1:]]
+        shift = f"accuracy {accuracy.before:.2%} → {accuracy.after:.2%} {accuracy.verdict}"
+        return f"{name}: {shift}; {', '.join(others)}"
+    changed = [*comparison.parameters, *comparison.code, *comparison.data]
+    return f"{name}: {_text(comparison.nothing_to_test)}" + (
+        f"; changed: {_names(changed)}" if changed else ""
+    )
+
+
+def _section(review: Review, comparison: Comparison) -> str:
+    """All about a data set that changed."""
+    before, after = comparison.before, comparison.after
+    lost, gained = changes.changed_images(before, after)
+    pairs = changes.changed_confusions(before, after)
+    base, later = _text(review.base.name), _text(review.later.name)
+    parts = [
+        f"## {_text(comparison.dataset)}",
+        _parameters(review, comparison.parameters) if comparison.parameters else "Parameters: unchanged.",
+        f"Code: {_names(comparison.code) or 'unchanged'}. Data: {_names(comparison.data) or 'unchanged'}.",
+        _table(
+            ["metric", base, later, "difference", "95 % interval", "verdict"],
+            [_row(difference) for difference in comparison.differences],
+        ),
+        f"Of {len(after):,} test images, {len(lost):,} are right at {base} alone and {len(gained):,} at "
+        f"{later} alone: exact McNemar test, p = {mcnemar(len(lost), len(gained)):.2g}.",
+        _spreads(review, comparison),
+        f"### Confusions that changed most\n\n{_confusions(pairs[pairs['before'] != pairs['after']])}",
+        f"### Most confused now\n\n{_confusions(pairs.sort_values('after', ascending=False, kind='stable'))}",
+        f"### Right at {base}, wrong at {later}: {len(lost):,} images\n\n{_images(review, lost)}",
+        f"### Wrong at {base}, right at {later}: {len(gained):,} images\n\n{_images(review, gained)}",
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _parameters(review: Review, parameters: dict[str, tuple[Any, Any]]) -> str:
+    rows = [[_text(name), _value(old), _value(new)] for name, (old, new) in parameters.items()]
+    return _table(["parameter", _text(review.base.name), _text(review.later.name)], rows)
+
+
+def _row(difference: Difference) -> list[str]:
+    return [
+        difference.metric,
+        f"{difference.before:.4f}",
+        f"{difference.after:.4f}",
+        f"{difference.after - difference.before:+.4f}",
+        f"{difference.low:+.4f} to {difference.high:+.4f}",
+        difference.verdict if difference.verdict == "within noise" else f"**{difference.verdict}**",
+    ]
+
+
+def _spreads(review: Review, comparison: Comparison) -> str:
+    if not comparison.spreads:
+        return ""
+    rows = []
+    for spread in comparison.spreads:
+        metric, first, second, *rest = _row(spread.difference)
+        rows.append(
+            [
+                metric,
+                f"{first} ± {spread.deviation_before:.4f}",
+                f"{second} ± {spread.deviation_after:.4f}",
+                *rest,
+            ]
+        )
+    names = [f"{_text(revision.name)}, mean ± s.d." for revision in (review.base, review.later)]
+    table = _table(["metric", *names, "difference", "95 % interval", "verdict"], rows)
+    seeds = comparison.spreads[0].seeds
+    return f"### Over {seeds} training seeds each\n\n{table}\n\nVerdicts and intervals by Welch's t-test."
+
+
+def _confusions(pairs: pd.DataFrame) -> str:
+    lines = [
+        f"- {_text(pair.actual)} taken for {_text(pair.predicted)}: {pair.before} → {pair.after}"
+        for pair in pairs.head(ROWS_SHOWN).itertuples()
+    ]
+    return "\n".join(lines) or "None."
+
+
+def _images(review: Review, images: pd.DataFrame) -> str:
+    if images.empty:
+        return "None."
+    rows = [
+        [
+            f"{image.Index}",
+            _text(image.actual),
+            f"{_text(image.predicted_before)}, {image.probability_before:.1%}",
+            f"{_text(image.predicted_after)}, {image.probability_after:.1%}",
+        ]
+        for image in images.head(ROWS_SHOWN).itertuples()
+    ]
+    table = _table(["image", "class", _text(review.base.name), _text(review.later.name)], rows)
+    return f"The most confident mistakes; images are numbered from 0.\n\n{table}"
+
+
+def _explanation(review: Review) -> str:
+    """What the verdicts mean, and what they don't cover."""
+    tested = [difference for comparison in review.comparisons for difference in comparison.differences]
+    if not tested:
+        return "Nothing to test."
+    seeds = (
+        "The tables over training seeds cover what the tests on images do not: how much another seed "
+        "would change the result."
+        if any(comparison.spreads for comparison in review.comparisons)
+        else "**Not covered**: the spread between training seeds. Another seed alone moves these numbers; "
+        "`make review SEEDS=5` measures by how much."
+    )
+    return "\n\n".join(
+        [
+            "## What the verdicts mean",
+            "Both networks were scored on the same test images. The intervals say what the difference may be "
+            "on other images of the same kind. A verdict other than “within noise” is significant at 5 %, by "
+            "McNemar's exact test for accuracy and by a paired bootstrap for the others. With "
+            f"{len(tested)} comparisons, expect {len(tested) * 0.05:.1g} to be better or worse by chance "
+            "alone. For log_loss and calibration_error, less is better.",
+            seeds,
+        ]
+    )
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(_text(name) for name in names)
+
+
+def _value(value: Any) -> str:
+    shown = "none" if value is None else str(value)
+    return _text(shown if len(shown) <= CHARACTERS_SHOWN else f"{shown[:CHARACTERS_SHOWN]}...")
+
+
+def _text(text: object) -> str:
+    """Text as itself in Markdown: no markup, no second line, and no mention of an account."""
+    escaped = re.sub(r"([\\`*_{}\[\]()#+!|<>~&])", r"\\\1", " ".join(str(text).split()))
+    return escaped.replace("@", "&#64;")
+
+
+def _image(picture: Path) -> str:
+    data = base64.b64encode(picture.read_bytes()).decode()
+    return f'<img alt="{html.escape(picture.stem)}" src="data:image/png;base64,{data}">\n'

@@ -1,0 +1,91 @@
+"""A revision of the project: any commit, or the workspace, and the files that it has."""
+
+import io
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from compare.programs import git
+from stages import layout
+from stages.errors import UserError
+
+WORKSPACE = "workspace"  # DVC's word for the files as they are
+
+
+@dataclass(frozen=True)
+class Revision:
+    """What the user called it, and the commit, or None for the workspace."""
+
+    name: str
+    commit: str | None
+
+    def read(self, path: Path) -> bytes | None:
+        """The content of a file, or None if the revision has no such file."""
+        if self.commit is None:
+            return path.read_bytes() if path.is_file() else None
+        return git("cat-file", "blob", f"{self.commit}:./{path.as_posix()}")
+
+    def yaml(self, path: Path) -> Any:
+        """The content of a YAML file, an empty mapping if there is none."""
+        try:
+            return YAML(typ="safe").load((self.read(path) or b"").decode()) or {}
+        except (YAMLError, ValueError) as error:
+            raise UserError(f"{path} at {self.name}: not valid YAML: {error}") from None
+
+    def predictions(self, dataset: str) -> pd.DataFrame | None:
+        """The table that `stages.scores.prediction_table` made, or None if there is none."""
+        path = layout.predictions(dataset)
+        content = self.read(path)
+        if content is None:
+            return None
+        text = {"actual": str, "predicted": str}
+        try:
+            # A class may be called NA.
+            table = pd.read_csv(io.BytesIO(content), dtype=text, keep_default_na=False)
+            table = table[["actual", "predicted", "probability", "probability_of_actual"]]
+            return table.astype({"probability": float, "probability_of_actual": float})
+        except (ValueError, KeyError) as error:
+            raise UserError(
+                f"{path} at {self.name}: expected a table as dvc repro evaluate writes it, found: {error}"
+            ) from None
+
+
+def find(name: str) -> Revision:
+    """The revision of a name: a commit, branch or tag of git, or `workspace`.
+
+    Raises:
+        UserError: if git knows no such revision.
+    """
+    if name == WORKSPACE:
+        return Revision(name, None)
+    found = git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    if found is None:
+        raise UserError(
+            f"expected a commit, branch or tag of this git repository, or workspace, found {name!r}"
+        )
+    return Revision(name, found.decode().strip())
+
+
+def snapshot(revision: Revision) -> str:
+    """A commit with the revision's files: of the workspace, those that git tracks or would track.
+
+    Neither the index nor any branch changes.
+    """
+    if revision.commit is not None:
+        return revision.commit
+    with tempfile.TemporaryDirectory() as folder:
+        index = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
+        git("add", "--all", **index)
+        tree = git("write-tree", **index)
+    identity = {
+        f"GIT_{who}_{what}": "review" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
+    }
+    commit = tree and git("commit-tree", "-m", "The workspace", tree.decode().strip(), **identity)
+    if not commit:
+        raise UserError("git: expected to be able to write the workspace as a commit, found that it can't")
+    return commit.decode().strip()

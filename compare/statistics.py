@@ -1,0 +1,166 @@
+"""Whether two sets of predictions on the same images differ by more than chance."""
+
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import binomtest, bootstrap, norm
+
+from stages import scores
+
+LARGER_IS_BETTER = {"accuracy": True, "macro_f1": True, "log_loss": False, "calibration_error": False}
+METRICS = tuple(LARGER_IS_BETTER)
+CONFIDENCE = 0.95
+RESAMPLES = 2000  # the standard error is then known to 1.6 %
+BATCH = 100  # resamples at a time, which bounds the memory
+NORMAL_QUANTILE = float(norm.ppf((1 + CONFIDENCE) / 2))
+
+Verdict = Literal["better", "worse", "within noise"]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A metric of two revisions: before, after, and what their difference may be by chance alone.
+
+    Attributes:
+        metric: its name, a key of `LARGER_IS_BETTER`.
+        before: its value at the base.
+        after: its value at the later revision.
+        low: the lower end of the 95 % interval of the difference.
+        high: the upper end.
+        significant: whether the difference is more than chance makes it.
+    """
+
+    metric: str
+    before: float
+    after: float
+    low: float
+    high: float
+    significant: bool
+
+    @property
+    def verdict(self) -> Verdict:
+        """In one word or two."""
+        if not self.significant:
+            return "within noise"
+        return "better" if (self.after > self.before) == LARGER_IS_BETTER[self.metric] else "worse"
+
+    def worse_than(self, tolerance: float) -> bool:
+        """Whether it is significantly worse by more than a tolerance: the whole interval lies beyond it."""
+        least_harm = -self.high if LARGER_IS_BETTER[self.metric] else self.low
+        return self.verdict == "worse" and least_harm > tolerance
+
+
+def mcnemar(lost: int, gained: int) -> float:
+    """The exact two-sided p-value of two classifiers being equally accurate.
+
+    Source: McNemar, "Note on the sampling error of the difference between correlated proportions or
+    percentages", 1947, with the binomial distribution in place of the normal one.
+
+    Args:
+        lost: images that only the first classifies rightly.
+        gained: images that only the second classifies rightly.
+    """
+    return float(binomtest(gained, lost + gained).pvalue) if lost + gained else 1.0
+
+
+def accuracy_interval(lost: int, gained: int, images: int) -> tuple[float, float]:
+    """The 95 % interval of a difference of two accuracies on the same images; arguments as `mcnemar`.
+
+    Source: Bonett and Price, "Adjusted Wald confidence interval for a difference of binomial
+    proportions based on paired data", 2012.
+    """
+    share_lost, share_gained = (lost + 1) / (images + 2), (gained + 1) / (images + 2)
+    difference = share_gained - share_lost
+    error = sqrt((share_gained + share_lost - difference**2) / (images + 2))
+    return difference - NORMAL_QUANTILE * error, difference + NORMAL_QUANTILE * error
+
+
+def compare(before: pd.DataFrame, after: pd.DataFrame, bins: int, seed: int = 0) -> list[Difference]:
+    """Compare two classifiers by their predictions on the same images.
+
+    Accuracy is tested by McNemar's exact test. The intervals of the other metrics are the difference
+    and 1.96 standard errors of it on either side, the standard error being that of a paired bootstrap:
+    images are drawn with replacement, each with both of its predictions (Efron and Tibshirani, "An
+    Introduction to the Bootstrap", 1993, chapters 6 and 12).
+
+    Args:
+        before: a row for each image, as `stages.scores.prediction_table` gives them.
+        after: likewise, of the same images.
+        bins: of the calibration error.
+        seed: of the bootstrap.
+
+    Returns:
+        The differences in the order of `METRICS`.
+    """
+    classes = np.unique([before["actual"], before["predicted"], after["predicted"]])
+    parts = [_additive(table, classes, bins) for table in (before, after)]
+    images = len(before)
+
+    def difference(drawn: NDArray[np.int64], axis: int = -1) -> NDArray[np.float64]:
+        rows = np.moveaxis(drawn, axis, -1).reshape(-1, images)
+        weights = np.array([np.bincount(row, minlength=images) for row in rows], dtype=np.float64)
+        first, second = (_metrics(weights @ part, len(classes)) for part in parts)
+        return second - first
+
+    resampled = bootstrap(
+        (np.arange(images),),
+        difference,
+        n_resamples=RESAMPLES,
+        batch=BATCH,
+        vectorized=True,
+        method="percentile",
+        rng=seed,
+    )
+    values = [_metrics(part.sum(axis=0), len(classes)) for part in parts]
+    right = [(table["predicted"] == table["actual"]).to_numpy() for table in (before, after)]
+    lost, gained = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
+
+    differences = []
+    for metric, first, second, error in zip(METRICS, *values, resampled.standard_error, strict=True):
+        if metric == "accuracy":
+            low, high = accuracy_interval(lost, gained, images)
+            significant = mcnemar(lost, gained) < 1 - CONFIDENCE
+        else:
+            low, high = second - first - NORMAL_QUANTILE * error, second - first + NORMAL_QUANTILE * error
+            significant = low > 0 or high < 0
+        differences.append(
+            Difference(metric, float(first), float(second), float(low), float(high), bool(significant))
+        )
+    return differences
+
+
+def _additive(table: pd.DataFrame, classes: NDArray[Any], bins: int) -> NDArray[np.float64]:
+    """What each image adds to the sums that every metric is a function of.
+
+    Returns:
+        Shape (images, 3 * classes + 1 + bins): whether it is of each class, predicted as each class, and
+        both; its loss in nats; by how much its confidence, in each bin, falls short of being right.
+    """
+    actual = (table["actual"].to_numpy()[:, None] == classes).astype(np.float64)
+    predicted = (table["predicted"].to_numpy()[:, None] == classes).astype(np.float64)
+    loss = -np.log(table["probability_of_actual"].clip(lower=scores.SMALLEST_PROBABILITY)).to_numpy()
+    confidence = table["probability"].to_numpy()
+    gap = (table["predicted"] == table["actual"]).to_numpy() - confidence
+    in_bin = scores.bin_of(confidence, bins)[:, None] == np.arange(bins)
+    return np.hstack([actual, predicted, actual * predicted, loss[:, None], gap[:, None] * in_bin])
+
+
+def _metrics(sums: NDArray[np.float64], classes: int) -> NDArray[np.float64]:
+    """The metrics, shape (4, ...), of sums over images, shape (..., 3 * classes + 1 + bins)."""
+    actual, predicted, hits, loss, gaps = np.split(
+        sums, [classes, 2 * classes, 3 * classes, 3 * classes + 1], axis=-1
+    )
+    images = actual.sum(axis=-1)
+    f1 = 2 * hits / np.maximum(actual + predicted, 1)
+    return np.array(
+        [
+            hits.sum(axis=-1) / images,
+            f1.mean(axis=-1),
+            loss[..., 0] / images,
+            np.abs(gaps).sum(axis=-1) / images,
+        ]
+    )
