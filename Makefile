@@ -5,7 +5,7 @@ BASE ?= main
 INSTALLED = .venv/installed
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help install demo repro test review lint format bench pictures lock clean
+.PHONY: help install demo repro test review comment lint format bench pictures lock clean
 
 help: ## what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ test: $(INSTALLED) ## the test suite
 
 review: $(INSTALLED) ## what changed since BASE=main, as review/report.html; SEEDS=5 trains both with 5 seeds
 	python -m compare "$(BASE)" $(if $(SEEDS),--seeds $(SEEDS))
+
+comment: ## post review/report.md on its pull request, in a GitHub workflow
+	$(PYTHON) -m compare.comment
 
 lint: $(INSTALLED) ## style and types
 	ruff check

@@ -44,9 +44,9 @@ def stale(revision: Revision, dataset: str) -> list[str]:
     """
     recorded = {**dict(_entries(revision, dataset, "outs")), **dict(_entries(revision, dataset, "deps"))}
     found = []
-    for path, expected in sorted(recorded.items()):
-        content = revision.read(Path(path))
-        if content is not None and hashlib.md5(content, usedforsecurity=False).hexdigest() != expected:
+    for path in recorded.keys() & revision.files():
+        content = revision.read(Path(path)) or b""
+        if hashlib.md5(content, usedforsecurity=False).hexdigest() != recorded[path]:
             found.append(path)
     content = revision.yaml(parameters.FILE)
     for stage in _stages(revision, dataset):
@@ -56,7 +56,7 @@ def stale(revision: Revision, dataset: str) -> list[str]:
                 value = value.get(key) if isinstance(value, dict) else None
             if value != expected:
                 found.append(name)
-    return sorted(set(found))
+    return sorted(found)
 
 
 def changed_confusions(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:

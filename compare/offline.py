@@ -31,7 +31,7 @@ TEMPLATE = """<!DOCTYPE html>
 
 def main() -> None:
     """Write the page with Vega, Vega-Lite and Vega-Embed in it, and tell DVC to use it in this clone."""
-    library = vl_convert.javascript_bundle(vl_version=VEGA_LITE)
+    library = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE)
     files.write_text(PAGE, TEMPLATE.format(library=library))
     # Not in .dvc/config: DVC fails where the file that it names is missing.
     dvc("config", "--local", "plots.html_template", PAGE.name)

@@ -31,7 +31,7 @@ def draw_plots(base: Revision, later: Revision, datasets: list[str], folder: Pat
         shown = json.loads(dvc("plots", "diff", "--json", "--out", unused, *names_for_dvc(base, later)))[
             "data"
         ]
-    names = {revision.commit[:7]: revision.name for revision in (base, later) if revision.commit}
+    names = {revision.commit: revision.name for revision in (base, later) if revision.commit}
     for plot, charts in shown.items():
         path = Path(plot)
         for chart in charts:
@@ -83,8 +83,8 @@ def draw_changed_images(
         return []
     drawn = []
     for table, file, title in (
-        (lost, "right-to-wrong", "went from right to wrong"),
-        (gained, "wrong-to-right", "went from wrong to right"),
+        (lost, "right-to-wrong", "Right before, wrong after"),
+        (gained, "wrong-to-right", "Wrong before, right after"),
     ):
         shown = table.head(gallery.LARGEST)
         captions = [
@@ -93,5 +93,5 @@ def draw_changed_images(
             for row in shown.itertuples()
         ]
         drawn.append(folder / f"{dataset}-{file}.png")
-        gallery.save(drawn[-1], f"{len(table):,} images {title}", images[shown.index], captions)
+        gallery.save(drawn[-1], f"{title}: {len(table):,}", images[shown.index], captions)
     return drawn

@@ -28,7 +28,8 @@ img { max-width: 100%; display: block; margin: 1.5em 0 }
 def markdown(review: Review) -> str:
     """The report without its pictures."""
     sections = [_section(review, comparison) for comparison in review.comparisons if comparison.differences]
-    return "\n\n".join([_summary(review), *sections, _explanation(review)]) + "\n"
+    parts = [_summary(review), *sections, _explanation(review)]
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def page(review: Review) -> str:
@@ -104,8 +105,8 @@ def _section(review: Review, comparison: Comparison) -> str:
         _spreads(review, comparison),
         f"### Confusions that changed most\n\n{_confusions(pairs[pairs['before'] != pairs['after']])}",
         f"### Most confused now\n\n{_confusions(pairs.sort_values('after', ascending=False, kind='stable'))}",
-        f"### Right at {base}, wrong at {later}: {len(lost):,} images\n\n{_images(review, lost)}",
-        f"### Wrong at {base}, right at {later}: {len(gained):,} images\n\n{_images(review, gained)}",
+        f"### Images right at {base}, wrong at {later}: {len(lost):,}\n\n{_images(review, lost)}",
+        f"### Images wrong at {base}, right at {later}: {len(gained):,}\n\n{_images(review, gained)}",
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -166,15 +167,14 @@ def _images(review: Review, images: pd.DataFrame) -> str:
         ]
         for image in images.head(ROWS_SHOWN).itertuples()
     ]
-    table = _table(["image", "class", _text(review.base.name), _text(review.later.name)], rows)
-    return f"The most confident mistakes; images are numbered from 0.\n\n{table}"
+    return _table(["image", "class", _text(review.base.name), _text(review.later.name)], rows)
 
 
 def _explanation(review: Review) -> str:
     """What the verdicts mean, and what they don't cover."""
     tested = [difference for comparison in review.comparisons for difference in comparison.differences]
     if not tested:
-        return "Nothing to test."
+        return ""
     seeds = (
         "The tables over training seeds cover what the tests on images do not: how much another seed "
         "would change the result."
@@ -187,9 +187,10 @@ def _explanation(review: Review) -> str:
             "## What the verdicts mean",
             "Both networks were scored on the same test images. The intervals say what the difference may be "
             "on other images of the same kind. A verdict other than “within noise” is significant at 5 %, by "
-            "McNemar's exact test for accuracy and by a paired bootstrap for the others. With "
-            f"{len(tested)} comparisons, expect {len(tested) * 0.05:.1g} to be better or worse by chance "
-            "alone. For log_loss and calibration_error, less is better.",
+            "McNemar's exact test for accuracy and by a paired bootstrap for the others. Of the "
+            f"{len(tested)} verdicts here, one in twenty is expected to be better or worse by chance alone. "
+            "For log_loss and calibration_error, less is better. Images are numbered from 0, and those shown "
+            "are the most confident mistakes.",
             seeds,
         ]
     )
@@ -211,7 +212,9 @@ def _value(value: Any) -> str:
 
 def _text(text: object) -> str:
     """Text as itself in Markdown: no markup, no second line, and no mention of an account."""
-    escaped = re.sub(r"([\\`*_{}\[\]()#+!|<>~&])", r"\\\1", " ".join(str(text).split()))
+    one_line = " ".join(str(text).split())
+    # An underscore within a word, as in most names here, means nothing in Markdown.
+    escaped = re.sub(r"([\\`*{}\[\]()#+!|<>~&]|\b_|_\b)", r"\\\1", one_line)
     return escaped.replace("@", "&#64;")
 
 

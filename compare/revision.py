@@ -30,6 +30,14 @@ class Revision:
             return path.read_bytes() if path.is_file() else None
         return git("cat-file", "blob", f"{self.commit}:./{path.as_posix()}")
 
+    def files(self) -> set[str]:
+        """The paths of the files that it has: in the workspace, those that git tracks or would track."""
+        if self.commit is None:
+            listed = git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
+        else:
+            listed = git("ls-tree", "-r", "-z", "--name-only", self.commit)
+        return set((listed or b"").decode().split("\0"))
+
     def yaml(self, path: Path) -> Any:
         """The content of a YAML file, an empty mapping if there is none."""
         try:

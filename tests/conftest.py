@@ -107,7 +107,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
     project.edit_parameters(keep_digits_and_add_a_twin)
     project.run("git", "rm", "--quiet", "dvc.lock")
-    project.run("git", "rm", "--quiet", "-r", "metrics", "plots", "environment")
+    project.run("git", "rm", "--quiet", "-r", "metrics", "plots", "predictions", "environment")
     project.run("dvc", "repro")
     project.commit("First results")
     return project
