@@ -5,12 +5,13 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
 from ruamel.yaml import YAML
 
 # Imported here, before any test imports TensorFlow, whose kernels and threads it fixes.
@@ -45,6 +46,11 @@ class Project:
         )
         assert done.returncode == expect, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
+
+    def copy(self, folder: Path) -> "Project":
+        """The same with its data, its cache and its history, in another folder."""
+        shutil.copytree(self.folder, folder / "project", symlinks=True)
+        return Project(folder / "project")
 
     def commit(self, message: str) -> None:
         """Commit every change."""
@@ -113,11 +119,51 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return project
 
 
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A real browser without a window; where none is installed, what needs it is skipped."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    program = next(filter(None, map(shutil.which, names)), None)
+    if program is None:
+        pytest.skip("no Chromium here: install Debian's package chromium, or Chrome")
+    with sync_playwright() as playwright:
+        # A sandbox of its own is more than a container lets it have, and it opens nothing but our pages.
+        opened = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        yield opened
+        opened.close()
+
+
+@dataclass
+class Opened:
+    """A page in the browser, and what happened in it."""
+
+    page: Page
+    requests: list[str]
+    messages: list[str]
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[[Path], Opened]]:
+    """Open a file, without a network, and wait until it is drawn."""
+    context = browser.new_context(offline=True)
+
+    def opener(path: Path) -> Opened:
+        opened = Opened(context.new_page(), [], [])
+        opened.page.on("request", lambda request: opened.requests.append(request.url))
+        opened.page.on("console", lambda message: opened.messages.append(message.text))
+        opened.page.on("pageerror", lambda error: opened.messages.append(str(error)))
+        opened.page.goto(path.as_uri())
+        opened.page.wait_for_load_state("networkidle")
+        return opened
+
+    yield opener
+    context.close()
+
+
 @pytest.fixture
 def project(finished: Project, tmp_path: Path) -> Project:
     """A copy of the finished project, with data and cache, to do anything with."""
-    shutil.copytree(finished.folder, tmp_path / "project", symlinks=True)
-    return Project(tmp_path / "project")
+    return finished.copy(tmp_path)
 
 
 def dump(content: object) -> str:

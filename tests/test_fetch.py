@@ -274,6 +274,9 @@ def test_the_variable_names_a_mirror_with_a_folder_for_each_data_set(
             },
         }},
         "evaluation": {"calibration_bins": 15},
+        "review": {
+            "tolerance": {"accuracy": 0.0, "macro_f1": 0.0, "log_loss": 0.0, "calibration_error": 0.0},
+        },
     })  # fmt: skip
     (tmp_path / "params.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)

@@ -13,7 +13,7 @@ import pytest
 from conftest import ROOT, TWIN, Project, set_value
 from sklearn.metrics import accuracy_score, confusion_matrix
 
-RESULTS = ("dvc.lock", "data/**/*", "models/*", "metrics/*", "plots/*/*")
+RESULTS = ("dvc.lock", "data/**/*", "models/*", "metrics/*", "predictions/*", "plots/*/*")
 
 
 # Runs DVC on one of this machine's processors; where that cannot be asked for, on all of them.
@@ -36,7 +36,11 @@ def stages_run(output: str) -> list[str]:
 def test_repro_writes_every_output(finished: Project) -> None:
     for name in ("digits", TWIN):
         written = finished.files(
-            f"data/*/{name}/**/*", f"models/{name}.keras", f"metrics/{name}.json", f"plots/*/{name}.csv"
+            f"data/*/{name}/**/*",
+            f"models/{name}.*",
+            f"metrics/{name}.*",
+            f"pl*/*/{name}.*",
+            f"pre*/{name}.*",
         )
         assert sorted(written) == [
             f"data/processed/{name}/test/images.npy",
@@ -51,8 +55,12 @@ def test_repro_writes_every_output(finished: Project) -> None:
             f"data/raw/{name}/train-labels-idx1-ubyte",
             f"metrics/{name}.json",
             f"models/{name}.keras",
+            f"plots/classes/{name}.csv",
             f"plots/confusion/{name}.csv",
             f"plots/history/{name}.csv",
+            f"plots/mistakes/{name}.png",
+            f"plots/reliability/{name}.csv",
+            f"predictions/{name}.csv",
         ]
 
 
@@ -74,7 +82,7 @@ def test_a_second_repro_does_nothing(project: Project) -> None:
 
 
 def test_the_committed_results_of_digits_are_what_repro_gives(finished: Project) -> None:
-    for name in ("metrics/digits.json", "plots/history/digits.csv", "plots/confusion/digits.csv"):
+    for name in finished.files("metrics/digits.json", "predictions/digits.csv", "plots/*/digits.*"):
         here = json.loads((finished.folder / "environment/digits.json").read_text())
         there = json.loads((ROOT / "environment/digits.json").read_text())
         if here["cpu"] == there["cpu"]:
@@ -240,13 +248,15 @@ def charts(project: Project, *command: str) -> dict[str, dict]:
     """The Vega-Lite specification of each plot, by the path of its file."""
     plots = json.loads(project.run("dvc", "plots", *command, "--json").stdout)
     assert "errors" not in plots
-    return {name: chart["content"] for name, (chart,) in plots["data"].items()}
+    return {name: found[0]["content"] for name, found in plots["data"].items() if found[0]["type"] == "vega"}
 
 
-def test_plots_show_draws_every_confusion_matrix_and_history(finished: Project) -> None:
+def test_plots_show_draws_every_plot(finished: Project) -> None:
     drawn = charts(finished, "show")
     assert sorted(drawn) == [
-        f"plots/{kind}/{name}.csv" for kind in ("confusion", "history") for name in ("digits", TWIN)
+        f"plots/{kind}/{name}.csv"
+        for kind in ("classes", "confusion", "history", "reliability")
+        for name in ("digits", TWIN)
     ]
     rows = drawn["plots/confusion/digits.csv"]["data"]["values"]
     assert [(row["actual"], row["predicted"]) for row in rows] == [

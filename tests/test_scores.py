@@ -6,7 +6,14 @@ import pytest
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
-from stages.scores import calibration_error, confusion_table, score
+from stages.scores import (
+    calibration_error,
+    class_table,
+    confusion_table,
+    prediction_table,
+    reliability_table,
+    score,
+)
 
 
 @pytest.fixture
@@ -44,10 +51,15 @@ def test_a_class_that_is_never_predicted_or_never_there_counts_as_zero() -> None
 def test_calibration_error_by_hand() -> None:
     # Bin (0.5, 0.75]: confidence 0.6 and 0.7, one of two right. Bin (0.75, 1]: 0.9 and 1.0, both right.
     confidence = np.array([0.6, 0.7, 0.9, 1.0])
-    probabilities = np.stack([confidence, 1 - confidence], axis=1).astype(np.float32)
-    labels = np.array([0, 1, 0, 0])
+    correct = np.array([True, False, True, True])
     by_hand = 2 / 4 * abs(0.5 - 0.65) + 2 / 4 * abs(1.0 - 0.95)
-    assert calibration_error(labels, probabilities, bins=4) == pytest.approx(by_hand, abs=1e-7)
+    assert calibration_error(correct, confidence, bins=4) == pytest.approx(by_hand, abs=1e-7)
+    assert reliability_table(correct, confidence, bins=4).to_dict("list") == {
+        "bin": [3, 4],
+        "images": [2, 2],
+        "confidence": [pytest.approx(0.65), pytest.approx(0.95)],
+        "accuracy": [0.5, 1.0],
+    }
 
 
 def test_calibration_error_agrees_with_the_calibration_curve(
@@ -57,9 +69,14 @@ def test_calibration_error_agrees_with_the_calibration_curve(
     confidence = probabilities.max(axis=1)
     edges = np.linspace(0, 1, 16)
     weights = np.histogram(confidence, edges)[0] / len(labels)
-    accuracy, mean = calibration_curve(probabilities.argmax(axis=1) == labels, confidence, n_bins=15)
+    correct = probabilities.argmax(axis=1) == labels
+    accuracy, mean = calibration_curve(correct, confidence, n_bins=15)
     expected = np.sum(weights[weights > 0] * np.abs(accuracy - mean))
-    assert calibration_error(labels, probabilities, bins=15) == pytest.approx(expected)
+    assert calibration_error(correct, confidence, bins=15) == pytest.approx(expected)
+    table = reliability_table(correct, confidence, bins=15)
+    np.testing.assert_allclose(table["accuracy"], accuracy)
+    np.testing.assert_allclose(table["confidence"], mean)
+    assert table["images"].sum() == len(labels)
 
 
 def test_perfect_predictions_have_no_error() -> None:
@@ -90,3 +107,24 @@ def test_the_confusion_table_equals_scikit_learns_matrix(
     table = confusion_table(labels, predicted, [f"class {c}" for c in range(5)])
     matrix = metrics.confusion_matrix(labels, predicted)
     assert table["count"].to_numpy().reshape(5, 5).tolist() == matrix.tolist()
+
+
+def test_the_class_table_by_hand() -> None:
+    table = class_table(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]), ["b", "a", "never"])
+    assert table.to_dict("list") == {
+        "class": ["b", "a", "never"],
+        "precision": [1, pytest.approx(2 / 3), 0],
+        "recall": [0.5, 1, 0],
+        "f1": [pytest.approx(2 / 3), pytest.approx(0.8), 0],
+    }
+
+
+def test_the_prediction_table_has_an_example_a_row() -> None:
+    probabilities = np.array([[0.75, 0.25], [0.5, 0.5], [0.125, 0.875]], np.float32)
+    table = prediction_table(np.array([0, 1, 0]), probabilities, ["b", "a"])
+    assert table.to_dict("list") == {
+        "actual": ["b", "a", "b"],
+        "predicted": ["b", "b", "a"],
+        "probability": [0.75, 0.5, 0.875],
+        "probability_of_actual": [0.75, 0.5, 0.125],
+    }

@@ -1,0 +1,177 @@
+"""Verdicts: as published examples have them, as sums by hand give them, and as often wrong as they say."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import softmax
+
+from compare import seeds, statistics
+from compare.statistics import METRICS, Difference, accuracy_interval, compare, mcnemar
+from stages import scores
+
+CLASSES = ["T-shirt/top", "Sandal", "Shirt", "Bag", "Coat"]
+BINS = 15
+
+
+def table(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
+    return scores.prediction_table(labels, probabilities.astype(np.float32), CLASSES)
+
+
+def sample(
+    random: np.random.Generator, size: int, before: tuple[float, float], after: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Labels and the probabilities of two classifiers that mostly err on the same images.
+
+    Each classifier is a pair of its quality and of its temperature, which is 1 where it is calibrated.
+    """
+    labels = random.integers(0, len(CLASSES), size)
+    shared = random.normal(size=(size, len(CLASSES)))
+    found = []
+    for quality, temperature in (before, after):
+        evidence = 0.9 * shared + np.sqrt(1 - 0.9**2) * random.normal(size=shared.shape)
+        evidence[np.arange(size), labels] += quality
+        found.append(softmax(quality * evidence / temperature, axis=1))
+    return labels, found[0], found[1]
+
+
+@pytest.mark.parametrize(
+    ("lost", "gained", "p"),
+    [
+        # Armitage and Berry, "Statistical Methods in Medical Research", 1994, p. 127: two culture media
+        (12, 2, 0.0129),
+        # Raschka, the manual of mlxtend, example 3 of "McNemar's test": 25 or fewer discordant pairs
+        (11, 1, 0.00634765625),
+        (0, 0, 1.0),
+        (5, 5, 1.0),
+        (0, 5, 2 / 2**5),
+    ],
+)
+def test_mcnemars_exact_test(lost: int, gained: int, p: float) -> None:
+    assert mcnemar(lost, gained) == pytest.approx(p, abs=5e-5)
+    assert mcnemar(gained, lost) == mcnemar(lost, gained)
+
+
+def test_the_interval_of_an_accuracy_as_published() -> None:
+    # Complete response before and after consolidation therapy (Cavo et al., 2012): 59, 6, 16 and 80 of 161;
+    # the interval of Bonett and Price in Fagerland, Lydersen and Laake, "Statistical Analysis of
+    # Contingency Tables", 2017, chapter 8, as the package that comes with the book tests it.
+    assert accuracy_interval(lost=16, gained=6, images=161) == pytest.approx((-0.1195, -0.0032), abs=5e-5)
+
+
+def test_the_metrics_are_those_of_the_evaluation() -> None:
+    labels, before, after = sample(np.random.default_rng(0), 400, (2, 1), (3, 0.7))
+    differences = compare(table(labels, before), table(labels, after), BINS)
+    assert [difference.metric for difference in differences] == list(METRICS)
+    for probabilities, value in ((before, "before"), (after, "after")):
+        expected = scores.score(labels, probabilities.astype(np.float32), BINS)
+        found = {difference.metric: getattr(difference, value) for difference in differences}
+        assert found == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_smallest_probability_costs_what_scikit_learn_makes_of_it() -> None:
+    labels, probabilities = np.arange(5), np.eye(5)
+    probabilities[0] = [0, 1, 0, 0, 0]
+    found = compare(table(labels, np.eye(5)), table(labels, probabilities), BINS)[2]
+    expected = scores.score(labels, probabilities.astype(np.float32), BINS)["log_loss"]
+    assert found.after == pytest.approx(expected)
+
+
+def test_the_interval_of_the_log_loss_is_that_of_a_mean() -> None:
+    labels, before, after = sample(np.random.default_rng(1), 2000, (2, 1), (2.1, 1))
+    first, second = table(labels, before), table(labels, after)
+    difference = compare(first, second, BINS)[2]
+    losses = np.log(first["probability_of_actual"] / second["probability_of_actual"])
+    half = 1.96 * losses.std() / np.sqrt(2000)
+    assert (difference.low, difference.high) == pytest.approx(
+        (losses.mean() - half, losses.mean() + half), abs=0.1 * half
+    )
+
+
+def test_the_same_seed_gives_the_same_interval() -> None:
+    labels, before, after = sample(np.random.default_rng(2), 300, (2, 1), (2.1, 1))
+    first, second = table(labels, before), table(labels, after)
+    assert compare(first, second, BINS, seed=3) == compare(first, second, BINS, seed=3)
+    assert compare(first, second, BINS, seed=3) != compare(first, second, BINS, seed=4)
+
+
+def test_equal_predictions_do_not_differ() -> None:
+    labels, before, _ = sample(np.random.default_rng(3), 300, (2, 1), (2, 1))
+    for difference in compare(table(labels, before), table(labels, before), BINS):
+        assert difference.verdict == "within noise"
+        assert difference.low <= 0 <= difference.high
+
+
+@pytest.mark.parametrize(
+    ("metric", "before", "after", "verdict"),
+    [
+        ("accuracy", 0.8, 0.9, "better"),
+        ("accuracy", 0.9, 0.8, "worse"),
+        ("macro_f1", 0.9, 0.8, "worse"),
+        ("log_loss", 0.8, 0.9, "worse"),
+        ("log_loss", 0.9, 0.8, "better"),
+        ("calibration_error", 0.8, 0.9, "worse"),
+    ],
+)
+def test_a_verdict_knows_what_is_better(metric: str, before: float, after: float, verdict: str) -> None:
+    shift = after - before
+    found = Difference(metric, before, after, shift - 0.03, shift + 0.03, significant=True)
+    assert found.verdict == verdict
+    assert found.worse_than(0.05) == (verdict == "worse")
+    assert not found.worse_than(0.08)  # the interval begins at 0.07
+    noise = Difference(metric, before, after, shift - 0.2, shift + 0.2, significant=False)
+    assert noise.verdict == "within noise"
+    assert not noise.worse_than(0)
+
+
+SIMULATIONS = 1000
+
+
+@pytest.fixture(scope="module")
+def simulate() -> Callable[..., list[list[Difference]]]:
+    def run(size: int, before: tuple[float, float], after: tuple[float, float]) -> list[list[Difference]]:
+        random = np.random.default_rng(0)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(statistics, "RESAMPLES", 400)  # enough for coverage, and five times as fast
+            found = []
+            for number in range(SIMULATIONS):
+                labels, first, second = sample(random, size, before, after)
+                found.append(compare(table(labels, first), table(labels, second), BINS, seed=number))
+        return found
+
+    return run
+
+
+def test_the_intervals_cover_the_truth_as_often_as_they_say(simulate: Callable[..., list]) -> None:
+    before, after = (2, 0.7), (2.2, 0.6)
+    labels, first, second = sample(np.random.default_rng(9), 400_000, before, after)
+    large = [scores.score(labels, found.astype(np.float32), BINS) for found in (first, second)]
+    simulated = simulate(1000, before, after)
+    for position, metric in enumerate(METRICS):
+        truth = large[1][metric] - large[0][metric]
+        covered = [found[position].low <= truth <= found[position].high for found in simulated]
+        assert 0.93 <= np.mean(covered) <= 0.97, metric
+
+
+def test_the_gate_stops_what_changes_nothing_at_its_nominal_rate(simulate: Callable[..., list]) -> None:
+    # Both classifiers are equally good. Of a two-sided test at 5 %, half of the false alarms are "worse".
+    simulated = simulate(1000, (2, 0.7), (2, 0.7))
+    for position, metric in enumerate(METRICS):
+        false_alarms = np.mean([found[position].worse_than(0) for found in simulated])
+        # Two standard errors of a share of 2.5 % are 1 %; McNemar's exact test has fewer false alarms.
+        assert (0.005 if metric == "accuracy" else 0.015) <= false_alarms <= 0.04, metric
+
+
+def test_the_spread_over_seeds_is_compared_by_welchs_test() -> None:
+    before = pd.DataFrame({metric: [0.90, 0.92, 0.91, 0.93] for metric in METRICS})
+    after = pd.DataFrame({metric: [0.95, 0.96, 0.97] for metric in METRICS})
+    found = seeds.compare(before, after)[0]
+    variance = np.var([0.90, 0.92, 0.91, 0.93], ddof=1) / 4 + np.var([0.95, 0.96, 0.97], ddof=1) / 3
+    assert found.difference.after - found.difference.before == pytest.approx(0.045)
+    assert found.deviation_before == pytest.approx(0.0129, abs=1e-4)
+    assert found.seeds == 3
+    half = (found.difference.high - found.difference.low) / 2
+    # The quantile of Student's t with Welch's 5 degrees of freedom (4.98 by his formula) is 2.57.
+    assert half == pytest.approx(2.573 * np.sqrt(variance), rel=2e-3)
+    assert found.difference.verdict == "better"
