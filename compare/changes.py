@@ -86,7 +86,9 @@ def changed_images(before: pd.DataFrame, after: pd.DataFrame) -> tuple[pd.DataFr
         probability_before, predicted_after and probability_after.
     """
     columns = ["predicted", "probability"]
-    both = before[["actual"]].join(before[columns].join(after[columns], lsuffix="_before", rsuffix="_after"))
+    both = pd.concat(
+        [before["actual"], before[columns].add_suffix("_before"), after[columns].add_suffix("_after")], axis=1
+    )
     right_before = both["predicted_before"] == both["actual"]
     right_after = both["predicted_after"] == both["actual"]
     lost = both[right_before & ~right_after].sort_values("probability_after", ascending=False, kind="stable")

@@ -50,9 +50,10 @@ def main() -> None:
 
 def text(report: str, run: str) -> str:
     """The comment: a report, cut to what GitHub takes, that mentions nobody."""
-    cut = report if len(report) <= LONGEST else f"{report[:LONGEST]}\n\n(The rest is in the page.)"
+    silent = report.replace("@", "&#64;")
+    cut = silent if len(silent) <= LONGEST else f"{silent[:LONGEST]}\n\n(The rest is in the page.)"
     link = f"[The page with the pictures]({run}#artifacts) is attached to the run."
-    return f"{MARK}\n{cut.replace('@', '&#64;')}\n\n{link}\n"
+    return f"{MARK}\n{cut}\n\n{link}\n"
 
 
 def earlier_comment(path: str) -> int | None:

@@ -3,6 +3,7 @@
 import io
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ class Revision:
             listed = git("ls-tree", "-r", "-z", "--name-only", self.commit)
         return set((listed or b"").decode().split("\0"))
 
+    @cache  # noqa: B019 - a revision lives as long as the program, and dvc.lock takes long to parse
     def yaml(self, path: Path) -> Any:
         """The content of a YAML file, an empty mapping if there is none."""
         try:

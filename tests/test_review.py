@@ -1,0 +1,323 @@
+"""The review of a change, made by the real command between real commits."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import TWIN, Opened, Project
+from scipy.stats import binomtest
+
+WORSE_RATE = 1e-5
+
+
+def review(project: Project, *arguments: str, expect: int = 0) -> str:
+    """Run the command; return the report, or what it says on stderr."""
+    done = project.run("python", "-W", "error", "-m", "compare", *arguments, expect=expect)
+    if expect == 2:
+        return done.stderr
+    report = (project.folder / "review/report.md").read_text(encoding="utf-8")
+    assert report in done.stdout
+    return report
+
+
+def predictions(project: Project, revision: str, dataset: str) -> pd.DataFrame:
+    text = project.run("git", "show", f"{revision}:predictions/{dataset}.csv").stdout
+    rows = [row.split(",") for row in text.splitlines()]
+    return pd.DataFrame(rows[1:], columns=rows[0])
+
+
+@pytest.fixture(scope="module")
+def slower(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The twin with a learning rate that is much too low, committed on a branch. Not to be changed."""
+    project = finished.copy(tmp_path_factory.mktemp("slower"))
+    project.run("git", "switch", "--quiet", "--create", "slower")
+    rate = {"learning_rate": WORSE_RATE}
+    project.edit_parameters(lambda content: content["datasets"][TWIN]["training"].update(rate))
+    project.run("dvc", "repro")
+    project.commit("A lower learning rate")
+    return project
+
+
+@pytest.fixture(scope="module")
+def report(slower: Project) -> str:
+    return review(slower, "main", expect=1)
+
+
+def test_a_change_for_the_worse_is_stopped(report: str) -> None:
+    assert f"**Stopped**: significantly worse than main: {TWIN}: accuracy by more than 0.002" in report
+
+
+def test_the_parameter_is_named_with_both_values(report: str) -> None:
+    assert f"| datasets.{TWIN}.training.learning_rate | 0.003 | 1e-05 |" in report
+
+
+def test_an_unchanged_data_set_takes_a_line(report: str) -> None:
+    assert report.count("digits") == 1
+    assert "\n- **digits**: the same predictions for all 360 test images\n" in report
+
+
+def test_the_verdict_on_accuracy_is_that_of_a_hand_calculation(slower: Project, report: str) -> None:
+    before, after = (predictions(slower, revision, TWIN) for revision in ("main", "slower"))
+    right = [table["actual"] == table["predicted"] for table in (before, after)]
+    lost, gained = (right[0] & ~right[1]).sum(), (right[1] & ~right[0]).sum()
+    p = binomtest(int(gained), int(lost + gained)).pvalue
+    assert (
+        f"Of 360 test images, {lost} are right at main alone and {gained} at workspace alone: "
+        f"exact McNemar test, p = {p:.2g}." in report
+    )
+    assert p < 0.05
+    accuracies = [found.mean() for found in right]
+    row = re.search(r"\| accuracy \| (\S+) \| (\S+) \| (\S+) \| (\S+) to (\S+) \| \*\*worse\*\* \|", report)
+    assert row is not None
+    shown = [float(value) for value in row.groups()]
+    assert shown[:3] == pytest.approx([*accuracies, accuracies[1] - accuracies[0]], abs=1e-4)
+    assert shown[3] < shown[2] < shown[4] < -0.002
+
+
+def test_the_metrics_are_those_in_git(slower: Project, report: str) -> None:
+    for revision, column in (("main", 1), ("slower", 2)):
+        committed = json.loads(slower.run("git", "show", f"{revision}:metrics/{TWIN}.json").stdout)
+        for metric, value in committed.items():
+            row = next(line for line in report.splitlines() if line.startswith(f"| {metric} |"))
+            assert float(row.split("|")[column + 1]) == pytest.approx(value, abs=2e-4)
+
+
+def test_the_confusions_that_changed_most_are_named(slower: Project, report: str) -> None:
+    counts = []
+    for revision in ("main", "slower"):
+        table = predictions(slower, revision, TWIN)
+        wrong = table[table["actual"] != table["predicted"]]
+        counts.append(wrong.value_counts(["actual", "predicted"]))
+    change = counts[1].subtract(counts[0], fill_value=0)
+    (actual, predicted), largest = change.abs().idxmax(), change.abs().max()
+    listed = report.split("### Confusions that changed most\n\n")[1].split("\n\n", maxsplit=1)[0].splitlines()
+    found = [re.fullmatch(r"- (\d) taken for (\d): (\d+) → (\d+)", line) for line in listed]
+    changes = [int(line[4]) - int(line[3]) for line in found if line]
+    assert len(changes) == 8
+    assert [abs(one) for one in changes] == sorted((abs(one) for one in changes), reverse=True)
+    assert abs(changes[0]) == largest
+    before, after = (int(count.get((actual, predicted), 0)) for count in counts)
+    assert f"- {actual} taken for {predicted}: {before} → {after}" in listed
+
+
+def test_images_that_went_wrong_are_listed_and_drawn(slower: Project, report: str) -> None:
+    before, after = (predictions(slower, revision, TWIN) for revision in ("main", "slower"))
+    rows = re.findall(r"^\| (\d+) \| (\d) \| (\d), ([\d.]+)% \| (\d), ([\d.]+)% \|$", report, re.MULTILINE)
+    assert len(rows) > 8
+    for image, actual, was, was_sure, now, now_sure in rows:
+        first, second = before.loc[int(image)], after.loc[int(image)]
+        assert (first["actual"], first["predicted"], second["predicted"]) == (actual, was, now)
+        assert (was == actual) != (now == actual)
+        assert float(was_sure) == pytest.approx(100 * float(first["probability"]), abs=0.06)
+        assert float(now_sure) == pytest.approx(100 * float(second["probability"]), abs=0.06)
+    assert (slower.folder / f"review/{TWIN}-right-to-wrong.png").exists()
+
+
+def test_the_page_has_every_picture_in_it_and_asks_for_nothing(
+    slower: Project, report: str, open_page: Callable[[Path], Opened]
+) -> None:
+    assert report
+    page = slower.folder / "review/report.html"
+    opened = open_page(page)
+    assert [url for url in opened.requests if not url.startswith("data:image/png;base64,")] == [page.as_uri()]
+    assert opened.messages == []
+    pictures = opened.page.locator("img").evaluate_all("all => all.map(one => [one.alt, one.naturalWidth])")
+    assert {name for name, width in pictures if width > 100} == {
+        f"{TWIN}-{kind}" for kind in (
+            "history", "confusion", "classes", "reliability", "right-to-wrong", "wrong-to-right",
+            "mistakes-before", "mistakes-after",
+        )
+    }  # fmt: skip
+    assert {f"{name}.png" for name, _ in pictures} == {
+        path.name for path in (slower.folder / "review").glob("*.png")
+    }
+    assert opened.page.locator("h1").text_content() == "main → workspace"
+    assert opened.page.locator("table").count() >= 4
+
+
+def test_it_works_from_git_alone_and_gives_the_same_bytes(
+    slower: Project, report: str, tmp_path: Path
+) -> None:
+    clone = Project(tmp_path / "clone")
+    slower.run("git", "clone", "--quiet", str(slower.folder), str(clone.folder))
+    found = review(clone, "origin/main", "slower", expect=1)
+    assert found.replace("origin/main", "main").replace("slower", "workspace") == report
+    first = clone.files("review/*")
+    assert f"review/{TWIN}-confusion.png" in first
+    assert f"review/{TWIN}-right-to-wrong.png" not in first  # the images are not in git
+    review(clone, "origin/main", "slower", expect=1)
+    assert clone.files("review/*") == first
+    assert clone.run("git", "status", "--porcelain").stdout == ""
+
+
+def test_the_other_way_round_it_is_better(slower: Project, report: str) -> None:
+    assert report
+    # What knows nothing and says so, as the lower learning rate makes it, is well calibrated.
+    found = review(slower, "slower", "main", "--tolerance=calibration_error=1")
+    assert "**Passed**: nothing is significantly worse than slower" in found
+    verdicts = re.findall(r"^\| (\w+) \| .* \| \*\*(\w+)\*\* \|$", found, re.MULTILINE)
+    assert dict(verdicts) == {
+        "accuracy": "better", "macro_f1": "better", "log_loss": "better", "calibration_error": "worse",
+    }  # fmt: skip
+
+
+def test_a_tolerance_on_the_command_line_takes_the_place_of_the_parameters(slower: Project) -> None:
+    wide = [f"--tolerance={metric}=9" for metric in ("accuracy", "macro_f1", "log_loss", "calibration_error")]
+    assert "**Passed**" in review(slower, "main", *wide)
+    assert f"{TWIN}: accuracy by more than 0.1" in review(
+        slower, "main", *wide, "--tolerance=accuracy=0.1", expect=1
+    )
+
+
+def test_make_review(slower: Project) -> None:
+    done = slower.run("make", "-o", ".venv/installed", "review", "BASE=main", expect=2)
+    assert "**Stopped**" in done.stdout
+    assert "Error 1" in done.stderr  # make's own exit code is 2 whatever the recipe's
+
+
+def test_a_change_of_a_comment_takes_a_line_for_each_data_set(project: Project) -> None:
+    train = project.folder / "stages/train.py"
+    train.write_text(train.read_text(encoding="utf-8") + "# A comment.\n", encoding="utf-8")
+    project.run("dvc", "repro")
+    project.commit("A comment")
+    found = review(project, "HEAD^")
+    assert found == (
+        "# HEAD^ → workspace\n\n"
+        "**Passed**: nothing is significantly worse than HEAD^ by more than its tolerance.\n\n"
+        "- **digits**: the same predictions for all 360 test images; changed: stages/train.py\n"
+        f"- **{TWIN}**: the same predictions for all 360 test images; changed: stages/train.py\n"
+    )
+
+
+def test_results_that_were_not_made_anew_are_named(project: Project) -> None:
+    project.edit_parameters(lambda content: content["datasets"][TWIN]["training"].update(epochs=9))
+    metrics = project.folder / "metrics/digits.json"
+    metrics.write_text(metrics.read_text().replace("0.9", "0.99"), encoding="utf-8")
+    network = project.folder / "stages/network.py"
+    network.write_text(network.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    project.commit("A change without dvc repro")
+    found = review(project, "HEAD^", "HEAD")
+    for dataset, names in (
+        ("digits", "metrics/digits.json, stages/network.py"),
+        (TWIN, f"datasets.{TWIN}.training, stages/network.py"),
+    ):
+        assert (
+            f"- **Not made with what is beside them**: the results of {dataset} at HEAD, since these differ "
+            f"from dvc.lock: {names}. Run `dvc repro` and commit." in found
+        )
+
+
+def test_new_removed_and_untested_data_sets_take_a_line(project: Project) -> None:
+    def rename(content: dict) -> None:
+        content["datasets"]["renamed"] = content["datasets"].pop(TWIN)
+
+    project.edit_parameters(rename)
+    project.run("dvc", "repro")
+    project.run("git", "rm", "--quiet", "-r", f"metrics/{TWIN}.json", f"predictions/{TWIN}.csv")
+    project.commit("Another name")
+    found = review(project, "HEAD^")
+    assert "- **renamed**: HEAD^ has no predictions for it" in found
+    assert f"- **{TWIN}**: workspace has no predictions for it" in found
+    assert "##" not in found
+
+
+def test_other_test_images_are_not_compared(project: Project) -> None:
+    path = project.folder / f"predictions/{TWIN}.csv"
+    head, first, *rest = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    path.write_text("".join([head, *rest, first]), encoding="utf-8")
+    assert f"- **{TWIN}**: the test images are not the same" in review(project, "main")
+
+
+def test_seeds_measure_the_spread(slower: Project, tmp_path: Path) -> None:
+    project = slower.copy(tmp_path)
+    branches = project.run("git", "branch", "--all").stdout
+    found = review(project, "main", "--seeds", "2", expect=1)
+    section = found.split("### Over 2 training seeds each")[1]
+    row = re.search(
+        r"\| accuracy \| (\S+) ± (\S+) \| (\S+) ± (\S+) \| (\S+) \| (\S+) to (\S+) \| (.*) \|", section
+    )
+    assert row is not None
+    before, _, after, _, difference, low, high = (float(value) for value in row.groups()[:7])
+    assert difference == pytest.approx(after - before, abs=2e-4)
+    assert low < difference < high
+    first = json.loads((project.folder / f"metrics/{TWIN}.json").read_text())["accuracy"]
+    assert after != pytest.approx(first, abs=1e-6)  # the second seed gave something else
+    assert "**Not covered**" not in found
+    assert project.run("git", "status", "--porcelain").stdout == ""
+    assert project.run("git", "branch", "--all").stdout == branches
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["no-such-branch"], "found 'no-such-branch'"),
+        (["--", "-rf"], "found '-rf'"),
+        (["../main"], "found '../main'"),
+        (["main:params.yaml"], "found 'main:params.yaml'"),
+        (["main", "a\nb"], "found 'a\\nb'"),
+        (["main", ""], "found ''"),
+    ],
+)
+def test_a_revision_that_git_does_not_know_is_one_line(
+    slower: Project, arguments: list[str], message: str
+) -> None:
+    before = slower.files("review/*")
+    said = review(slower, *arguments, expect=2)
+    assert said.count("\n") == 1
+    assert "error: expected a commit, branch or tag of this git repository, or workspace" in said
+    assert message in said
+    assert slower.files("review/*") == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["main", "--tolerance=speed=1"],
+        ["main", "--tolerance=accuracy"],
+        ["main", "--tolerance=accuracy=-1"],
+        ["main", "--tolerance=accuracy=nan"],
+        ["main", "--seeds=1"],
+        ["main", "--seeds=two"],
+    ],
+)
+def test_misuse_ends_with_2(slower: Project, arguments: list[str]) -> None:
+    assert "Traceback" not in review(slower, *arguments, expect=2)
+
+
+def test_damaged_predictions_are_one_line(project: Project) -> None:
+    path = project.folder / f"predictions/{TWIN}.csv"
+    path.write_text("actual,predicted\n3,4\n", encoding="utf-8")
+    said = review(project, "main", expect=2)
+    assert said.count("\n") == 1
+    assert f"predictions/{TWIN}.csv at workspace: expected a table as dvc repro evaluate writes it" in said
+
+
+def test_names_are_text_and_nothing_else(project: Project) -> None:
+    project.run("git", "branch", "a|b_c_<b>")
+    (project.folder / f"predictions/{TWIN}.csv").unlink()
+    found = review(project, "a|b_c_<b>")
+    assert "# a\\|b_c\\_\\<b\\>" in found.splitlines()[0]
+    page = (project.folder / "review/report.html").read_text(encoding="utf-8")
+    assert "<h1>a|b_c_&lt;b&gt; → workspace</h1>" in page
+
+
+def test_the_predictions_are_collapsed_in_diffs(slower: Project) -> None:
+    diff = slower.run("git", "diff", "main", "slower", "--", "predictions").stdout
+    assert (
+        diff.splitlines()[-1] == f"Binary files a/predictions/{TWIN}.csv and b/predictions/{TWIN}.csv differ"
+    )
+    attributes = slower.run("git", "check-attr", "linguist-generated", f"predictions/{TWIN}.csv").stdout
+    assert attributes.endswith(": set\n")
+
+
+def test_a_stray_file_in_the_folder_of_the_report_goes(slower: Project) -> None:
+    shutil.rmtree(slower.folder / "review", ignore_errors=True)
+    (slower.folder / "review").mkdir()
+    (slower.folder / "review/old-confusion.png").write_bytes(b"of an earlier review")
+    review(slower, "main", expect=1)
+    assert not (slower.folder / "review/old-confusion.png").exists()
