@@ -43,8 +43,9 @@ bench: $(INSTALLED) ## training against the speed of the machine, and the whole 
 	python -m benchmarks.epoch
 	python -m benchmarks.pipeline
 
-pictures: $(INSTALLED) ## the README's pictures, from the committed plots
-	python docs/pictures.py fashion_mnist
+pictures: $(INSTALLED) ## the README's pictures and its example of a review
+	python -m docs.pictures fashion_mnist
+	docs/example.sh fashion_mnist network.dropout 0.1
 
 lock: ## renew requirements.lock from pyproject.toml; needs uv
 	uv pip compile pyproject.toml --group dev --universal --fork-strategy fewest --python-version 3.11 \

@@ -1,4 +1,4 @@
-"""Draw pictures of a data set's plots, as `dvc plots show` draws them: python docs/pictures.py DATASET."""
+"""Draw pictures of a data set's plots, as `dvc plots show` draws them: python -m docs.pictures DATASET."""
 
 import json
 import subprocess
@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import vl_convert
+
+from compare.pictures import SCALE, VEGA_LITE
 
 
 def main(dataset: str) -> None:
@@ -15,7 +17,7 @@ def main(dataset: str) -> None:
     shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603
     for plot in plots:
         (chart,) = json.loads(shown)["data"][plot]
-        png = vl_convert.vegalite_to_png(chart["content"], scale=1.5)
+        png = vl_convert.vegalite_to_png(chart["content"], vl_version=VEGA_LITE, scale=SCALE)
         Path(__file__).with_name(f"{Path(plot).parent.name}.png").write_bytes(png)
 
 

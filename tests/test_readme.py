@@ -12,7 +12,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 CI = (ROOT / ".ci/run").read_text(encoding="utf-8")
 
 # What sets up the environment that these tests run in; CI runs these lines themselves.
-SET_UP = {"make demo", "make test", "make repro", "make lint", ". .venv/bin/activate"}
+SET_UP = {"make demo", "make test", "make repro", "make review BASE=main", ". .venv/bin/activate"}
 
 
 def commands() -> list[str]:
@@ -24,8 +24,8 @@ def commands() -> list[str]:
 def test_ci_runs_the_commands_that_set_up() -> None:
     used = SET_UP & set(commands())
     assert {"make demo", "make test", "make repro"} <= used
-    lines_of_ci = {line.strip() for line in CI.splitlines()}
-    assert {command for command in used if command.startswith("make")} <= lines_of_ci
+    targets_of_ci = re.findall(r"^make ([a-z]+)", CI, flags=re.MULTILINE)
+    assert {command.split()[1] for command in used if command.startswith("make")} <= set(targets_of_ci)
 
 
 def test_every_other_command_runs_one_after_the_other(project: Project) -> None:
@@ -35,14 +35,29 @@ def test_every_other_command_runs_one_after_the_other(project: Project) -> None:
         project.run("bash", "-euc", line)
 
 
+def committed_metrics(dataset: str) -> dict[str, float]:
+    shown = ["git", "show", f"HEAD:metrics/{dataset}.json"]
+    return json.loads(subprocess.run(shown, cwd=ROOT, capture_output=True, check=True).stdout)
+
+
 def test_the_table_shows_the_committed_metrics() -> None:
     rows = re.findall(r"^\| \[?(\w+)\]?.*?\| ([\d.]+) % \|", README, flags=re.MULTILINE)
     shown = {name: float(value) for name, value in rows}
     assert set(shown) == {"digits", "mnist", "fashion_mnist"}
     for name, value in shown.items():
-        committed = ["git", "show", f"HEAD:metrics/{name}.json"]
-        metrics = subprocess.run(committed, cwd=ROOT, capture_output=True, check=True).stdout
-        assert value == pytest.approx(100 * json.loads(metrics)["accuracy"], abs=0.006)
+        assert value == pytest.approx(100 * committed_metrics(name)["accuracy"], abs=0.006)
+
+
+def test_the_example_of_a_review_starts_from_the_committed_metrics() -> None:
+    rows = re.findall(
+        r"^> \| (\w+) \| ([\d.]+) \| ([\d.]+) \| (\S+) \| (\S+) to (\S+) \|", README, re.MULTILINE
+    )
+    committed = committed_metrics("fashion_mnist")
+    assert [row[0] for row in rows] == list(committed)
+    for metric, before, after, difference, low, high in rows:
+        assert float(before) == pytest.approx(committed[metric], abs=6e-5)
+        assert float(after) - float(before) == pytest.approx(float(difference), abs=2e-4)
+        assert float(low) < float(difference) < float(high)
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\((?!http)([^)#]+)\)", README))))
@@ -52,6 +67,6 @@ def test_links_lead_to_files(target: str) -> None:
 
 def test_every_top_level_folder_is_explained() -> None:
     tracked = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")}
-    ignored = {"dvc_plots", "__pycache__"}
+    ignored = {"dvc_plots", "review", "__pycache__"}
     missing = [name for name in sorted(tracked - ignored) if f"| `{name}/` " not in README]
     assert missing == []
