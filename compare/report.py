@@ -21,7 +21,9 @@ STYLE = """
 body { font-family: sans-serif; line-height: 1.5; max-width: 1200px; margin: 2em auto; padding: 0 1em }
 table { border-collapse: collapse; margin: 1em 0 }
 th, td { border: 1px solid #ccc; padding: 0.25em 0.75em; text-align: left }
-img { max-width: 100%; display: block; margin: 1.5em 0 }
+figure { margin: 2em 0 }
+img { max-width: 100%; display: block }
+figcaption { color: #666; font-size: small }
 """
 
 
@@ -220,4 +222,6 @@ def _text(text: object) -> str:
 
 def _image(picture: Path) -> str:
     data = base64.b64encode(picture.read_bytes()).decode()
-    return f'<img alt="{html.escape(picture.stem)}" src="data:image/png;base64,{data}">\n'
+    name = html.escape(picture.stem)
+    image = f'<img alt="{name}" src="data:image/png;base64,{data}">'
+    return f"<figure>{image}<figcaption>{name}</figcaption></figure>\n"
