@@ -99,6 +99,7 @@ def test_every_chart_has_marks_labels_and_the_counts(
         (["main", "longer"], "main", ["longer"]),
         (["longer", "main"], "longer", ["main"]),
         (["longer", "main", "longer~0"], "longer", ["main", "longer~0"]),
+        (["main", "longer~0", "workspace"], "main", ["workspace", "longer~0"]),  # DVC puts it first
     ],
 )
 def test_a_difference_panel_for_each_later_revision(
