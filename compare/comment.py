@@ -1,10 +1,11 @@
 """Post review/report.md as a comment on its pull request, in place of the one of an earlier push.
 
-Runs in a GitHub workflow that follows the review's, and needs nothing but Python.
+Runs in a GitHub workflow that follows the review's, also after one that broke off; needs nothing but Python.
 """
 
 import json
 import os
+import re
 import urllib.parse
 import urllib.request
 from pathlib import Path
@@ -16,6 +17,8 @@ from stages.errors import UserError
 REPORT = Path("review/report.md")
 MARK = "<!-- make review -->"  # by which the comment is found again
 AUTHOR = "github-actions[bot]"  # whose token the workflow has
+# A space of no width behind it keeps GitHub from calling an account, however the sign is written.
+MENTION = re.compile(r"@|&(?:#0*64|#x0*40|commat);?", re.IGNORECASE)
 LONGEST = 60_000  # characters; GitHub takes 65,536
 PER_PAGE = 100
 TIMEOUT = 30  # seconds
@@ -24,22 +27,24 @@ TIMEOUT = 30  # seconds
 def main() -> None:
     """Find the pull request whose commit was reviewed, and its comment, and write it."""
     event = json.loads(Path(_variable("GITHUB_EVENT_PATH")).read_text(encoding="utf-8"))["workflow_run"]
-    if not REPORT.is_file():
-        print(f"{REPORT}: not found, as where the review broke off: nothing to post")
+    if event["head_repository"] is None:
+        print("the fork is no more: nothing to post")
         return
     repository = f"/repos/{_variable('GITHUB_REPOSITORY')}"
     # Not from the report, which the code of the pull request wrote.
     branch = f"{event['head_repository']['owner']['login']}:{event['head_branch']}"
     pulls = [
-        pull["number"]
+        pull
         for pull in call("GET", f"{repository}/pulls?state=open&head={urllib.parse.quote(branch, safe='')}")
         if pull["head"]["sha"] == event["head_sha"]
     ]
     if not pulls:
         print(f"{branch}: no open pull request is at {event['head_sha']} any more: nothing to post")
         return
-    body = {"body": text(REPORT.read_text(encoding="utf-8", errors="replace"), event["html_url"])}
-    for number in pulls:
+    report = REPORT.read_text(encoding="utf-8", errors="replace") if REPORT.is_file() else None
+    for pull in pulls:
+        number = pull["number"]
+        body = {"body": text(report, event, pull["base"]["ref"])}
         posted = earlier_comment(f"{repository}/issues/{number}/comments")
         if posted is None:
             call("POST", f"{repository}/issues/{number}/comments", body)
@@ -48,12 +53,26 @@ def main() -> None:
         print(f"pull request {number}: {'posted' if posted is None else 'updated'}")
 
 
-def text(report: str, run: str) -> str:
-    """The comment: a report, cut to what GitHub takes, that mentions nobody."""
-    silent = report.replace("@", "&#64;")
-    cut = silent if len(silent) <= LONGEST else f"{silent[:LONGEST]}\n\n(The rest is in the page.)"
-    link = f"[The page with the pictures]({run}#artifacts) is attached to the run."
-    return f"{MARK}\n{cut}\n\n{link}\n"
+def text(report: str | None, event: dict[str, Any], base: str) -> str:
+    """The comment: what was reviewed, and the report, which is cut to what GitHub takes and mentions nobody.
+
+    Args:
+        report: what the code of the pull request wrote, be it anything; None if it broke off before.
+        event: the run of the review, as GitHub describes it.
+        base: the branch that the pull request is to be merged into.
+    """
+    head = f"{MARK}\nReview of {event['head_sha'][:7]}, merged into the tip of `{base}` (HEAD^1)"
+    if report is None:
+        return (
+            f"{head}: **it broke off** before there was a report. [The run]({event['html_url']}) says why.\n"
+        )
+    silent = MENTION.sub("@\u200b", report)
+    if len(silent) > LONGEST:
+        silent = f"{silent[:LONGEST]}\n\n(The rest is in the page.)\n"
+    return (
+        f"{head}, as its own code reports it. [The page with the pictures]({event['html_url']}#artifacts) is "
+        f"attached to the run.\n\n---\n\n{silent}"
+    )
 
 
 def earlier_comment(path: str) -> int | None:

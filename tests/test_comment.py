@@ -1,6 +1,9 @@
 """One comment on a pull request, updated on later pushes: against a server that answers as GitHub's does."""
 
+import html
 import json
+import re
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +16,8 @@ from conftest import ROOT, Project
 
 SHA = "1f" * 20
 TOKEN = "a-token"
+RUN = "https://example.org/runs/1"
+FORK = {"owner": {"login": "stranger"}}
 OURS = {"login": "github-actions[bot]"}
 
 
@@ -77,7 +82,8 @@ def host() -> Iterator[Host]:
     with Host() as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        server.pulls = [{"number": 7, "label": "stranger:fix/a b", "head": {"sha": SHA}}]
+        pull = {"number": 7, "label": "stranger:fix/a b", "head": {"sha": SHA}, "base": {"ref": "main"}}
+        server.pulls = [pull]
         yield server
         server.shutdown()
         thread.join()
@@ -93,19 +99,16 @@ def checkout(tmp_path: Path) -> Project:
     return Project(tmp_path)
 
 
-def post(checkout: Project, host: Host, expect: int = 0, token: str = TOKEN) -> tuple[str, str]:
-    event = {
-        "workflow_run": {
-            "head_sha": SHA,
-            "head_branch": "fix/a b",
-            "head_repository": {"owner": {"login": "stranger"}},
-            "html_url": "https://example.org/runs/1",
-        }
-    }
+def post(
+    checkout: Project, host: Host, expect: int = 0, token: str = TOKEN, fork: object = FORK
+) -> tuple[str, str]:
+    run = {"head_sha": SHA, "head_branch": "fix/a b", "head_repository": fork, "html_url": RUN}
+    event = {"workflow_run": run}
     (checkout.folder / "event.json").write_text(json.dumps(event), encoding="utf-8")
     done = checkout.run(
         "make",
         "comment",
+        f"PYTHON={sys.executable} -S",  # without any package
         expect=expect,
         GITHUB_EVENT_PATH=str(checkout.folder / "event.json"),
         GITHUB_REPOSITORY="team/project",
@@ -120,8 +123,11 @@ def test_a_first_push_posts_and_a_later_one_updates(checkout: Project, host: Hos
     post(checkout, host)
     assert len(host.comments[7]) == 2
     body = host.comments[7][1]["body"]
-    assert body.startswith("<!-- make review -->\n# main → workspace\n")
-    assert "https://example.org/runs/1#artifacts" in body
+    assert body.startswith(
+        "<!-- make review -->\nReview of 1f1f1f1, merged into the tip of `main` (HEAD^1), "
+    )
+    assert body.endswith("\n\n---\n\n# main → workspace\n\nThanks @\u200beveryone\n")
+    assert f"{RUN}#artifacts" in body
 
     (checkout.folder / "review/report.md").write_text("Another\n", encoding="utf-8")
     post(checkout, host)
@@ -138,11 +144,19 @@ def test_a_comment_behind_a_hundred_others_is_found(checkout: Project, host: Hos
     assert "main → workspace" in host.comments[7][130]["body"]
 
 
-def test_nobody_is_mentioned_and_nothing_is_too_long(checkout: Project, host: Host) -> None:
+@pytest.mark.parametrize("sign", ["@", "&#64;", "&#0064", "&#x40;", "&#X40;", "&commat;"])
+def test_nobody_is_mentioned(checkout: Project, host: Host, sign: str) -> None:
+    (checkout.folder / "review/report.md").write_text(f"{sign}everyone", encoding="utf-8")
+    post(checkout, host)
+    read = html.unescape(host.comments[7][0]["body"])  # as GitHub does before it looks for accounts
+    assert "@" in read
+    assert re.search(r"@(?!\u200b)", read) is None
+
+
+def test_nothing_is_too_long(checkout: Project, host: Host) -> None:
     (checkout.folder / "review/report.md").write_text("@everyone" * 10_000, encoding="utf-8")
-    post(checkout, host, expect=0)
+    post(checkout, host)
     body = host.comments[7][0]["body"]
-    assert "@" not in body
     assert len(body) < 65_536
     assert "The rest is in the page" in body
 
@@ -153,9 +167,18 @@ def test_a_commit_that_a_later_push_has_replaced_is_not_posted(checkout: Project
     assert host.comments[7] == []
 
 
-def test_without_a_report_there_is_nothing_to_post(checkout: Project, host: Host) -> None:
+def test_a_review_that_broke_off_takes_the_place_of_an_earlier_one(checkout: Project, host: Host) -> None:
+    post(checkout, host)
     (checkout.folder / "review/report.md").unlink()
-    assert "nothing to post" in post(checkout, host)[0]
+    post(checkout, host)
+    (comment,) = host.comments[7]
+    assert "**it broke off**" in comment["body"]
+    assert RUN in comment["body"]
+    assert "main → workspace" not in comment["body"]
+
+
+def test_a_fork_that_is_no_more_has_nothing_to_post(checkout: Project, host: Host) -> None:
+    assert "nothing to post" in post(checkout, host, fork=None)[0]
     assert host.requests == []
 
 

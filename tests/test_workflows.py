@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 WORKFLOWS = {path.name: path for path in sorted((ROOT / ".github/workflows").iterdir())}
 CI = (ROOT / ".ci/run").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+TOKEN = {"GITHUB_TOKEN": "${{ github.token }}"}
 TESTED_ELSEWHERE = {"comment"}  # tests/test_comment.py runs it
 
 
@@ -19,15 +20,6 @@ def workflow(name: str) -> dict[str, Any]:
 
 def steps(name: str) -> list[dict[str, Any]]:
     return [step for job in workflow(name)["jobs"].values() for step in job["steps"]]
-
-
-def permissions(name: str) -> dict[str, str]:
-    """What any job of a workflow may do."""
-    content = workflow(name)
-    found = dict(content["permissions"])
-    for job in content["jobs"].values():
-        found.update(job.get("permissions", {}))
-    return found
 
 
 def test_there_are_two() -> None:
@@ -40,6 +32,36 @@ def test_every_action_is_pinned_to_a_full_commit_hash_and_says_its_version(name:
     assert len(used) >= 2
     for action in used:
         assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action)
+
+
+# Every expression in the workflows. Those with what a stranger can choose, a branch's name, are never in a
+# shell, in a step's environment or in the path of a file.
+EXPRESSIONS = {
+    "review.yml": ["github.ref", "hashFiles('dvc.lock')", "!cancelled()", "!cancelled()"],
+    "comment.yml": [
+        "github.event.workflow_run.head_repository.full_name", "github.event.workflow_run.head_branch",
+        "github.event.workflow_run.id", "github.token", "github.token",
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_there_are_no_other_expressions(name: str) -> None:
+    assert (
+        re.findall(r"\$\{\{ ?(.*?) ?\}\}", WORKFLOWS[name].read_text(encoding="utf-8")) == EXPRESSIONS[name]
+    )
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_a_workflow_has_no_keys_but_these(name: str) -> None:
+    """Such as container, shell, defaults, env, services, secrets or continue-on-error."""
+    content = workflow(name)
+    assert set(content) == {"name", "on", "permissions", "concurrency", "jobs"}
+    (job,) = content["jobs"].values()
+    assert set(job) - {"if", "permissions"} == {"runs-on", "timeout-minutes", "steps"}
+    for step in job["steps"]:
+        assert set(step) - {"if"} in ({"run"}, {"run", "env"}, {"uses"}, {"uses", "with"})
+        assert step.get("env", TOKEN) == TOKEN
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
@@ -73,29 +95,46 @@ def test_every_job_ends_by_itself(name: str) -> None:
 
 def test_the_code_of_a_pull_request_runs_with_a_token_that_can_only_read() -> None:
     content = workflow("review.yml")
-    assert set(content["on"]) == {"pull_request", "push"}  # not pull_request_target, which has secrets
-    assert permissions("review.yml") == {"contents": "read"}
+    # Not pull_request_target, which has secrets; and not some kinds of pull_request alone.
+    assert content["on"] == {"pull_request": None, "push": {"branches": ["main"]}}
+    assert content["permissions"] == {"contents": "read"}
+    assert all("permissions" not in job for job in content["jobs"].values())
     assert "secrets" not in WORKFLOWS["review.yml"].read_text(encoding="utf-8")
+    assert all("env" not in step for step in steps("review.yml"))
 
 
 def test_what_may_write_runs_no_code_of_a_pull_request() -> None:
     content = workflow("comment.yml")
-    assert set(content["on"]) == {"workflow_run"}  # runs the files of the default branch
-    assert permissions("comment.yml") == {"contents": "read", "actions": "read", "pull-requests": "write"}
-    (checkout,) = (step for step in steps("comment.yml") if "checkout@" in step.get("uses", ""))
-    assert "ref" not in checkout["with"]
-    assert "repository" not in checkout["with"]
+    # workflow_run: with the files of the default branch.
+    assert content["on"] == {"workflow_run": {"workflows": ["review"], "types": ["completed"]}}
+    assert content["permissions"] == {}
+    (job,) = content["jobs"].values()
+    assert job["permissions"] == {"contents": "read", "actions": "read", "pull-requests": "write"}
+    assert job["if"] == "github.event.workflow_run.event == 'pull_request'"
+    checkout, download, comment = job["steps"]
+    assert set(checkout["with"]) == {"persist-credentials"}  # no other ref, no other repository
+    assert download["with"]["path"] == "review"  # where it can take the place of no code
+    assert comment == {"run": "make comment", "env": TOKEN}
 
 
 def test_the_review_does_what_a_reviewer_needs() -> None:
-    commands = [step.get("run") or step["uses"].partition("@")[0] for step in steps("review.yml")]
-    assert commands == [
-        "actions/checkout", "actions/setup-python", "actions/cache", "make install", "make lint",
-        "make repro", "make test", "make review BASE=HEAD^1", "actions/upload-artifact",
-    ]  # fmt: skip
-    cache = steps("review.yml")[2]["with"]
+    of_pull_requests, always = "github.event_name == 'pull_request'", "${{ !cancelled() }}"
+    done = [
+        (step.get("run") or step["uses"].partition("@")[0], step.get("if")) for step in steps("review.yml")
+    ]
+    assert done == [
+        ("actions/checkout", None),
+        ("actions/setup-python", None),
+        ("actions/cache", None),
+        ("make install", None),
+        ("make repro", None),
+        ("make review BASE=HEAD^1", of_pull_requests),
+        ("make lint", always),  # the review, when it stops the change, stops neither this nor the tests
+        ("make test", always),
+        ("actions/upload-artifact", f"always() && {of_pull_requests}"),
+    ]
+    checkout, _, cache, *_, upload = (step.get("with") for step in steps("review.yml"))
+    assert checkout["fetch-depth"] == 2  # without which there is no HEAD^1
     assert cache["path"] == ".dvc/cache"
-    assert "hashFiles('dvc.lock')" in cache["key"]
-    upload = steps("review.yml")[-1]
-    assert "always()" in upload["if"]  # when the gate has stopped the change, too
-    assert upload["with"]["path"] == "review/"
+    assert cache["key"] == "dvc-${{ hashFiles('dvc.lock') }}"
+    assert upload["path"] == "review/"
