@@ -1,6 +1,7 @@
 """Say what a change did to the results: compare two revisions, and write review/report.md and report.html.
 
-Exit code: 0, or 1 if a metric is significantly worse by more than its tolerance, or 2 after a mistake.
+Exit code: 0; or 1 if a metric is significantly worse by more than its tolerance, or if that could not be
+tested; or 2 after a mistake.
 """
 
 import argparse
@@ -9,7 +10,8 @@ from pathlib import Path
 from compare import changes, comparison, pictures, report, revision, seeds
 from compare.comparison import Review
 from compare.statistics import METRICS
-from stages import command, files, parameters
+from stages import command, files
+from stages.errors import UserError
 
 FOLDER = Path("review")
 
@@ -20,17 +22,19 @@ def main(base_name: str, later_name: str, tolerance: dict[str, float], runs: int
     Args:
         base_name: the earlier revision.
         later_name: the later one.
-        tolerance: by metric, in place of the one in params.yaml.
+        tolerance: by metric, in place of the one in the base's params.yaml.
         runs: trainings of each changed data set at each revision, with seeds of their own; 0 for none.
 
     Returns:
         The exit code.
     """
-    settings = parameters.load()
     base, later = revision.find(base_name), revision.find(later_name)
+    if base.commit is None:
+        raise UserError("the base: expected a commit, branch or tag, found the workspace; put it second")
+    allowed, bins = comparison.rules(base, later)
     changed = changes.changed_parameters(base, later)
     comparisons = [
-        comparison.compare(dataset, base, later, changed, settings.evaluation.calibration_bins)
+        comparison.compare(dataset, base, later, changed, bins)
         for dataset in comparison.datasets(base, later)
     ]
     of_datasets = {name for one in comparisons for name in one.parameters}
@@ -39,7 +43,8 @@ def main(base_name: str, later_name: str, tolerance: dict[str, float], runs: int
         later,
         comparisons,
         {name: values for name, values in changed.items() if name not in of_datasets},
-        {**settings.review.tolerance.model_dump(), **tolerance},
+        changes.changed_pipeline(base, later),
+        {**allowed, **tolerance},
     )
     tested = {one.dataset: one for one in comparisons if one.differences}
     if runs and tested:
@@ -52,13 +57,13 @@ def main(base_name: str, later_name: str, tolerance: dict[str, float], runs: int
             lost, gained = changes.changed_images(one.before, one.after)
             one.pictures = [
                 *plots[dataset],
-                *pictures.draw_changed_images(lost, gained, one.after["actual"].tolist(), dataset, folder),
+                *pictures.draw_changed_images(lost, gained, later, dataset, folder),
                 *pictures.copy_mistakes(base, later, dataset, folder),
             ]
         files.write_text(folder / "report.md", report.markdown(review))
         files.write_text(folder / "report.html", report.page(review))
     print((FOLDER / "report.md").read_text(encoding="utf-8"))
-    return 1 if review.too_much_worse() else 0
+    return 1 if review.stopped else 0
 
 
 def tolerance_of(text: str) -> tuple[str, float]:

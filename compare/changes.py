@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,10 @@ import pandas as pd
 
 from compare.programs import dvc
 from compare.revision import WORKSPACE, Revision
-from stages import parameters
+from stages import layout, parameters
 
 LOCK = Path("dvc.lock")
-
-Pair = tuple[str, str]
+PIPELINE = (Path("dvc.yaml"), Path("requirements.lock"))
 
 
 def changed_parameters(base: Revision, later: Revision) -> dict[str, tuple[Any, Any]]:
@@ -26,15 +24,34 @@ def changed_parameters(base: Revision, later: Revision) -> dict[str, tuple[Any, 
     }
 
 
+def changed_pipeline(base: Revision, later: Revision) -> list[str]:
+    """The files that differ of those that decide how every stage runs."""
+    return [str(path) for path in PIPELINE if base.read(path) != later.read(path)]
+
+
 def changed_code(base: Revision, later: Revision, dataset: str) -> list[str]:
     """The files that differ of those that a stage of the data set depends on and no stage makes."""
-    return _differing(_sources(base, dataset), _sources(later, dataset))
+    files = {
+        path
+        for revision in (base, later)
+        for path in _hashes(revision, dataset, "deps").keys() - _hashes(revision, dataset, "outs").keys()
+    }
+    return sorted(path for path in files if base.read(Path(path)) != later.read(Path(path)))
 
 
 def changed_data(base: Revision, later: Revision, dataset: str) -> list[str]:
     """The raw files and the splits that differ, according to dvc.lock."""
-    before, after = (dict(_entries(revision, dataset, "outs")) for revision in (base, later))
-    return [path for path in _differing(before, after) if path.startswith("data/")]
+    before, after = (_hashes(revision, dataset, "outs") for revision in (base, later))
+    return sorted(
+        path
+        for path in before.keys() | after.keys()
+        if path.startswith("data/") and before.get(path) != after.get(path)
+    )
+
+
+def test_split(revision: Revision, dataset: str) -> str | None:
+    """The hash of the test split, according to dvc.lock; None if it has none."""
+    return _hashes(revision, dataset, "outs").get(layout.processed(dataset, "test").as_posix())
 
 
 def stale(revision: Revision, dataset: str) -> list[str]:
@@ -42,20 +59,19 @@ def stale(revision: Revision, dataset: str) -> list[str]:
 
     As a person may change a parameter, or a result, and commit without `dvc repro`.
     """
-    recorded = {**dict(_entries(revision, dataset, "outs")), **dict(_entries(revision, dataset, "deps"))}
-    found = []
+    recorded = _hashes(revision, dataset, "outs") | _hashes(revision, dataset, "deps")
+    found = set()
     for path in recorded.keys() & revision.files():
         content = revision.read(Path(path)) or b""
         if hashlib.md5(content, usedforsecurity=False).hexdigest() != recorded[path]:
-            found.append(path)
-    content = revision.yaml(parameters.FILE)
+            found.add(path)
     for stage in _stages(revision, dataset):
         for name, expected in stage.get("params", {}).get(str(parameters.FILE), {}).items():
-            value: Any = content
+            value: Any = revision.yaml(parameters.FILE)
             for key in name.split("."):
                 value = value.get(key) if isinstance(value, dict) else None
             if value != expected:
-                found.append(name)
+                found.add(name)
     return sorted(found)
 
 
@@ -104,21 +120,11 @@ def names_for_dvc(base: Revision, later: Revision) -> list[str]:
 
 
 def _stages(revision: Revision, dataset: str) -> list[dict[str, Any]]:
-    stages = revision.yaml(LOCK).get("stages", {})
+    stages = revision.section(LOCK, "stages")
     return [stage for name, stage in stages.items() if name.endswith(f"@{dataset}")]
 
 
-def _entries(revision: Revision, dataset: str, kind: str) -> Iterator[tuple[str, str]]:
-    """The path and the hash of each of the `deps` or the `outs` of a data set's stages."""
-    for stage in _stages(revision, dataset):
-        for entry in stage.get(kind, []):
-            yield entry["path"], entry["md5"]
-
-
-def _sources(revision: Revision, dataset: str) -> dict[str, str]:
-    made = dict(_entries(revision, dataset, "outs"))
-    return {path: md5 for path, md5 in _entries(revision, dataset, "deps") if path not in made}
-
-
-def _differing(before: dict[str, str], after: dict[str, str]) -> list[str]:
-    return sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
+def _hashes(revision: Revision, dataset: str, kind: str) -> dict[str, str | None]:
+    """The hash that dvc.lock has for each of the `deps` or the `outs` of a data set's stages, by path."""
+    entries = [entry for stage in _stages(revision, dataset) for entry in stage.get(kind, [])]
+    return {entry["path"]: entry.get("md5") for entry in entries}

@@ -2,16 +2,15 @@
 
 import json
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 import vl_convert
 
-from compare.changes import names_for_dvc
+from compare.changes import names_for_dvc, test_split
 from compare.programs import dvc
-from compare.revision import Revision
-from stages import arrays, files, gallery, layout, parameters
+from compare.revision import WORKSPACE, Revision
+from stages import arrays, files, gallery, layout
 from stages.errors import UserError
 
 VEGA_LITE = "6.4"  # the version that the templates in .dvc/plots are tried with, here and in the page
@@ -60,26 +59,26 @@ def copy_mistakes(base: Revision, later: Revision, dataset: str, folder: Path) -
 
 
 def draw_changed_images(
-    lost: pd.DataFrame, gained: pd.DataFrame, actual: Sequence[str], dataset: str, folder: Path
+    lost: pd.DataFrame, gained: pd.DataFrame, later: Revision, dataset: str, folder: Path
 ) -> list[Path]:
     """Draw the images that went from right to wrong and back, if the test images are here.
 
     Args:
         lost: as `compare.changes.changed_images` gives them.
         gained: likewise.
-        actual: the class of each image of the test split, to recognise it by.
+        later: the revision whose test images they are.
         dataset: whose images they are.
         folder: to write to.
 
     Returns:
         The files; none where the test images are not here, or are not the ones that were compared.
     """
-    try:
-        classes = parameters.load().dataset(dataset).classes
-        images, labels = arrays.read(layout.processed(dataset, "test"))
-    except UserError:
+    compared = test_split(later, dataset)
+    if compared is None or compared != test_split(Revision(WORKSPACE, None), dataset):
         return []
-    if [classes[label] for label in labels] != list(actual):
+    try:
+        images, _ = arrays.read(layout.processed(dataset, "test"))
+    except UserError:
         return []
     drawn = []
     for table, file, title in (

@@ -8,19 +8,34 @@ from pathlib import Path
 from stages.errors import UserError
 
 
-def git(*arguments: str, **variables: str) -> bytes | None:
-    """Run git in the current folder, with environment variables added.
+def git(*arguments: str, **variables: str) -> bytes:
+    """Run git in the current folder, with environment variables added, and return what it prints.
 
-    Returns:
-        What it prints, or None if it fails.
+    Raises:
+        UserError: with what git says, if it fails.
     """
-    done = subprocess.run(  # noqa: S603
-        ["git", *arguments],  # noqa: S607 - the user's own git
-        capture_output=True,
-        check=False,
-        env={**os.environ, **variables},
-    )
+    done = _git(*arguments, **variables)
+    if done.returncode != 0:
+        raise UserError(f"git {arguments[0]}: {done.stderr.decode(errors='replace').strip()}")
+    return done.stdout
+
+
+def try_git(*arguments: str) -> bytes | None:
+    """The same for a question whose answer may be no: None if git fails."""
+    done = _git(*arguments)
     return done.stdout if done.returncode == 0 else None
+
+
+def _git(*arguments: str, **variables: str) -> subprocess.CompletedProcess[bytes]:
+    try:
+        return subprocess.run(  # noqa: S603
+            ["git", *arguments],  # noqa: S607 - the user's own git
+            capture_output=True,
+            check=False,
+            env={**os.environ, **variables},
+        )
+    except FileNotFoundError:
+        raise UserError("git: expected the program to be installed, found no such command") from None
 
 
 def dvc(*arguments: str, folder: Path = Path()) -> str:

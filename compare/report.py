@@ -12,10 +12,13 @@ from markdown_it import MarkdownIt
 
 from compare import changes
 from compare.comparison import Comparison, Review
+from compare.revision import Revision
 from compare.statistics import Difference, mcnemar
 
 ROWS_SHOWN = 8  # of pairs and images: a comment is read, and the pictures show more
 CHARACTERS_SHOWN = 80  # of a parameter's value
+
+NOT_DRAWN = "The changed images are not drawn: their test split is not here. `dvc repro preprocess` makes it."
 
 STYLE = """
 body { font-family: sans-serif; line-height: 1.5; max-width: 1200px; margin: 2em auto; padding: 0 1em }
@@ -41,6 +44,8 @@ def page(review: Review) -> str:
     for comparison in review.comparisons:
         if comparison.differences:
             body += [render(_section(review, comparison)), *map(_image, comparison.pictures)]
+            if not any(picture.stem.endswith("-right-to-wrong") for picture in comparison.pictures):
+                body.append(render(f"*{NOT_DRAWN}*"))
     body.append(render(_explanation(review)))
     title = html.escape(f"{review.base.name} → {review.later.name}")
     return (
@@ -51,16 +56,22 @@ def page(review: Review) -> str:
 
 def _summary(review: Review) -> str:
     """What a reader must know: whether the change may pass, and a line for each data set."""
-    base, later = _text(review.base.name), _text(review.later.name)
-    too_much = review.too_much_worse()
-    if too_much:
-        stopped = "; ".join(
-            f"{_text(dataset)}: {difference.metric} by more than {review.tolerance[difference.metric]:g}"
-            for dataset, difference in too_much
-        )
-        gate = f"**Stopped**: significantly worse than {base}: {stopped}."
-    else:
+    base = _text(review.base.name)
+    worse = "; ".join(
+        f"{_text(dataset)}: {difference.metric} by more than {review.tolerance[difference.metric]:g}"
+        for dataset, difference in review.too_much_worse()
+    )
+    untested = "; ".join(
+        f"{_text(one.dataset)}: {_text(one.untested)}" for one in review.comparisons if one.untested
+    )
+    if worse:
+        gate = f"**Stopped**: significantly worse than {base}: {worse}."
+    elif not untested:
         gate = f"**Passed**: nothing is significantly worse than {base} by more than its tolerance."
+    else:
+        gate = "**Stopped**."
+    if untested:
+        gate += f" **Not tested**: {untested}."
     lines = [f"- {_line(comparison)}" for comparison in review.comparisons]
     lines += [
         f"- **Not made with what is beside them**: the results of {_text(comparison.dataset)} at "
@@ -69,10 +80,17 @@ def _summary(review: Review) -> str:
         for revision, found in comparison.stale.items()
         if found
     ]
-    parts = [f"# {base} → {later}", gate, "\n".join(lines)]
+    parts = [f"# {_title(review.base)} → {_title(review.later)}", gate, "\n".join(lines)]
+    if review.pipeline:
+        parts.append(f"Changed for every data set: {_names(review.pipeline)}.")
     if review.shared:
         parts.append(_parameters(review, review.shared))
     return "\n\n".join(parts)
+
+
+def _title(revision: Revision) -> str:
+    name = _text(revision.name)
+    return name if revision.commit is None else f"{name} ({revision.commit[:7]})"
 
 
 def _line(comparison: Comparison) -> str:
@@ -177,6 +195,7 @@ def _explanation(review: Review) -> str:
     tested = [difference for comparison in review.comparisons for difference in comparison.differences]
     if not tested:
         return ""
+    allowed = ", ".join(f"{metric} {tolerance:g}" for metric, tolerance in review.tolerance.items())
     seeds = (
         "The tables over training seeds cover what the tests on images do not: how much another seed "
         "would change the result."
@@ -191,8 +210,11 @@ def _explanation(review: Review) -> str:
             "on other images of the same kind. A verdict other than “within noise” is significant at 5 %, by "
             "McNemar's exact test for accuracy and by a paired bootstrap for the others. Of the "
             f"{len(tested)} verdicts here, one in twenty is expected to be better or worse by chance alone. "
-            "For log_loss and calibration_error, less is better. Images are numbered from 0, and those shown "
-            "are the most confident mistakes.",
+            "For log_loss and calibration_error, less is better. Chance alone adds to a calibration_error: "
+            "more where there are fewer images, or where a network is right less often. Images are numbered "
+            "from 0, and those shown are the most confident mistakes.",
+            f"The gate goes by these verdicts. It allows {allowed}, and what it allows is set at "
+            f"{_text(review.base.name)} or by --tolerance.",
             seeds,
         ]
     )
@@ -216,8 +238,8 @@ def _text(text: object) -> str:
     """Text as itself in Markdown: no markup, no second line, and no mention of an account."""
     one_line = " ".join(str(text).split())
     # An underscore within a word, as in most names here, means nothing in Markdown.
-    escaped = re.sub(r"([\\`*{}\[\]()#+!|<>~&]|\b_|_\b)", r"\\\1", one_line)
-    return escaped.replace("@", "&#64;")
+    markup = r"[\\`*{}\[\]()#+!|<>~&]|(?<![^\W_])_|_(?![^\W_])"
+    return re.sub(markup, r"\\\g<0>", one_line).replace("@", "@\u200b")  # followed by a space of no width
 
 
 def _image(picture: Path) -> str:

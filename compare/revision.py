@@ -1,6 +1,7 @@
 """A revision of the project: any commit, or the workspace, and the files that it has."""
 
 import io
+import os
 import tempfile
 from dataclasses import dataclass
 from functools import cache
@@ -11,11 +12,12 @@ import pandas as pd
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from compare.programs import git
+from compare.programs import git, try_git
 from stages import layout
 from stages.errors import UserError
 
 WORKSPACE = "workspace"  # DVC's word for the files as they are
+PROBABILITIES = ["probability", "probability_of_actual"]
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,12 @@ class Revision:
     name: str
     commit: str | None
 
+    @cache  # noqa: B019 - a revision lives as long as the program, and each asks for the same files
     def read(self, path: Path) -> bytes | None:
         """The content of a file, or None if the revision has no such file."""
         if self.commit is None:
             return path.read_bytes() if path.is_file() else None
-        return git("cat-file", "blob", f"{self.commit}:./{path.as_posix()}")
+        return try_git("cat-file", "blob", f"{self.commit}:./{path.as_posix()}")
 
     def files(self) -> set[str]:
         """The paths of the files that it has: in the workspace, those that git tracks or would track."""
@@ -37,15 +40,27 @@ class Revision:
             listed = git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
         else:
             listed = git("ls-tree", "-r", "-z", "--name-only", self.commit)
-        return set((listed or b"").decode().split("\0"))
+        return set(os.fsdecode(listed).split("\0"))
 
-    @cache  # noqa: B019 - a revision lives as long as the program, and dvc.lock takes long to parse
-    def yaml(self, path: Path) -> Any:
+    @cache  # noqa: B019 - as above, and dvc.lock takes long to parse
+    def yaml(self, path: Path) -> dict[str, Any]:
         """The content of a YAML file, an empty mapping if there is none."""
         try:
-            return YAML(typ="safe").load((self.read(path) or b"").decode()) or {}
+            content = YAML(typ="safe").load((self.read(path) or b"").decode())
         except (YAMLError, ValueError) as error:
             raise UserError(f"{path} at {self.name}: not valid YAML: {error}") from None
+        return self._mapping(content, str(path))
+
+    def section(self, path: Path, key: str) -> dict[str, Any]:
+        """What a YAML file has under a key, an empty mapping if that is nothing."""
+        return self._mapping(self.yaml(path).get(key), f"{path}: {key}")
+
+    def _mapping(self, value: Any, place: str) -> dict[str, Any]:
+        if not isinstance(value, dict | None):
+            raise UserError(
+                f"{place} at {self.name}: expected a mapping of keys to values, found {value!r:.80}"
+            )
+        return value or {}
 
     def predictions(self, dataset: str) -> pd.DataFrame | None:
         """The table that `stages.scores.prediction_table` made, or None if there is none."""
@@ -57,12 +72,19 @@ class Revision:
         try:
             # A class may be called NA.
             table = pd.read_csv(io.BytesIO(content), dtype=text, keep_default_na=False)
-            table = table[["actual", "predicted", "probability", "probability_of_actual"]]
-            return table.astype({"probability": float, "probability_of_actual": float})
+            table = table[["actual", "predicted", *PROBABILITIES]].astype(dict.fromkeys(PROBABILITIES, float))
         except (ValueError, KeyError) as error:
-            raise UserError(
-                f"{path} at {self.name}: expected a table as dvc repro evaluate writes it, found: {error}"
-            ) from None
+            raise _unexpected(path, self.name, error) from None
+        right = table["probability"].between(0, 1, inclusive="right")
+        if table.empty or not (right & table["probability_of_actual"].between(0, 1)).all():
+            raise _unexpected(path, self.name, "no rows, or a probability that is none")
+        return table
+
+
+def _unexpected(path: Path, revision: str, found: object) -> UserError:
+    return UserError(
+        f"{path} at {revision}: expected a table as dvc repro evaluate writes it, found: {found}"
+    )
 
 
 def find(name: str) -> Revision:
@@ -73,10 +95,12 @@ def find(name: str) -> Revision:
     """
     if name == WORKSPACE:
         return Revision(name, None)
-    found = git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    found = try_git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
     if found is None:
+        shallow = try_git("rev-parse", "--is-shallow-repository") == b"true\n"
         raise UserError(
             f"expected a commit, branch or tag of this git repository, or workspace, found {name!r}"
+            + ("; this clone has no older commits: run git fetch --unshallow" if shallow else "")
         )
     return Revision(name, found.decode().strip())
 
@@ -95,7 +119,4 @@ def snapshot(revision: Revision) -> str:
     identity = {
         f"GIT_{who}_{what}": "review" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
     }
-    commit = tree and git("commit-tree", "-m", "The workspace", tree.decode().strip(), **identity)
-    if not commit:
-        raise UserError("git: expected to be able to write the workspace as a commit, found that it can't")
-    return commit.decode().strip()
+    return git("commit-tree", "-m", "The workspace", tree.decode().strip(), **identity).decode().strip()

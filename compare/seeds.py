@@ -63,11 +63,17 @@ def compare(before: pd.DataFrame, after: pd.DataFrame) -> list[Spread]:
     """Compare two samples of training runs by Welch's t-test: the runs of each are a row a seed."""
     spreads = []
     for metric in METRICS:
+        if metric not in before or metric not in after:
+            continue  # a revision from before there was such a metric
         first, second = before[metric], after[metric]
-        test = ttest_ind(second, first, equal_var=False)
-        low, high = test.confidence_interval(CONFIDENCE)
+        shift = second.mean() - first.mean()
+        low, high, significant = shift, shift, shift != 0
+        if first.std() > 0 or second.std() > 0:  # without any spread there is nothing to test
+            test = ttest_ind(second, first, equal_var=False)
+            low, high = test.confidence_interval(CONFIDENCE)
+            significant = test.pvalue < 1 - CONFIDENCE
         difference = Difference(
-            metric, first.mean(), second.mean(), float(low), float(high), bool(test.pvalue < 1 - CONFIDENCE)
+            metric, first.mean(), second.mean(), float(low), float(high), bool(significant)
         )
         spreads.append(Spread(difference, float(first.std()), float(second.std()), len(second)))
     return spreads

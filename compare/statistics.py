@@ -87,6 +87,11 @@ def compare(before: pd.DataFrame, after: pd.DataFrame, bins: int, seed: int = 0)
     images are drawn with replacement, each with both of its predictions (Efron and Tibshirani, "An
     Introduction to the Bootstrap", 1993, chapters 6 and 12).
 
+    They are of the metric as measured on so many images. For the calibration error that is more than on
+    endless ones, the more so the better a network is calibrated and the less it is right (Kumar, Liang
+    and Ma, "Verified Uncertainty Calibration", 2019). So among networks that are right equally often a
+    loss of calibration is understated and none is invented; where the accuracy falls, one may be.
+
     Args:
         before: a row for each image, as `stages.scores.prediction_table` gives them.
         after: likewise, of the same images.

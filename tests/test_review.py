@@ -1,6 +1,7 @@
 """The review of a change, made by the real command between real commits."""
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -30,6 +31,10 @@ def predictions(project: Project, revision: str, dataset: str) -> pd.DataFrame:
     return pd.DataFrame(rows[1:], columns=rows[0])
 
 
+def commit(project: Project, revision: str) -> str:
+    return project.run("git", "rev-parse", revision).stdout[:7]
+
+
 @pytest.fixture(scope="module")
 def slower(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The twin with a learning rate that is much too low, committed on a branch. Not to be changed."""
@@ -53,6 +58,10 @@ def test_a_change_for_the_worse_is_stopped(report: str) -> None:
 
 def test_the_parameter_is_named_with_both_values(report: str) -> None:
     assert f"| datasets.{TWIN}.training.learning_rate | 0.003 | 1e-05 |" in report
+
+
+def test_the_revisions_are_named_and_the_commit_too(slower: Project, report: str) -> None:
+    assert report.startswith(f"# main ({commit(slower, 'main')}) → workspace\n")
 
 
 def test_an_unchanged_data_set_takes_a_line(report: str) -> None:
@@ -135,7 +144,7 @@ def test_the_page_has_every_picture_in_it_and_asks_for_nothing(
     assert {f"{name}.png" for name, _ in pictures} == {
         path.name for path in (slower.folder / "review").glob("*.png")
     }
-    assert opened.page.locator("h1").text_content() == "main → workspace"
+    assert opened.page.locator("h1").text_content() == f"main ({commit(slower, 'main')}) → workspace"
     assert opened.page.locator("table").count() >= 4
 
 
@@ -145,10 +154,13 @@ def test_it_works_from_git_alone_and_gives_the_same_bytes(
     clone = Project(tmp_path / "clone")
     slower.run("git", "clone", "--quiet", str(slower.folder), str(clone.folder))
     found = review(clone, "origin/main", "slower", expect=1)
-    assert found.replace("origin/main", "main").replace("slower", "workspace") == report
+    title, *rest = found.replace("origin/main", "main").replace("slower", "workspace").splitlines()
+    assert title.endswith(f"→ workspace ({commit(slower, 'slower')})")
+    assert rest == report.splitlines()[1:]
     first = clone.files("review/*")
     assert f"review/{TWIN}-confusion.png" in first
-    assert f"review/{TWIN}-right-to-wrong.png" not in first  # the images are not in git
+    assert f"review/{TWIN}-right-to-wrong.png" not in first  # the images are not in git, and it says so
+    assert b"<code>dvc repro preprocess</code> makes it" in first["review/report.html"]
     review(clone, "origin/main", "slower", expect=1)
     assert clone.files("review/*") == first
     assert clone.run("git", "status", "--porcelain").stdout == ""
@@ -186,7 +198,7 @@ def test_a_change_of_a_comment_takes_a_line_for_each_data_set(project: Project) 
     project.commit("A comment")
     found = review(project, "HEAD^")
     assert found == (
-        "# HEAD^ → workspace\n\n"
+        f"# HEAD^ ({commit(project, 'HEAD^')}) → workspace\n\n"
         "**Passed**: nothing is significantly worse than HEAD^ by more than its tolerance.\n\n"
         "- **digits**: the same predictions for all 360 test images; changed: stages/train.py\n"
         f"- **{TWIN}**: the same predictions for all 360 test images; changed: stages/train.py\n"
@@ -200,7 +212,9 @@ def test_results_that_were_not_made_anew_are_named(project: Project) -> None:
     network = project.folder / "stages/network.py"
     network.write_text(network.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     project.commit("A change without dvc repro")
-    found = review(project, "HEAD^", "HEAD")
+    found = review(project, "HEAD^", "HEAD", expect=1)
+    untested = "its results were not made with what is beside them"
+    assert f"\n\n**Stopped**. **Not tested**: digits: {untested}; {TWIN}: {untested}.\n\n" in found
     for dataset, names in (
         ("digits", "metrics/digits.json, stages/network.py"),
         (TWIN, f"datasets.{TWIN}.training, stages/network.py"),
@@ -229,7 +243,45 @@ def test_other_test_images_are_not_compared(project: Project) -> None:
     path = project.folder / f"predictions/{TWIN}.csv"
     head, first, *rest = path.read_text(encoding="utf-8").splitlines(keepends=True)
     path.write_text("".join([head, *rest, first]), encoding="utf-8")
-    assert f"- **{TWIN}**: the test images are not the same" in review(project, "main")
+    found = review(project, "main", expect=1)
+    assert f"- **{TWIN}**: the test images or the names of their classes are not the same" in found
+
+
+def test_test_images_of_the_same_classes_are_not_the_same_images(project: Project) -> None:
+    lock = project.folder / "dvc.lock"
+    (test_split,) = re.findall(
+        rf"- path: data/processed/{TWIN}/test\n +hash: md5\n +md5: (\w+\.dir)", lock.read_text()
+    )[:1]
+    lock.write_text(lock.read_text().replace(test_split, f"{'0' * 32}.dir"), encoding="utf-8")
+    table = project.folder / f"predictions/{TWIN}.csv"
+    table.write_text(table.read_text().replace("0.9", "0.8"), encoding="utf-8")
+    found = review(project, "main", expect=1)
+    assert f"- **{TWIN}**: the test images or the names of their classes are not the same" in found
+    assert "##" not in found
+
+
+def test_results_that_are_gone_stop_the_change(project: Project) -> None:
+    project.run("git", "rm", "--quiet", f"predictions/{TWIN}.csv")
+    project.commit("Without predictions")
+    found = review(project, "HEAD^", "HEAD", expect=1)
+    assert f"**Stopped**. **Not tested**: {TWIN}: HEAD has no predictions for it." in found
+    assert "Passed" not in found
+
+
+def test_a_change_cannot_loosen_its_own_gate(slower: Project, tmp_path: Path) -> None:
+    project = slower.copy(tmp_path)
+    loose = {"accuracy": 1, "macro_f1": 1, "log_loss": 9, "calibration_error": 1}
+    project.edit_parameters(lambda content: content["review"]["tolerance"].update(loose))
+    found = review(project, "main", expect=1)
+    assert f"{TWIN}: accuracy by more than 0.002" in found
+    assert "| review.tolerance.accuracy | 0.002 | 1 |" in found
+
+
+def test_files_that_concern_every_stage_are_named(project: Project) -> None:
+    for name in ("dvc.yaml", "requirements.lock"):
+        path = project.folder / name
+        path.write_text(path.read_text(encoding="utf-8") + "# A comment\n", encoding="utf-8")
+    assert "Changed for every data set: dvc.yaml, requirements.lock." in review(project, "main")
 
 
 def test_seeds_measure_the_spread(slower: Project, tmp_path: Path) -> None:
@@ -260,6 +312,7 @@ def test_seeds_measure_the_spread(slower: Project, tmp_path: Path) -> None:
         (["main:params.yaml"], "found 'main:params.yaml'"),
         (["main", "a\nb"], "found 'a\\nb'"),
         (["main", ""], "found ''"),
+        (["workspace", "main"], "found the workspace; put it second"),
     ],
 )
 def test_a_revision_that_git_does_not_know_is_one_line(
@@ -268,7 +321,7 @@ def test_a_revision_that_git_does_not_know_is_one_line(
     before = slower.files("review/*")
     said = review(slower, *arguments, expect=2)
     assert said.count("\n") == 1
-    assert "error: expected a commit, branch or tag of this git repository, or workspace" in said
+    assert "expected a commit, branch or tag" in said
     assert message in said
     assert slower.files("review/*") == before
 
@@ -289,21 +342,64 @@ def test_misuse_ends_with_2(slower: Project, arguments: list[str]) -> None:
     assert "Traceback" not in review(slower, *arguments, expect=2)
 
 
-def test_damaged_predictions_are_one_line(project: Project) -> None:
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "actual,predicted\n3,4\n",
+        "actual,predicted,probability,probability_of_actual\n",
+        "actual,predicted,probability,probability_of_actual\n3,4,0.9,nan\n",
+        "actual,predicted,probability,probability_of_actual\n3,4,1.5,0.1\n",
+        "actual,predicted,probability,probability_of_actual\n3,4,0,0\n",
+        "actual,predicted,probability,probability_of_actual\n3,4,0.9,-0.1\n",
+        "actual,predicted,probability,probability_of_actual\n3,4,high,0.1\n",
+    ],
+)
+def test_damaged_predictions_are_one_line(project: Project, content: str) -> None:
     path = project.folder / f"predictions/{TWIN}.csv"
-    path.write_text("actual,predicted\n3,4\n", encoding="utf-8")
+    path.write_text(content, encoding="utf-8")
     said = review(project, "main", expect=2)
     assert said.count("\n") == 1
     assert f"predictions/{TWIN}.csv at workspace: expected a table as dvc repro evaluate writes it" in said
 
 
+@pytest.mark.parametrize(
+    ("name", "place", "content"),
+    [
+        ("params.yaml", "params.yaml: datasets at main", "datasets:\n- digits\n"),
+        ("params.yaml", "params.yaml at main", "- digits\n"),
+        ("params.yaml", "params.yaml at main", "datasets: {\n"),
+        ("params.yaml", "params.yaml at main", "review: {tolerance: {accuracy: low}}\n"),
+        ("dvc.lock", "dvc.lock: stages at main", "stages: none\n"),
+    ],
+)
+def test_a_damaged_file_at_the_base_is_one_line(
+    finished: Project, tmp_path: Path, name: str, place: str, content: str
+) -> None:
+    project = finished.copy(tmp_path)
+    (project.folder / name).write_text(content, encoding="utf-8")
+    project.commit("Damaged")
+    project.run("git", "switch", "--quiet", "--create", "later")
+    project.run("git", "checkout", "--quiet", "HEAD^", "--", name)
+    said = review(project, "main", expect=2)
+    assert said.count("\n") == 1
+    assert said.startswith(f"error: {place}")
+
+
+def test_a_file_whose_name_is_not_unicode_does_no_harm(project: Project) -> None:
+    (Path(os.fsdecode(os.fsencode(project.folder) + b"/\xff.txt"))).write_bytes(b"")
+    assert "**Passed**" in review(project, "main")
+
+
 def test_names_are_text_and_nothing_else(project: Project) -> None:
     project.run("git", "branch", "a|b_c_<b>")
-    (project.folder / f"predictions/{TWIN}.csv").unlink()
-    found = review(project, "a|b_c_<b>")
-    assert "# a\\|b_c\\_\\<b\\>" in found.splitlines()[0]
+    package = project.folder / "stages/__init__.py"
+    package.write_text(package.read_text(encoding="utf-8") + "# A comment\n", encoding="utf-8")
+    found = review(project, "a|b_c_<b>", expect=1)
+    assert found.startswith("# a\\|b_c\\_\\<b\\> (")
     page = (project.folder / "review/report.html").read_text(encoding="utf-8")
-    assert "<h1>a|b_c_&lt;b&gt; → workspace</h1>" in page
+    assert "<h1>a|b_c_&lt;b&gt; (" in page
+    assert "test images; changed: stages/__init__.py</li>" in page
 
 
 def test_the_predictions_are_collapsed_in_diffs(slower: Project) -> None:
