@@ -36,7 +36,9 @@ def draw_plots(base: Revision, later: Revision, datasets: list[str], folder: Pat
         for chart in charts:
             if path.stem not in datasets or chart["type"] != "vega":
                 continue
-            for row in chart["content"]["data"]["values"]:
+            rows = chart["content"]["data"]["values"]
+            rows.sort(key=lambda row: row["rev"] != base.commit)  # DVC puts the workspace first
+            for row in rows:
                 row["rev"] = names.get(row["rev"], row["rev"])
             picture = folder / f"{path.stem}-{path.parent.name}.png"
             png = vl_convert.vegalite_to_png(chart["content"], vl_version=VEGA_LITE, scale=SCALE)

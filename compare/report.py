@@ -206,13 +206,14 @@ def _explanation(review: Review) -> str:
     return "\n\n".join(
         [
             "## What the verdicts mean",
-            "Both networks were scored on the same test images. The intervals say what the difference may be "
-            "on other images of the same kind. A verdict other than “within noise” is significant at 5 %, by "
-            "McNemar's exact test for accuracy and by a paired bootstrap for the others. Of the "
-            f"{len(tested)} verdicts here, one in twenty is expected to be better or worse by chance alone. "
-            "For log_loss and calibration_error, less is better. Chance alone adds to a calibration_error: "
-            "more where there are fewer images, or where a network is right less often. Images are numbered "
-            "from 0, and those shown are the most confident mistakes.",
+            "Both networks were scored on the same test images. The intervals say what the difference may "
+            "be on other images of the same kind. A verdict other than “within noise” is significant at 5 "
+            "%, by McNemar's exact test for accuracy, which may call noise what the interval just "
+            f"excludes, and by a paired bootstrap for the others. Of the {len(tested)} verdicts here, one "
+            "in twenty is expected to be better or worse by chance alone. For log_loss and "
+            "calibration_error, less is better. Chance alone adds to a calibration_error: more where "
+            "there are fewer images, or where a network is right less often. Images are numbered from 0, "
+            "and those shown are the most confident mistakes.",
             f"The gate goes by these verdicts. It allows {allowed}, and what it allows is set at "
             f"{_text(review.base.name)} or by --tolerance.",
             seeds,
