@@ -142,18 +142,24 @@ class Opened:
     messages: list[str]
 
 
+DRAWN = "charts => document.querySelectorAll('.vega-embed details').length === charts"
+
+
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[Callable[[Path], Opened]]:
     """Open a file, without a network, and wait until it is drawn."""
     context = browser.new_context(offline=True)
+    context.set_default_timeout(120_000)  # ms: another test may be training a network meanwhile
 
     def opener(path: Path) -> Opened:
         opened = Opened(context.new_page(), [], [])
         opened.page.on("request", lambda request: opened.requests.append(request.url))
         opened.page.on("console", lambda message: opened.messages.append(message.text))
         opened.page.on("pageerror", lambda error: opened.messages.append(str(error)))
-        opened.page.goto(path.as_uri())
-        opened.page.wait_for_load_state("networkidle")
+        opened.page.goto(path.as_uri())  # returns when the pictures are loaded
+        # Vega-Embed adds a chart's menu when it has drawn the chart.
+        charts = path.read_text(encoding="utf-8").count("vegaEmbed('#")
+        opened.page.wait_for_function(DRAWN, arg=charts)
         return opened
 
     yield opener
