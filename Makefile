@@ -47,9 +47,12 @@ pictures: $(INSTALLED) ## the README's pictures and its example of a review
 	python -m docs.pictures fashion_mnist
 	docs/example.sh fashion_mnist network.dropout 0.1
 
-lock: ## renew requirements.lock from pyproject.toml; needs uv
+lock: ## renew requirements.lock from pyproject.toml, and versions.yaml from it; needs uv
 	uv pip compile pyproject.toml --group dev --universal --fork-strategy fewest --python-version 3.11 \
 		--generate-hashes --no-annotate --no-header --upgrade --quiet --output-file requirements.lock
+	awk -F '==|: | ' 'NR == FNR { version[$$1] = $$2; next } /^#/ { print; next } { print $$1 ": \047" version[$$1] "\047" }' \
+		requirements.lock versions.yaml > versions.new
+	mv versions.new versions.yaml
 
 clean: ## remove the environment; data, models and DVC's cache stay
 	rm -rf .venv dvc_plots review

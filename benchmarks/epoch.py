@@ -60,7 +60,7 @@ def product_rate() -> float:
 
 def weights_in_products(dataset: Dataset, image_shape: tuple[int, ...]) -> int:
     """The number of weights that multiply something, so without biases."""
-    model = network.build(dataset.network, image_shape, dataset.largest_pixel, len(dataset.classes))
+    model = network.build(dataset.network, image_shape, dataset.largest_pixel, len(dataset.classes), 0)
     return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights if len(weight.shape) > 1)
 
 

@@ -16,11 +16,15 @@ PIPELINE = (Path("dvc.yaml"), Path("requirements.lock"))
 
 
 def changed_parameters(base: Revision, later: Revision) -> dict[str, tuple[Any, Any]]:
-    """The old and the new value of each parameter that differs, by its dotted name; None for no value."""
+    """The old and the new value of each parameter that differs, None for no value.
+
+    By its dotted name, after that of its file unless it is in params.yaml.
+    """
     difference = json.loads(dvc("params", "diff", "--json", *names_for_dvc(base, later)))
     return {
-        name: (values.get("old"), values.get("new"))
-        for name, values in sorted(difference.get(str(parameters.FILE), {}).items())
+        (name if file == str(parameters.FILE) else f"{file}: {name}"): (values.get("old"), values.get("new"))
+        for file, changed in sorted(difference.items())
+        for name, values in sorted(changed.items())
     }
 
 
@@ -66,12 +70,13 @@ def stale(revision: Revision, dataset: str) -> list[str]:
         if hashlib.md5(content, usedforsecurity=False).hexdigest() != recorded[path]:
             found.add(path)
     for stage in _stages(revision, dataset):
-        for name, expected in stage.get("params", {}).get(str(parameters.FILE), {}).items():
-            value: Any = revision.yaml(parameters.FILE)
-            for key in name.split("."):
-                value = value.get(key) if isinstance(value, dict) else None
-            if value != expected:
-                found.add(name)
+        for file, recorded_values in stage.get("params", {}).items():
+            for name, expected in recorded_values.items():
+                value: Any = revision.yaml(Path(file))
+                for key in name.split("."):
+                    value = value.get(key) if isinstance(value, dict) else None
+                if value != expected:
+                    found.add(name)
     return sorted(found)
 
 

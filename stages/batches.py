@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from stages.arrays import Split
+from stages.streams import seed_of
 
 # Nothing here is left for TensorFlow to tune, and the thread that would tune it sleeps for twice as long
 # each time: taking the pipeline down waits for it, up to as long as the whole training took.
@@ -21,10 +22,11 @@ def shuffled(split: Split, classes: int, batch_size: int, seed: int) -> tf.data.
         `batch_size`, or less for the last batch of an epoch.
     """
     images, labels = tf.constant(split.images), tf.constant(split.labels)
+    seed_of_order = tf.constant(seed_of("order", seed), tf.int64)
 
     def epoch_of_indices(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(
-            tf.range(len(split.labels)), seed=tf.stack([tf.constant(seed, tf.int64), epoch])
+            tf.range(len(split.labels)), seed=tf.stack([seed_of_order, epoch])
         )
         return tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
 

@@ -1,28 +1,30 @@
-"""The machine and the versions that produced a result, for whoever cannot reproduce it."""
+"""The machine and the versions that made a model, for whoever cannot reproduce it."""
 
+import hashlib
 import json
 import platform
 from importlib import metadata
 from pathlib import Path
 
-from stages import THREADS
+from stages import THREADS, files
 
 PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "dvc")
 LINUX_CPU = Path("/proc/cpuinfo")
 
 
 def describe() -> dict[str, str]:
-    """CPU, system, versions and number of threads, by name; not Python's version, which changes no bit."""
+    """CPU, system, versions and number of threads, by name."""
     return {
         "cpu": cpu(),
         "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
         **{package: _version(package) for package in PACKAGES},
         "threads": str(THREADS),
     }
 
 
 def cpu() -> str:
-    """The kind of CPU: results are promised to be the same, to the bit, where this is the same."""
+    """The kind of CPU, down to the instructions that programs choose their kernels by."""
     if not LINUX_CPU.exists():
         return platform.processor() or "unknown"
     lines = (line.partition(":") for line in LINUX_CPU.read_text(encoding="utf-8").splitlines())
@@ -34,9 +36,23 @@ def cpu() -> str:
     return f"{model}, {kind}, {vectors}"
 
 
-def to_json() -> str:
-    """`describe` as the text of a JSON file."""
-    return json.dumps(describe(), indent=2) + "\n"
+def record(model: Path, path: Path) -> None:
+    """Write where a model was made to a JSON file, with the model's hash.
+
+    Where the file names the same model already, it stays: that machine made it first.
+    """
+    made = {"model_sha256": hashlib.sha256(model.read_bytes()).hexdigest()}
+    if read(path).get("model_sha256") != made["model_sha256"]:
+        files.write_text(path, json.dumps({**made, **describe()}, indent=2) + "\n")
+
+
+def read(path: Path) -> dict[str, str]:
+    """What `record` wrote; empty if nothing, or nothing that can be read, is there."""
+    try:
+        recorded = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return recorded if isinstance(recorded, dict) else {}
 
 
 def _version(package: str) -> str:

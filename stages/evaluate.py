@@ -7,8 +7,9 @@ import keras
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import softmax
 
-from stages import arrays, command, files, gallery, layout, parameters, scores
+from stages import arrays, command, files, gallery, layout, parameters, portable, scores
 from stages.errors import UserError
 
 BATCH = 1000  # fixed: how a sum is split can change its last bit
@@ -26,7 +27,9 @@ def read_model(path: Path) -> keras.Model:
 
 def predict(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Class probabilities, shape (n, classes), of images, shape (n, height, width)."""
-    probabilities: NDArray[np.float32] = model.predict(images, batch_size=BATCH, verbose=0)
+    logits = portable.logits(model).predict(images, batch_size=BATCH, verbose=0)
+    # NumPy's float64 exp, too, has a last bit that depends on the processor; float32 has no room for it.
+    probabilities: NDArray[np.float32] = softmax(logits.astype(np.float64), axis=1).astype(np.float32)
     return probabilities
 
 

@@ -12,11 +12,14 @@ from stages.parameters import Mirrors, RawFiles, ScikitLearn
 MIRROR_VARIABLE = "DATASETS_MIRROR"
 
 
-def fetch(source: Mirrors | ScikitLearn, folder: Path, first_mirror: str | None = None) -> None:
+def fetch(
+    source: Mirrors | ScikitLearn, files: RawFiles, folder: Path, first_mirror: str | None = None
+) -> None:
     """Make a folder of four IDX files whose hashes are the expected ones.
 
     Args:
-        source: where the files come from and what they hash to.
+        source: where the files come from.
+        files: what they hash to.
         folder: replaced as a whole; left as it was after an error.
         first_mirror: a folder or URL to try before the others.
 
@@ -26,10 +29,10 @@ def fetch(source: Mirrors | ScikitLearn, folder: Path, first_mirror: str | None 
     with whole_folder(folder) as new:
         if isinstance(source, ScikitLearn):
             bundled.write_files(source, new)
-            check(source.files, new)
+            check(files, new)
         else:
             urls = [first_mirror, *source.urls] if first_mirror else source.urls
-            for name, expected in source.files.by_name().items():
+            for name, expected in files.by_name().items():
                 mirror = mirrors.download(urls, name, expected, new / name)
                 print(f"{folder / name}: {expected.bytes:,} bytes from {mirror}", flush=True)
 
@@ -40,7 +43,7 @@ def check(files: RawFiles, folder: Path) -> None:
         found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
         if found != expected.sha256:
             raise UserError(
-                f"params.yaml: source.files.{name}.sha256: expected {expected.sha256}, found {found}; "
+                f"params.yaml: files.{name}.sha256: expected {expected.sha256}, found {found}; "
                 "if the source was changed on purpose, write the new hash there"
             )
 
@@ -48,8 +51,10 @@ def check(files: RawFiles, folder: Path) -> None:
 def main(dataset: str) -> None:
     """Read params.yaml and write data/raw/DATASET/."""
     mirror = os.environ.get(MIRROR_VARIABLE)
+    settings = parameters.load().dataset(dataset)
     fetch(
-        parameters.load().dataset(dataset).source,
+        settings.source,
+        settings.files,
         layout.raw(dataset),
         f"{mirror.rstrip('/')}/{dataset}" if mirror else None,
     )

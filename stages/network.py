@@ -3,10 +3,11 @@
 import keras
 
 from stages.parameters import Network
+from stages.streams import seed_of
 
 
 def build(
-    network: Network, image_shape: tuple[int, ...], largest_pixel: int, classes: int
+    network: Network, image_shape: tuple[int, ...], largest_pixel: int, classes: int, seed: int
 ) -> keras.Sequential:
     """A feed-forward network with fresh weights.
 
@@ -18,20 +19,28 @@ def build(
         image_shape: of one image, such as (28, 28).
         largest_pixel: the pixel value that becomes 1.0.
         classes: the number of classes.
+        seed: of the weights and of what dropout leaves out, each layer having its own stream.
 
     Returns:
         A model from uint8 images, shape (n, *image_shape), to float32 probabilities, shape (n, classes).
     """
+
+    def dense(width: int, name: str) -> keras.layers.Dense:
+        weights = keras.initializers.GlorotUniform(seed_of(f"weights of {name}", seed))
+        return keras.layers.Dense(width, kernel_initializer=weights, name=name)
+
     model = keras.Sequential(name="classifier")
     model.add(keras.Input(image_shape, dtype="uint8", name="image"))
     model.add(keras.layers.Rescaling(1 / largest_pixel, name="scale"))
     model.add(keras.layers.Flatten(name="flatten"))
     for number, width in enumerate(network.hidden, start=1):
-        model.add(keras.layers.Dense(width, name=f"hidden_{number}"))
+        model.add(dense(width, f"hidden_{number}"))
         if network.batch_normalization:
             model.add(keras.layers.BatchNormalization(name=f"normalize_{number}"))
         model.add(keras.layers.ReLU(name=f"relu_{number}"))
         if network.dropout:
-            model.add(keras.layers.Dropout(network.dropout, name=f"dropout_{number}"))
-    model.add(keras.layers.Dense(classes, activation="softmax", name="probability"))
+            name = f"dropout_{number}"
+            model.add(keras.layers.Dropout(network.dropout, seed=seed_of(name, seed), name=name))
+    model.add(dense(classes, "logit"))
+    model.add(keras.layers.Softmax(name="probability"))
     return model

@@ -53,7 +53,6 @@ class Mirrors(Section):
 
     kind: Literal["mirrors"]
     urls: Annotated[list[str], Field(min_length=1)]
-    files: RawFiles
 
 
 class ScikitLearn(Section):
@@ -63,7 +62,6 @@ class ScikitLearn(Section):
     loader: Annotated[str, Field(pattern=r"^load_[a-z0-9_]+$")]
     test_images: Positive
     seed: Seed
-    files: RawFiles
 
 
 class Network(Section):
@@ -99,6 +97,7 @@ class Dataset(Section):
     """Everything that differs between data sets."""
 
     source: Annotated[Mirrors | ScikitLearn, Field(discriminator="kind")]
+    files: RawFiles
     classes: Annotated[list[ClassName], Field(min_length=2)]
     largest_pixel: Annotated[int, Field(ge=1, le=255)]
     validation_images: Positive

@@ -11,6 +11,7 @@ from stages import arrays, command, idx, layout, parameters
 from stages.arrays import Split
 from stages.errors import UserError
 from stages.parameters import Dataset
+from stages.streams import seed_of
 
 
 def decode(images_file: Path, labels_file: Path, classes: int, largest_pixel: int) -> Split:
@@ -58,7 +59,10 @@ def hold_out(whole: Split, validation_images: int, seed: int) -> tuple[Split, Sp
             f"found {validation_images}"
         )
     training, validation = train_test_split(
-        np.arange(images), test_size=validation_images, stratify=whole.labels, random_state=seed
+        np.arange(images),
+        test_size=validation_images,
+        stratify=whole.labels,
+        random_state=seed_of("split", seed),
     )
     training.sort()
     validation.sort()

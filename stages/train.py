@@ -7,10 +7,22 @@ import keras
 import numpy as np
 import pandas as pd
 
-from stages import arrays, batches, command, environment, files, layout, model_file, network, parameters
+from stages import (
+    arrays,
+    batches,
+    command,
+    environment,
+    files,
+    layout,
+    model_file,
+    network,
+    parameters,
+    portable,
+)
 from stages.arrays import Split
 from stages.errors import UserError
 from stages.parameters import Dataset, Training
+from stages.streams import seed_of
 
 VALIDATION_BATCH = 1000  # fixed: how a sum is split can change its last bit
 HISTORY_COLUMNS = ["loss", "accuracy", "val_loss", "val_accuracy"]
@@ -52,14 +64,18 @@ def train(
     Raises:
         UserError: if the training diverged.
     """
-    keras.utils.set_random_seed(dataset.seed)
+    # All that is drawn here has a seed of its own; this is for what a copy of the project may add.
+    keras.utils.set_random_seed(seed_of("all else", dataset.seed))
     settings = dataset.training
     classes = int(training.labels.max()) + 1  # preprocess has made sure that every class occurs
     steps_per_epoch = ceil(len(training.labels) / settings.batch_size)
-    model = network.build(dataset.network, training.images.shape[1:], dataset.largest_pixel, classes)
-    model.compile(
+    model = network.build(
+        dataset.network, training.images.shape[1:], dataset.largest_pixel, classes, dataset.seed
+    )
+    trained = portable.logits(model)
+    trained.compile(
         optimizer=optimizer(settings, steps_per_epoch),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=settings.label_smoothing),
         metrics=["accuracy"],
         steps_per_execution=steps_per_epoch,  # one call into TensorFlow an epoch, not one a batch
         jit_compile=False,  # XLA makes some of these networks faster and others six times slower
@@ -68,7 +84,7 @@ def train(
     keep_best = keras.callbacks.EarlyStopping(
         monitor="val_accuracy", mode="max", patience=settings.epochs, restore_best_weights=True
     )
-    history = model.fit(
+    history = trained.fit(
         batches.shuffled(training, classes, settings.batch_size, dataset.seed),
         epochs=settings.epochs,
         steps_per_epoch=steps_per_epoch,
@@ -84,6 +100,7 @@ def train(
             f"params.yaml: training: expected a loss that stays finite, found {table['loss'].iloc[-1]} after "
             f"{len(table)} epochs; lower learning_rate ({settings.learning_rate:g}) or weight_decay"
         )
+    model.set_weights(trained.get_weights())
     return model, table
 
 
@@ -98,7 +115,7 @@ def main(dataset: str) -> None:
     files.write_text(
         layout.history(dataset), history.round(DECIMALS).to_csv(index=False, lineterminator="\n")
     )
-    files.write_text(layout.environment(dataset), environment.to_json())
+    environment.record(layout.model(dataset), layout.environment(dataset))
     best = history.nlargest(1, "val_accuracy")
     print(f"{layout.model(dataset)}, after the best epoch:\n{best.to_string(index=False)}")
 

@@ -1,8 +1,11 @@
 """dvc.yaml names for each stage exactly the code that it imports and the parameters that it reads."""
 
+import ast
 import json
 import re
 import shutil
+import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -90,7 +93,7 @@ def test_a_stage_depends_on_exactly_the_code_it_imports(
 def test_a_stage_depends_on_exactly_the_parameters_it_reads(
     observed: dict[str, dict[str, list[str]]], stage: str
 ) -> None:
-    names = [name.replace("${key}", "digits") for name in declared(stage)["params"]]
+    names = [name.replace("${key}", "digits") for name in declared(stage)["params"] if isinstance(name, str)]
     read = observed[stage]["read"]
     uncovered = [leaf for leaf in read if not any(f"{leaf}.".startswith(f"{name}.") for name in names)]
     unread = [name for name in names if not any(f"{leaf}.".startswith(f"{name}.") for leaf in read)]
@@ -118,3 +121,47 @@ def test_no_code_names_a_data_set() -> None:
         without_links = re.sub(r"https?://\S+", "", file.read_text(encoding="utf-8"))
         words = set(re.findall(r"\w+", without_links))
         assert not words & set(names), f"{file} names a data set"
+
+
+# Packages that read, check, fetch or show, and leave no trace in a result.
+WITHOUT_A_TRACE = {"aiohttp", "fsspec", "pydantic", "ruamel.yaml", "tenacity", "tqdm"}
+NAMED_OTHERWISE = {"PIL": "pillow", "sklearn": "scikit-learn", "ruamel": "ruamel.yaml"}
+
+
+def packages_of(stage: str) -> set[str]:
+    """The distributions that the stage's own files import."""
+    modules = set()
+    for file in filter(lambda name: name.startswith("stages/"), declared(stage)["deps"]):
+        for node in ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                modules |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                modules.add((node.module or "").partition(".")[0])
+    others = modules - sys.stdlib_module_names - {"stages"}
+    return {NAMED_OTHERWISE.get(module, module) for module in others}
+
+
+@pytest.mark.parametrize(
+    "stage", STAGES[1:]
+)  # what fetch makes has the hashes of params.yaml, or is not made
+def test_a_stage_depends_on_the_versions_of_exactly_the_packages_it_computes_with(stage: str) -> None:
+    (named,) = [entry["versions.yaml"] for entry in declared(stage)["params"] if isinstance(entry, dict)]
+    unseen = {"h5py"} if stage == "train" else set()  # Keras imports it where it saves
+    assert set(named) - unseen == packages_of(stage) - WITHOUT_A_TRACE
+
+
+def test_the_versions_are_those_of_the_lock_file_and_of_this_environment() -> None:
+    versions = YAML(typ="safe").load(ROOT / "versions.yaml")
+    locked = dict(
+        re.findall(
+            r"^([\w.-]+)==(\S+)", (ROOT / "requirements.lock").read_text(encoding="utf-8"), re.MULTILINE
+        )
+    )
+    for package, version in versions.items():
+        assert locked[package] == version
+        name = "tensorflow-cpu" if package == "tensorflow" and "tensorflow-cpu" in installed() else package
+        assert metadata.version(name) == version
+
+
+def installed() -> set[str]:
+    return {distribution.name.replace("_", "-") for distribution in metadata.distributions()}

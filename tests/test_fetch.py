@@ -133,9 +133,11 @@ def get(tmp_path: Path, *mirrors: str) -> str:
     )
 
 
+FILES = RawFiles(**{name: expected(content) for name, content in CONTENT.items()})
+
+
 def source(*urls: str) -> Mirrors:
-    files = {name: expected(content) for name, content in CONTENT.items()}
-    return Mirrors(kind="mirrors", urls=list(urls), files=RawFiles(**files))
+    return Mirrors(kind="mirrors", urls=list(urls))
 
 
 def test_a_good_mirror_gives_the_decompressed_file(tmp_path: Path, serve: Callable[[Answer], Server]) -> None:
@@ -228,7 +230,7 @@ def test_when_every_mirror_fails_each_is_listed_with_its_reason(
 
 
 def test_fetch_leaves_four_verified_files(tmp_path: Path, serve: Callable[[Answer], Server]) -> None:
-    fetch(source(serve(good).url), tmp_path / "raw" / "set")
+    fetch(source(serve(good).url), FILES, tmp_path / "raw" / "set")
     assert {file.name: file.read_bytes() for file in (tmp_path / "raw" / "set").iterdir()} == CONTENT
 
 
@@ -240,21 +242,21 @@ def test_fetch_leaves_nothing_after_a_failure(
         (answer if NAMES[-1] in request.path else good)(request)
 
     with pytest.raises(UserError, match=NAMES[-1]):
-        fetch(source(serve(all_but_the_last).url), tmp_path / "raw" / "set")
+        fetch(source(serve(all_but_the_last).url), FILES, tmp_path / "raw" / "set")
     assert list((tmp_path / "raw").iterdir()) == []
 
 
 def test_fetch_keeps_the_old_files_after_a_failure(tmp_path: Path, serve: Callable[[Answer], Server]) -> None:
     folder = tmp_path / "raw" / "set"
-    fetch(source(serve(good).url), folder)
+    fetch(source(serve(good).url), FILES, folder)
     with pytest.raises(UserError):
-        fetch(source(serve(forbidden).url), folder)
+        fetch(source(serve(forbidden).url), FILES, folder)
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == CONTENT
 
 
 def test_a_first_mirror_is_asked_before_the_others(tmp_path: Path, serve: Callable[[Answer], Server]) -> None:
     first, other = serve(good), serve(good)
-    fetch(source(other.url), tmp_path / "set", first_mirror=f"{first.url}/set")
+    fetch(source(other.url), FILES, tmp_path / "set", first_mirror=f"{first.url}/set")
     assert first.requests == [f"/set/{name}.gz" for name in NAMES]
     assert other.requests == []
 
@@ -265,7 +267,8 @@ def test_the_variable_names_a_mirror_with_a_folder_for_each_data_set(
     first = serve(missing)
     text = json.dumps({
         "datasets": {"letters": {
-            "source": source(serve(good).url).model_dump(by_alias=True), "classes": ["a", "b"],
+            "source": source(serve(good).url).model_dump(), "files": FILES.model_dump(by_alias=True),
+            "classes": ["a", "b"],
             "largest_pixel": 255, "validation_images": 10, "seed": 0,
             "network": {"hidden": [8], "dropout": 0.0, "batch_normalization": False},
             "training": {
@@ -300,7 +303,7 @@ def test_the_variable_names_a_mirror_with_a_folder_for_each_data_set(
             {"loader": "load_nothing"},
             "source.loader: expected a function of sklearn.datasets that loads images",
         ),
-        ({"seed": 1}, "source.files.train-images-idx3-ubyte.sha256: expected 0{64}, found [0-9a-f]{64}; "),
+        ({"seed": 1}, "files.train-images-idx3-ubyte.sha256: expected 0{64}, found [0-9a-f]{64}; "),
     ],
 )
 def test_a_bundled_data_set_that_is_not_the_expected_one_is_refused(
@@ -309,7 +312,7 @@ def test_a_bundled_data_set_that_is_not_the_expected_one_is_refused(
     nothing = dict.fromkeys(NAMES, RawFile(bytes=1, sha256="0" * 64))
     settings = {"kind": "scikit_learn", "loader": "load_digits", "test_images": 360, "seed": 0, **changes}
     with pytest.raises(UserError, match=message):
-        fetch(ScikitLearn(**settings, files=RawFiles(**nothing)), tmp_path / "raw" / "set")
+        fetch(ScikitLearn(**settings), RawFiles(**nothing), tmp_path / "raw" / "set")
     assert list((tmp_path / "raw").iterdir()) == []
 
 
@@ -321,5 +324,5 @@ def test_a_mirror_may_be_a_folder_of_plain_or_compressed_files(tmp_path: Path) -
             (mirror / name).write_bytes(content)
         else:
             (mirror / f"{name}.gz").write_bytes(gzip.compress(content))
-    fetch(source(str(mirror)), tmp_path / "set")
+    fetch(source(str(mirror)), FILES, tmp_path / "set")
     assert {file.name: file.read_bytes() for file in (tmp_path / "set").iterdir()} == CONTENT

@@ -59,7 +59,7 @@ def test_the_committed_file_is_valid_and_has_the_three_data_sets() -> None:
         ("classes.0", "", "expected at least one item, found ''"),
         ("training.batch_size", 2**70, "expected less than or equal to 1000000000, found 1180"),
         (
-            "source.files.t10k-labels-idx1-ubyte.sha256",
+            "files.t10k-labels-idx1-ubyte.sha256",
             "abc",
             "expected to match '^[0-9a-f]{64}$', found 'abc'",
         ),

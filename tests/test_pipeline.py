@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from conftest import ROOT, TWIN, Project, set_value
+from conftest import ROOT, TWIN, Project, copy_of_the_project, set_value
 from sklearn.metrics import accuracy_score, confusion_matrix
 
 RESULTS = ("dvc.lock", "data/**/*", "models/*", "metrics/*", "predictions/*", "plots/*/*")
@@ -286,3 +286,10 @@ def test_an_experiment_leaves_its_parameter_and_its_metrics(project: Project) ->
     assert f"metrics/{TWIN}.json" in shown["metrics"]
     rows = (project.folder / f"plots/history/{TWIN}.csv").read_text().splitlines()
     assert len(rows) == 1 + 3
+
+
+def test_an_experiment_changes_one_line_of_the_committed_parameters(tmp_path: Path) -> None:
+    """DVC writes the whole file anew, in a form of its own."""
+    project = copy_of_the_project(tmp_path)
+    project.run("dvc", "exp", "run", "-S", "datasets.digits.training.epochs=20", "fetch@digits")
+    assert project.run("git", "diff", "--numstat", "params.yaml").stdout == "1\t1\tparams.yaml\n"

@@ -47,12 +47,13 @@ def dataset(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def raw(dataset: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("raw") / dataset
-    fetch(parameters.load(ROOT / "params.yaml").dataset(dataset).source, folder, f"{MIRROR}/{dataset}")
+    settings = parameters.load(ROOT / "params.yaml").dataset(dataset)
+    fetch(settings.source, settings.files, folder, f"{MIRROR}/{dataset}")
     return folder
 
 
 def test_the_files_have_the_pinned_hashes(dataset: str, raw: Path) -> None:
-    files = parameters.load(ROOT / "params.yaml").dataset(dataset).source.files.by_name()
+    files = parameters.load(ROOT / "params.yaml").dataset(dataset).files.by_name()
     found = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in raw.iterdir()}
     assert found == {name: file.sha256 for name, file in files.items()}
 

@@ -88,20 +88,20 @@ def test_no_thread_tunes_the_batches() -> None:
 @pytest.mark.parametrize(
     ("settings", "layers"),
     [
-        ({}, "image scale flatten hidden_1 relu_1 hidden_2 relu_2 probability"),
+        ({}, "image scale flatten hidden_1 relu_1 hidden_2 relu_2 logit probability"),
         (
             {"dropout": 0.5, "hidden": [4]},
-            "image scale flatten hidden_1 relu_1 dropout_1 probability",
+            "image scale flatten hidden_1 relu_1 dropout_1 logit probability",
         ),
         (
             {"batch_normalization": True, "hidden": [4]},
-            "image scale flatten hidden_1 normalize_1 relu_1 probability",
+            "image scale flatten hidden_1 normalize_1 relu_1 logit probability",
         ),
     ],
 )
 def test_the_network_has_the_layers_of_params(settings: dict[str, object], layers: str) -> None:
     chosen = Network(**{"hidden": [8, 4], "dropout": 0.0, "batch_normalization": False, **settings})
-    model = network.build(chosen, image_shape=(5, 6), largest_pixel=16, classes=3)
+    model = network.build(chosen, image_shape=(5, 6), largest_pixel=16, classes=3, seed=0)
     assert [layer.name for layer in model.layers] == layers.split()[1:]
     assert model.input_shape == (None, 5, 6)
     assert model.output_shape == (None, 3)
@@ -111,10 +111,38 @@ def test_the_network_has_the_layers_of_params(settings: dict[str, object], layer
 
 def test_the_network_scales_pixels_and_gives_probabilities() -> None:
     chosen = Network(hidden=[8], dropout=0.0, batch_normalization=False)
-    model = network.build(chosen, image_shape=(2, 2), largest_pixel=16, classes=3)
+    model = network.build(chosen, image_shape=(2, 2), largest_pixel=16, classes=3, seed=0)
     images = np.array([[[0, 8], [16, 4]]], np.uint8)
     assert model.get_layer("scale")(images).numpy().ravel().tolist() == [0.0, 0.5, 1.0, 0.25]
     assert model.predict(images, verbose=0).sum(axis=1) == pytest.approx(1)
+
+
+def weights(seed: int, **changes: object) -> dict[str, np.ndarray]:
+    chosen = Network(**{"hidden": [8, 4], "dropout": 0.5, "batch_normalization": False, **changes})
+    model = network.build(chosen, (5, 6), 16, 3, seed)
+    return {
+        layer.name: layer.kernel.numpy() for layer in model.layers if isinstance(layer, keras.layers.Dense)
+    }
+
+
+def test_each_layer_draws_its_weights_from_a_stream_of_its_own() -> None:
+    same, other, deeper = weights(0), weights(1), weights(0, hidden=[8, 4, 4], dropout=0.0)
+    for name, kernel in weights(0).items():
+        assert np.array_equal(kernel, same[name])
+        assert not np.array_equal(kernel, other[name])
+        assert np.array_equal(kernel, deeper[name])  # another layer, other dropout: the same weights
+    assert not np.array_equal(deeper["hidden_2"], deeper["hidden_3"][:4])
+
+
+def test_each_layer_leaves_out_by_a_stream_of_its_own() -> None:
+    def left_out(number: int, **changes: object) -> np.ndarray:
+        chosen = Network(**{"hidden": [8, 8], "dropout": 0.5, "batch_normalization": False, **changes})
+        layer = network.build(chosen, (5, 6), 16, 3, seed=0).get_layer(f"dropout_{number}")
+        return layer(np.ones((100, 8), np.float32), training=True).numpy() == 0
+
+    assert np.array_equal(left_out(1), left_out(1))
+    assert not np.array_equal(left_out(1), left_out(2))
+    assert np.array_equal(left_out(2), left_out(2, hidden=[8, 8, 8], batch_normalization=True))
 
 
 @pytest.mark.parametrize(
@@ -189,9 +217,8 @@ import keras
 from stages import model_file, network
 from stages.parameters import Network
 
-keras.utils.set_random_seed(0)
 chosen = Network(hidden=[8, 4], dropout=0.5, batch_normalization=True)
-model = network.build(chosen, (5, 6), 16, 3)
+model = network.build(chosen, (5, 6), 16, 3, 0)
 model.compile("adam", "categorical_crossentropy")
 model_file.save(model, Path(sys.argv[1]))
 """
@@ -228,7 +255,7 @@ print(np.round(model.predict(images, verbose=0).astype(float), 5).tolist())
 
 def test_the_file_is_loaded_by_plain_keras_in_another_process(tmp_path: Path) -> None:
     chosen = Network(hidden=[8, 4], dropout=0.5, batch_normalization=True)
-    model = network.build(chosen, (5, 6), 16, 3)
+    model = network.build(chosen, (5, 6), 16, 3, 0)
     images = np.arange(4 * 30, dtype=np.uint8).reshape(4, 5, 6) % 17
     np.save(tmp_path / "images.npy", images)
     model_file.save(model, tmp_path / "model.keras")
@@ -238,7 +265,7 @@ def test_the_file_is_loaded_by_plain_keras_in_another_process(tmp_path: Path) ->
 
 
 def test_the_file_holds_no_optimiser_state(tmp_path: Path) -> None:
-    model = network.build(Network(hidden=[100], dropout=0.0, batch_normalization=False), (28, 28), 255, 10)
+    model = network.build(Network(hidden=[100], dropout=0.0, batch_normalization=False), (28, 28), 255, 10, 0)
     model.compile("adam", "categorical_crossentropy")
     model_file.save(model, tmp_path / "model.keras")
     assert (tmp_path / "model.keras").stat().st_size < 1.2 * 4 * model.count_params()
