@@ -5,10 +5,10 @@ BASE ?= main
 INSTALLED = .venv/installed
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help install demo repro test review comment lint format bench pictures lock clean
+.PHONY: help install demo repro test verify verify-all emulate review comment lint format bench pictures lock clean
 
 help: ## what each target does
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## what the other targets do first: the locked packages, in .venv
 
@@ -22,6 +22,12 @@ repro: $(INSTALLED) ## the whole pipeline on every data set: what changed, and n
 
 test: $(INSTALLED) ## the test suite
 	python -m pytest
+
+verify: $(INSTALLED) ## whether the committed results of the small data set come out again, to the bit
+	python -m verify digits
+
+verify-all: $(INSTALLED) ## whether those of every data set do; needs the raw files
+	python -m verify
 
 review: $(INSTALLED) ## what changed since BASE=main, as review/report.html; SEEDS=5 trains both with 5 seeds
 	python -m compare "$(BASE)" $(if $(SEEDS),--seeds $(SEEDS))

@@ -66,25 +66,31 @@ class Revision:
         """The table that `stages.scores.prediction_table` made, or None if there is none."""
         path = layout.predictions(dataset)
         content = self.read(path)
-        if content is None:
-            return None
-        text = {"actual": str, "predicted": str}
-        try:
-            # A class may be called NA.
-            table = pd.read_csv(io.BytesIO(content), dtype=text, keep_default_na=False)
-            table = table[["actual", "predicted", *PROBABILITIES]].astype(dict.fromkeys(PROBABILITIES, float))
-        except (ValueError, KeyError) as error:
-            raise _unexpected(path, self.name, error) from None
-        right = table["probability"].between(0, 1, inclusive="right")
-        if table.empty or not (right & table["probability_of_actual"].between(0, 1)).all():
-            raise _unexpected(path, self.name, "no rows, or a probability that is none")
-        return table
+        return None if content is None else prediction_table(content, f"{path} at {self.name}")
 
 
-def _unexpected(path: Path, revision: str, found: object) -> UserError:
-    return UserError(
-        f"{path} at {revision}: expected a table as dvc repro evaluate writes it, found: {found}"
-    )
+def prediction_table(content: bytes, place: str) -> pd.DataFrame:
+    """Read a table that `stages.scores.prediction_table` made.
+
+    Args:
+        content: of the CSV file.
+        place: where that is, for an error.
+    """
+    text = {"actual": str, "predicted": str}
+    try:
+        # A class may be called NA.
+        table = pd.read_csv(io.BytesIO(content), dtype=text, keep_default_na=False)
+        table = table[["actual", "predicted", *PROBABILITIES]].astype(dict.fromkeys(PROBABILITIES, float))
+    except (ValueError, KeyError) as error:
+        raise _unexpected(place, error) from None
+    right = table["probability"].between(0, 1, inclusive="right")
+    if table.empty or not (right & table["probability_of_actual"].between(0, 1)).all():
+        raise _unexpected(place, "no rows, or a probability that is none")
+    return table
+
+
+def _unexpected(place: str, found: object) -> UserError:
+    return UserError(f"{place}: expected a table as dvc repro evaluate writes it, found: {found}")
 
 
 def find(name: str) -> Revision:

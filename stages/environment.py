@@ -42,17 +42,24 @@ def record(model: Path, path: Path) -> None:
     Where the file names the same model already, it stays: that machine made it first.
     """
     made = {"model_sha256": hashlib.sha256(model.read_bytes()).hexdigest()}
-    if read(path).get("model_sha256") != made["model_sha256"]:
+    recorded = parse(path.read_bytes() if path.exists() else None)
+    if recorded.get("model_sha256") != made["model_sha256"]:
         files.write_text(path, json.dumps({**made, **describe()}, indent=2) + "\n")
 
 
-def read(path: Path) -> dict[str, str]:
-    """What `record` wrote; empty if nothing, or nothing that can be read, is there."""
+def parse(content: bytes | None) -> dict[str, str]:
+    """What `record` wrote; empty if there is nothing, or nothing that it could have written."""
     try:
-        recorded = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+        recorded = json.loads(content or b"{}")
+    except ValueError:
         return {}
     return recorded if isinstance(recorded, dict) else {}
+
+
+def architecture(system: str) -> str:
+    """The kind of processor that programs are compiled for, of a `system` as `describe` gives it."""
+    machine = system.rpartition(" ")[2]
+    return {"AMD64": "x86_64", "arm64": "aarch64"}.get(machine, machine)  # Windows's and Apple's names
 
 
 def _version(package: str) -> str:

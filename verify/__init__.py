@@ -1,0 +1,1 @@
+"""Whether the committed results come out again, to the bit."""
