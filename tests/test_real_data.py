@@ -4,13 +4,12 @@ CI fetches them first. Elsewhere these tests are skipped until the data have bee
 """
 
 import hashlib
-import json
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, copy_of_the_project
+from conftest import ROOT
 
 from stages import idx, layout, parameters
 from stages.fetch import fetch
@@ -76,17 +75,3 @@ def test_the_labels_are_the_published_ones(dataset: str, raw: Path) -> None:
         first, most = 6000, 6000
     balance = np.bincount(idx.read(raw / layout.TRAIN_LABELS))
     assert (balance[0], balance.max(), balance.sum()) == (first, most, 60_000)
-
-
-@pytest.mark.timeout(1200)
-def test_the_committed_results_are_what_the_pipeline_gives(dataset: str, tmp_path: Path) -> None:
-    project = copy_of_the_project(tmp_path / "project")
-    project.run("dvc", "repro", f"evaluate@{dataset}", DATASETS_MIRROR=MIRROR)
-    environments = [json.loads((at / "environment" / f"{dataset}.json").read_text())
-                    for at in (project.folder, ROOT)]  # fmt: skip
-    if environments[0]["cpu"] == environments[1]["cpu"]:
-        assert project.run("git", "diff", "--stat", "dvc.lock", "metrics", "plots").stdout == ""
-    else:  # another CPU rounds matrix products differently
-        metrics = [json.loads((at / "metrics" / f"{dataset}.json").read_text())
-                   for at in (project.folder, ROOT)]  # fmt: skip
-        assert metrics[0]["accuracy"] == pytest.approx(metrics[1]["accuracy"], abs=0.003)

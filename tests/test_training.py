@@ -210,20 +210,6 @@ def test_label_smoothing_reaches_the_loss(digits: Split, dataset: parameters.Dat
     assert losses[1] > losses[0] + 0.3
 
 
-SAVE = """
-import sys
-from pathlib import Path
-import keras
-from stages import model_file, network
-from stages.parameters import Network
-
-chosen = Network(hidden=[8, 4], dropout=0.5, batch_normalization=True)
-model = network.build(chosen, (5, 6), 16, 3, 0)
-model.compile("adam", "categorical_crossentropy")
-model_file.save(model, Path(sys.argv[1]))
-"""
-
-
 def run_python(code: str, *arguments: str, **variables: str) -> str:
     environment = {**{k: v for k, v in ENVIRONMENT.items() if v is not None}, **variables}
     return subprocess.run(
@@ -234,12 +220,6 @@ def run_python(code: str, *arguments: str, **variables: str) -> str:
         text=True,
         check=True,
     ).stdout
-
-
-def test_equal_networks_give_equal_files_in_processes_seconds_apart(tmp_path: Path) -> None:
-    for number in ("1", "2"):  # each process takes seconds to start
-        run_python(SAVE, str(tmp_path / f"{number}.keras"), PYTHONHASHSEED=number)
-    assert (tmp_path / "1.keras").read_bytes() == (tmp_path / "2.keras").read_bytes()
 
 
 LOAD = """

@@ -90,11 +90,14 @@ def report(dataset: str, head: Revision, expected: dict[str, Stage], folders: di
     for name in here:
         if made.get(name) != here[name]:
             print(f"It was made with another {name}: {made.get(name, 'unknown')}; here it is {here[name]}.")
-    if all_the_same:
-        return True
+    stale = {name: paths for stages in found.values() for name, paths in lock.stale(expected, stages).items()}
+    for name, paths in stale.items():
+        print(f"{name}: {lock.LOCK} was made with another {', '.join(paths)}: run dvc repro and commit.")
+    if all_the_same or stale:
+        return not stale
     for surroundings, stages in found.items():
-        for name, reason in lock.culprits(expected, stages).items():
-            print(f"{name}, {surroundings}: {reason}.")
+        for name in lock.culprits(expected, stages):
+            print(f"{name}, {surroundings}: it made other outputs of the same inputs.")
     if environment.architecture(made.get("system", "")) == environment.architecture(here["system"]):
         return False
     print("Another architecture rounds differently, so what counts is the metrics:")

@@ -32,18 +32,28 @@ def stages(content: dict[str, Any], dataset: str) -> dict[str, Stage]:
     return {name: found[name] for name in TopologicalSorter(before).static_order()}
 
 
-def culprits(expected: dict[str, Stage], found: dict[str, Stage]) -> dict[str, str]:
-    """Where a difference begins: the stages that are to blame, and for what."""
+def stale(expected: dict[str, Stage], found: dict[str, Stage]) -> dict[str, list[str]]:
+    """The inputs of each stage that no stage makes and that are other ones than dvc.lock names."""
     made = {path for stage in expected.values() for path in stage.outputs}
-    reasons = {}
-    for name, stage in expected.items():
-        again = found.get(name, Stage({}, {}))
-        other = sorted(path for path in stage.inputs if again.inputs.get(path) != stage.inputs[path])
-        if own := [path for path in other if path not in made]:
-            reasons[name] = f"dvc.lock was made with another {', '.join(own)}: run dvc repro and commit"
-        elif not other and again.outputs != stage.outputs:
-            reasons[name] = "it made other outputs of the same inputs"
-    return reasons
+    others = {
+        name: sorted(path for path in stage.inputs.keys() - made if _other(path, stage, found[name]))
+        for name, stage in expected.items()
+    }
+    return {name: paths for name, paths in others.items() if paths}
+
+
+def culprits(expected: dict[str, Stage], found: dict[str, Stage]) -> list[str]:
+    """The stages that made other outputs of the same inputs: where differences begin."""
+    return [
+        name
+        for name, stage in expected.items()
+        if not any(_other(path, stage, found[name]) for path in stage.inputs)
+        and found[name].outputs != stage.outputs
+    ]
+
+
+def _other(path: str, stage: Stage, again: Stage) -> bool:
+    return again.inputs.get(path) != stage.inputs[path]
 
 
 def _hashes(entries: Iterable[dict[str, Any]]) -> dict[str, str]:
