@@ -29,6 +29,12 @@ verify: $(INSTALLED) ## whether the committed results of the small data set come
 verify-all: $(INSTALLED) ## whether those of every data set do; needs the raw files
 	python -m verify
 
+emulate: $(INSTALLED) ## whether other processors give the same bits, as qemu-user emulates them; takes an hour
+	python -m verify.operations
+	python -m verify.processors digits
+	python -m verify.processors mnist --images 1024
+	python -m verify.processors fashion_mnist --images 1024
+
 review: $(INSTALLED) ## what changed since BASE=main, as review/report.html; SEEDS=5 trains both with 5 seeds
 	python -m compare "$(BASE)" $(if $(SEEDS),--seeds $(SEEDS))
 

@@ -45,9 +45,8 @@ def main(dataset: str, models: Sequence[str], images: int | None) -> int:
         models: as `qemu-x86_64 -cpu help` lists them.
         images: how many of each processed split to train on and to score; None for the whole pipeline.
     """
-    if shutil.which(EMULATOR) is None:
-        raise UserError(f"{EMULATOR}: expected the program, found none; install qemu-user (Debian, Ubuntu)")
     parameters.load().dataset(dataset)
+    emulators = {model: emulator(model) for model in models}
     with tempfile.TemporaryDirectory() as scratch:
         project = Path(scratch, "project")
         prepare(dataset, images, project)
@@ -55,12 +54,19 @@ def main(dataset: str, models: Sequence[str], images: int | None) -> int:
         expected = run(dataset, stages, (), project)
         print(f"here: {environment.cpu()}: {len(expected)} files", flush=True)
         same = True
-        for model in models:
-            found = run(dataset, stages, (EMULATOR, "-cpu", model), project)
+        for model, start in emulators.items():
+            found = run(dataset, stages, start, project)
             other = sorted(path for path in expected if found.get(path) != expected[path])
             print(f"{model}: {'other bits in ' + ', '.join(other) if other else 'the same bits'}", flush=True)
             same &= not other
     return 0 if same else 1
+
+
+def emulator(model: str) -> tuple[str, ...]:
+    """What to put before a command, so that it runs on a model of processor."""
+    if shutil.which(EMULATOR) is None:
+        raise UserError(f"{EMULATOR}: expected the program, found none; install qemu-user (Debian, Ubuntu)")
+    return (EMULATOR, "-cpu", model)
 
 
 def prepare(dataset: str, images: int | None, project: Path) -> None:
@@ -80,13 +86,13 @@ def prepare(dataset: str, images: int | None, project: Path) -> None:
     yaml.dump(content, project / parameters.FILE)
 
 
-def run(dataset: str, stages: Sequence[str], emulator: Sequence[str], project: Path) -> dict[str, str]:
+def run(dataset: str, stages: Sequence[str], emulated: Sequence[str], project: Path) -> dict[str, str]:
     """Run stages in a copy of the project, and return the hash of each file that they write, by its path."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch, "project")
         shutil.copytree(project, folder)
         given = set(folder.rglob("*"))
-        _run_all(dataset, stages, emulator, folder)
+        _run_all(dataset, stages, emulated, folder)
         environments = folder / layout.environment(dataset).parent  # which name the processor
         return {
             str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
@@ -95,19 +101,19 @@ def run(dataset: str, stages: Sequence[str], emulator: Sequence[str], project: P
         }
 
 
-def _run_all(dataset: str, stages: Sequence[str], emulator: Sequence[str], folder: Path) -> None:
+def _run_all(dataset: str, stages: Sequence[str], emulated: Sequence[str], folder: Path) -> None:
     for stage in stages:
         done = subprocess.run(  # noqa: S603
-            [*emulator, sys.executable, "-m", f"stages.{stage}", dataset],
+            [*emulated, sys.executable, "-m", f"stages.{stage}", dataset],
             cwd=folder,
-            env={**os.environ, **(EMULATED if emulator else {})},
+            env={**os.environ, **(EMULATED if emulated else {})},
             capture_output=True,
             text=True,
             check=False,
         )
         if done.returncode != 0:
             last = (done.stderr.strip() or "nothing").splitlines()[-1]
-            raise UserError(f"{' '.join(emulator)} stages.{stage}: exit code {done.returncode}: {last}")
+            raise UserError(f"{' '.join(emulated)} stages.{stage}: exit code {done.returncode}: {last}")
 
 
 if __name__ == "__main__":
