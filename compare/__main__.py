@@ -57,27 +57,33 @@ def main(base_name: str, later_name: str, tolerance: dict[str, float], runs: int
             lost, gained = changes.changed_images(one.before, one.after)
             one.pictures = [
                 *plots[dataset],
-                *pictures.draw_changed_images(lost, gained, later, dataset, folder),
+                *pictures.draw_changed_images(one.after["actual"], lost, gained, later, dataset, folder),
                 *pictures.copy_mistakes(base, later, dataset, folder),
             ]
         files.write_text(folder / "report.md", report.markdown(review))
         files.write_text(folder / "report.html", report.page(review))
     print((FOLDER / "report.md").read_text(encoding="utf-8"))
+    print(f"With pictures: {FOLDER / 'report.html'}")
     return 1 if review.stopped else 0
 
 
 def tolerance_of(text: str) -> tuple[str, float]:
     """Read METRIC=VALUE."""
     metric, _, value = text.partition("=")
-    if metric not in METRICS or not float(value) >= 0:
-        raise ValueError(text)
-    return metric, float(value)
+    try:
+        if metric in METRICS and float(value) >= 0:
+            return metric, float(value)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(
+        f"expected METRIC=VALUE with one of {', '.join(METRICS)} and a number from 0, found {text!r}"
+    )
 
 
 def number_of_runs(text: str) -> int:
-    """Read the number of seeds: none, or enough for a spread."""
-    if int(text) != 0 and int(text) < seeds.FEWEST:
-        raise ValueError(text)
+    """Read the number of seeds, enough for a spread."""
+    if not text.isdecimal() or int(text) < seeds.FEWEST:
+        raise argparse.ArgumentTypeError(f"expected a number from {seeds.FEWEST}, found {text!r}")
     return int(text)
 
 
@@ -91,7 +97,8 @@ if __name__ == "__main__":
         type=tolerance_of,
         action="append",
         default=[],
-        help=f"how much worse a metric may get, in place of params.yaml; one of {', '.join(METRICS)}",
+        help="how much worse a metric may get, in place of params.yaml; for several, give it several times; "
+        f"one of {', '.join(METRICS)}",
     )
     parser.add_argument(
         "--seeds",

@@ -95,7 +95,7 @@ def compare(
         comparison.before, comparison.after = before, after
         comparison.differences = statistics.compare(before, after, bins)
     if comparison.stale[later.name]:
-        comparison.untested = "its results were not made with what is beside them"
+        comparison.untested = "its results are out of date"
     return comparison
 
 

@@ -61,11 +61,12 @@ def copy_mistakes(base: Revision, later: Revision, dataset: str, folder: Path) -
 
 
 def draw_changed_images(
-    lost: pd.DataFrame, gained: pd.DataFrame, later: Revision, dataset: str, folder: Path
+    compared: pd.Series, lost: pd.DataFrame, gained: pd.DataFrame, later: Revision, dataset: str, folder: Path
 ) -> list[Path]:
     """Draw the images that went from right to wrong and back, if the test images are here.
 
     Args:
+        compared: the name of the class of each test image.
         lost: as `compare.changes.changed_images` gives them.
         gained: likewise.
         later: the revision whose test images they are.
@@ -75,13 +76,15 @@ def draw_changed_images(
     Returns:
         The files; none where the test images are not here, or are not the ones that were compared.
     """
-    compared = test_split(later, dataset)
-    if compared is None or compared != test_split(Revision(WORKSPACE, None), dataset):
+    split = test_split(later, dataset)
+    if split is None or split != test_split(Revision(WORKSPACE, None), dataset):
         return []
     try:
-        images, _ = arrays.read(layout.processed(dataset, "test"))
+        images, labels = arrays.read(layout.processed(dataset, "test"))
     except UserError:
         return []
+    if len(labels) != len(compared) or len(set(zip(labels, compared, strict=True))) != len(set(compared)):
+        return []  # other images than dvc.lock says
     drawn = []
     for table, file, title in (
         (lost, "right-to-wrong", "Right before, wrong after"),

@@ -12,8 +12,8 @@ from markdown_it import MarkdownIt
 
 from compare import changes
 from compare.comparison import Comparison, Review
-from compare.revision import Revision
-from compare.statistics import Difference, mcnemar
+from compare.revision import SHORT, Revision
+from compare.statistics import Difference, compare_classes, mcnemar
 
 ROWS_SHOWN = 8  # of pairs and images: a comment is read, and the pictures show more
 CHARACTERS_SHOWN = 80  # of a parameter's value
@@ -74,8 +74,9 @@ def _summary(review: Review) -> str:
         gate += f" **Not tested**: {untested}."
     lines = [f"- {_line(comparison)}" for comparison in review.comparisons]
     lines += [
-        f"- **Not made with what is beside them**: the results of {_text(comparison.dataset)} at "
-        f"{_text(revision)}, since these differ from dvc.lock: {_names(found)}. Run `dvc repro` and commit."
+        f"- **Out of date**: the results of {_text(comparison.dataset)} at {_text(revision)}. Since they "
+        f"were made, these have changed: {_names(found)}. Run `dvc repro evaluate@{comparison.dataset}` "
+        "and commit."
         for comparison in review.comparisons
         for revision, found in comparison.stale.items()
         if found
@@ -90,7 +91,7 @@ def _summary(review: Review) -> str:
 
 def _title(revision: Revision) -> str:
     name = _text(revision.name)
-    return name if revision.commit is None else f"{name} ({revision.commit[:7]})"
+    return name if revision.commit is None else f"{name} ({revision.commit[:SHORT]})"
 
 
 def _line(comparison: Comparison) -> str:
@@ -123,10 +124,11 @@ def _section(review: Review, comparison: Comparison) -> str:
         f"Of {len(after):,} test images, {len(lost):,} are right at {base} alone and {len(gained):,} at "
         f"{later} alone: exact McNemar test, p = {mcnemar(len(lost), len(gained)):.2g}.",
         _spreads(review, comparison),
+        f"### Classes\n\n{_classes(review, comparison)}",
         f"### Confusions that changed most\n\n{_confusions(pairs[pairs['before'] != pairs['after']])}",
         f"### Most confused now\n\n{_confusions(pairs.sort_values('after', ascending=False, kind='stable'))}",
-        f"### Images right at {base}, wrong at {later}: {len(lost):,}\n\n{_images(review, lost)}",
-        f"### Images wrong at {base}, right at {later}: {len(gained):,}\n\n{_images(review, gained)}",
+        f"### Images right at {base}, wrong at {later}: {_count(lost)}\n\n{_images(review, lost)}",
+        f"### Images wrong at {base}, right at {later}: {_count(gained)}\n\n{_images(review, gained)}",
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -143,8 +145,30 @@ def _row(difference: Difference) -> list[str]:
         f"{difference.after:.4f}",
         f"{difference.after - difference.before:+.4f}",
         f"{difference.low:+.4f} to {difference.high:+.4f}",
-        difference.verdict if difference.verdict == "within noise" else f"**{difference.verdict}**",
+        _verdict(difference.verdict),
     ]
+
+
+def _verdict(verdict: str) -> str:
+    return verdict if verdict == "within noise" else f"**{verdict}**"
+
+
+def _classes(review: Review, comparison: Comparison) -> str:
+    rows = [
+        [
+            _text(row["class"]),
+            f"{row['images']:,}",
+            f"{row['before']:.1%}",
+            f"{row['after']:.1%}",
+            f"{row['lost']:,}",
+            f"{row['gained']:,}",
+            f"{row['p']:.2g}",
+            _verdict(row["verdict"]),
+        ]
+        for row in compare_classes(comparison.before, comparison.after).to_dict("records")
+    ]
+    recalls = [f"recall at {_text(revision.name)}" for revision in (review.base, review.later)]
+    return _table(["class", "images", *recalls, "lost", "gained", "p", "verdict"], rows)
 
 
 def _spreads(review: Review, comparison: Comparison) -> str:
@@ -173,6 +197,10 @@ def _confusions(pairs: pd.DataFrame) -> str:
         for pair in pairs.head(ROWS_SHOWN).itertuples()
     ]
     return "\n".join(lines) or "None."
+
+
+def _count(images: pd.DataFrame) -> str:
+    return f"{len(images):,}" + (f", the first {ROWS_SHOWN}" if len(images) > ROWS_SHOWN else "")
 
 
 def _images(review: Review, images: pd.DataFrame) -> str:
@@ -210,7 +238,8 @@ def _explanation(review: Review) -> str:
             "be on other images of the same kind. A verdict other than “within noise” is significant at 5 "
             "%, by McNemar's exact test for accuracy, which may call noise what the interval just "
             f"excludes, and by a paired bootstrap for the others. Of the {len(tested)} verdicts here, one "
-            "in twenty is expected to be better or worse by chance alone. For log_loss and "
+            "in twenty is expected to be better or worse by chance alone. Those on classes are by McNemar's "
+            "test of each, its p adjusted for their number (Benjamini and Hochberg). For log_loss and "
             "calibration_error, less is better. Chance alone adds to a calibration_error: more where "
             "there are fewer images, or where a network is right less often. Images are numbered from 0, "
             "and those shown are the most confident mistakes.",

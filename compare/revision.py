@@ -17,6 +17,7 @@ from stages import layout
 from stages.errors import UserError
 
 WORKSPACE = "workspace"  # DVC's word for the files as they are
+SHORT = 7  # digits of a commit's hash where a person reads it, as git shows it
 PROBABILITIES = ["probability", "probability_of_actual"]
 
 
@@ -108,7 +109,8 @@ def find(name: str) -> Revision:
             f"expected a commit, branch or tag of this git repository, or workspace, found {name!r}"
             + ("; this clone has no older commits: run git fetch --unshallow" if shallow else "")
         )
-    return Revision(name, found.decode().strip())
+    commit = found.decode().strip()
+    return Revision(name[:SHORT] if name == commit else name, commit)
 
 
 def snapshot(revision: Revision) -> str:

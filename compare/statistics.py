@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import binomtest, bootstrap, norm
+from scipy.stats import binomtest, bootstrap, false_discovery_control, norm
 
 from stages import scores
 
@@ -136,6 +136,37 @@ def compare(before: pd.DataFrame, after: pd.DataFrame, bins: int, seed: int = 0)
             Difference(metric, float(first), float(second), float(low), float(high), bool(significant))
         )
     return differences
+
+
+def compare_classes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """Compare the recall of each class: the share of its images that are right.
+
+    Args:
+        before: a row for each image, as `stages.scores.prediction_table` gives them.
+        after: likewise, of the same images.
+
+    Returns:
+        A row for each class, in the order of the names: class, images, before, after (recalls), lost,
+        gained (images right at the first alone, at the second alone), p and verdict. p is that of
+        McNemar's exact test, adjusted for testing so many classes (Benjamini and Hochberg, "Controlling
+        the false discovery rate", 1995): of the verdicts other than noise, one in twenty is chance.
+    """
+    right = pd.DataFrame(
+        {
+            "class": before["actual"],
+            "before": before["predicted"] == before["actual"],
+            "after": after["predicted"] == after["actual"],
+        }
+    )
+    right["lost"], right["gained"] = right["before"] & ~right["after"], right["after"] & ~right["before"]
+    classes = right.groupby("class")
+    table = classes[["before", "after"]].mean().join(classes[["lost", "gained"]].sum())
+    table.insert(0, "images", classes.size())
+    chances = [mcnemar(*counts) for counts in zip(table["lost"], table["gained"], strict=True)]
+    table["p"] = false_discovery_control(chances)
+    better = np.where(table["after"] > table["before"], "better", "worse")
+    table["verdict"] = np.where(table["p"] < 1 - CONFIDENCE, better, "within noise")
+    return table.reset_index()
 
 
 def _additive(table: pd.DataFrame, classes: NDArray[Any], bins: int) -> NDArray[np.float64]:

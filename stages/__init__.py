@@ -6,15 +6,16 @@ variables. They are set, not defaulted: a variable left over in a shell must not
 
 import os
 
-# Floating-point sums depend on how they are split, and Eigen splits them by the number of threads: so
-# it is a constant, not the number of cores. Two is the fewest cores of a common laptop.
+# Floating-point sums depend on how they are cut. With one thread Eigen cuts products by the size of the L1
+# cache, which differs between processors; with more, by the number of threads. So that is a constant, not
+# the number of cores, and at least two, the fewest of a common laptop. docs/reproducibility.md has the proof.
 THREADS = 2
 
 os.environ.update(
     TF_NUM_INTRAOP_THREADS=str(THREADS),
     TF_NUM_INTEROP_THREADS=str(THREADS),
-    # oneDNN's kernels round differently from one CPU generation to the next, Eigen's in fewer shapes:
-    # in none with an inner dimension of up to 256. The second switch takes oneDNN out of them, too.
+    # oneDNN's kernels round differently from one generation of processors to the next, Eigen's do not.
+    # The second switch takes oneDNN out of Eigen's products, too.
     TF_ENABLE_ONEDNN_OPTS="0",
     TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL="0",
     # Refuse operations whose result depends on timing.

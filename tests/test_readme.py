@@ -12,7 +12,14 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 CI = (ROOT / ".ci/run").read_text(encoding="utf-8")
 
 # What sets up the environment that these tests run in; CI runs these lines themselves.
-SET_UP = {"make demo", "make test", "make repro", "make review BASE=main", ". .venv/bin/activate"}
+SET_UP = {
+    "make demo",
+    "make test",
+    "make repro",
+    "make verify",
+    "make review BASE=main",
+    ". .venv/bin/activate",
+}
 
 
 def commands() -> list[str]:

@@ -12,6 +12,8 @@ import pytest
 from conftest import TWIN, Opened, Project
 from scipy.stats import binomtest
 
+from compare.revision import Revision, find
+
 WORSE_RATE = 1e-5
 
 
@@ -64,6 +66,12 @@ def test_the_revisions_are_named_and_the_commit_too(slower: Project, report: str
     assert report.startswith(f"# main ({commit(slower, 'main')}) → workspace\n")
 
 
+def test_a_full_hash_is_shortened(slower: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(slower.folder)
+    full = slower.run("git", "rev-parse", "main").stdout.strip()
+    assert find(full) == Revision(full[:7], full)
+
+
 def test_an_unchanged_data_set_takes_a_line(report: str) -> None:
     assert report.count("digits") == 1
     assert "\n- **digits**: the same predictions for all 360 test images\n" in report
@@ -85,6 +93,26 @@ def test_the_verdict_on_accuracy_is_that_of_a_hand_calculation(slower: Project, 
     shown = [float(value) for value in row.groups()]
     assert shown[:3] == pytest.approx([*accuracies, accuracies[1] - accuracies[0]], abs=1e-4)
     assert shown[3] < shown[2] < shown[4] < -0.002
+
+
+def test_each_class_has_a_verdict(slower: Project, report: str) -> None:
+    before, after = (predictions(slower, revision, TWIN) for revision in ("main", "slower"))
+    rows = re.findall(
+        r"^\| (\d) \| (\d+) \| ([\d.]+)% \| ([\d.]+)% \| (\d+) \| (\d+) \| (\S+) \| (.*) \|$",
+        report,
+        re.MULTILINE,
+    )
+    assert [row[0] for row in rows] == [str(digit) for digit in range(10)]
+    for name, images, recall, recall_after, lost, gained, p, verdict in rows:
+        chosen = before["actual"] == name
+        right = [(table["predicted"] == name)[chosen] for table in (before, after)]
+        assert int(images) == chosen.sum()
+        assert float(recall) == pytest.approx(100 * right[0].mean(), abs=0.06)
+        assert float(recall_after) == pytest.approx(100 * right[1].mean(), abs=0.06)
+        assert (int(lost), int(gained)) == ((right[0] & ~right[1]).sum(), (right[1] & ~right[0]).sum())
+        expected = "**better**" if int(gained) > int(lost) else "**worse**"
+        assert verdict == (expected if float(p) < 0.05 else "within noise")
+    assert len({row[7] for row in rows}) > 1
 
 
 def test_the_metrics_are_those_in_git(slower: Project, report: str) -> None:
@@ -213,15 +241,15 @@ def test_results_that_were_not_made_anew_are_named(project: Project) -> None:
     network.write_text(network.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     project.commit("A change without dvc repro")
     found = review(project, "HEAD^", "HEAD", expect=1)
-    untested = "its results were not made with what is beside them"
+    untested = "its results are out of date"
     assert f"\n\n**Stopped**. **Not tested**: digits: {untested}; {TWIN}: {untested}.\n\n" in found
     for dataset, names in (
         ("digits", "metrics/digits.json, stages/network.py"),
         (TWIN, f"datasets.{TWIN}.training, stages/network.py"),
     ):
         assert (
-            f"- **Not made with what is beside them**: the results of {dataset} at HEAD, since these differ "
-            f"from dvc.lock: {names}. Run `dvc repro` and commit." in found
+            f"- **Out of date**: the results of {dataset} at HEAD. Since they were made, these have changed: "
+            f"{names}. Run `dvc repro evaluate@{dataset}` and commit." in found
         )
 
 
@@ -334,12 +362,16 @@ def test_a_revision_that_git_does_not_know_is_one_line(
         ["main", "--tolerance=accuracy"],
         ["main", "--tolerance=accuracy=-1"],
         ["main", "--tolerance=accuracy=nan"],
+        ["main", "--seeds=0"],
         ["main", "--seeds=1"],
         ["main", "--seeds=two"],
     ],
 )
 def test_misuse_ends_with_2(slower: Project, arguments: list[str]) -> None:
-    assert "Traceback" not in review(slower, *arguments, expect=2)
+    said = review(slower, *arguments, expect=2)
+    assert "Traceback" not in said
+    if arguments:
+        assert re.search(r"error: argument --\w+: expected .*, found '.*'$", said.strip())
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from scipy.special import softmax
 
 from compare import seeds, statistics
-from compare.statistics import METRICS, Difference, accuracy_interval, compare, mcnemar
+from compare.statistics import METRICS, Difference, accuracy_interval, compare, compare_classes, mcnemar
 from stages import scores
 
 CLASSES = ["T-shirt/top", "Sandal", "Shirt", "Bag", "Coat"]
@@ -208,3 +208,18 @@ def test_a_metric_that_only_one_revision_has_is_left_out() -> None:
     runs = pd.DataFrame({metric: [0.90, 0.92] for metric in METRICS})
     found = seeds.compare(runs[["accuracy"]], runs)
     assert [spread.difference.metric for spread in found] == ["accuracy"]
+
+
+def test_classes_are_tested_together() -> None:
+    """Ten classes, of which one changes: p is at most ten times that of the class alone."""
+    actual = np.repeat([str(digit) for digit in range(10)], 100)
+    right = pd.DataFrame({"actual": actual, "predicted": actual})
+    worse = right.copy()
+    worse.loc[300:308, "predicted"] = "5"  # nine of the threes
+    worse.loc[700, "predicted"] = "1"
+    found = compare_classes(right, worse).set_index("class")
+    assert found.loc["3", ["images", "before", "after", "lost", "gained"]].tolist() == [100, 1, 0.91, 9, 0]
+    assert found.loc["3", "p"] == pytest.approx(10 * 2 * 0.5**9)
+    assert found.loc["3", "verdict"] == "worse"
+    assert set(found["verdict"].drop("3")) == {"within noise"}
+    assert found.loc["7", "p"] == pytest.approx(1)
