@@ -112,7 +112,7 @@ def test_each_class_has_a_verdict(slower: Project, report: str) -> None:
         assert (int(lost), int(gained)) == ((right[0] & ~right[1]).sum(), (right[1] & ~right[0]).sum())
         expected = "**better**" if int(gained) > int(lost) else "**worse**"
         assert verdict == (expected if float(p) < 0.05 else "within noise")
-    assert len({row[7] for row in rows}) > 1
+    assert "**worse**" in {row[7] for row in rows}
 
 
 def test_the_metrics_are_those_in_git(slower: Project, report: str) -> None:
@@ -199,7 +199,7 @@ def test_the_other_way_round_it_is_better(slower: Project, report: str) -> None:
     # What knows nothing and says so, as the lower learning rate makes it, is well calibrated.
     found = review(slower, "slower", "main", "--tolerance=calibration_error=1")
     assert "**Passed**: nothing is significantly worse than slower" in found
-    verdicts = re.findall(r"^\| (\w+) \| .* \| \*\*(\w+)\*\* \|$", found, re.MULTILINE)
+    verdicts = re.findall(r"^\| ([a-z]\w+) \| .* \| \*\*(\w+)\*\* \|$", found, re.MULTILINE)
     assert dict(verdicts) == {
         "accuracy": "better", "macro_f1": "better", "log_loss": "better", "calibration_error": "worse",
     }  # fmt: skip

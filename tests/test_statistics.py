@@ -202,6 +202,8 @@ def test_seeds_that_all_give_the_same_need_no_test() -> None:
     before, after = (pd.DataFrame({metric: [value] * 2 for metric in METRICS}) for value in (0.9, 0.95))
     assert seeds.compare(before, after)[0].difference.verdict == "better"
     assert seeds.compare(before, before)[0].difference.verdict == "within noise"
+    varied = pd.DataFrame({"accuracy": [0.9, 0.91]})
+    assert seeds.compare(before, varied)[0].difference.verdict == "within noise"
 
 
 def test_a_metric_that_only_one_revision_has_is_left_out() -> None:
