@@ -146,7 +146,7 @@ def compare_classes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
         after: likewise, of the same images.
 
     Returns:
-        A row for each class, in the order of the names: class, images, before, after (recalls), lost,
+        A row for each class, the surest change first: class, images, before, after (recalls), lost,
         gained (images right at the first alone, at the second alone), p and verdict. p is that of
         McNemar's exact test, adjusted for testing so many classes (Benjamini and Hochberg, "Controlling
         the false discovery rate", 1995): of the verdicts other than noise, one in twenty is chance.
@@ -162,8 +162,9 @@ def compare_classes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     classes = right.groupby("class")
     table = classes[["before", "after"]].mean().join(classes[["lost", "gained"]].sum())
     table.insert(0, "images", classes.size())
-    chances = [mcnemar(*counts) for counts in zip(table["lost"], table["gained"], strict=True)]
-    table["p"] = false_discovery_control(chances)
+    table["p"] = [mcnemar(*counts) for counts in zip(table["lost"], table["gained"], strict=True)]
+    table = table.sort_values("p", kind="stable")
+    table["p"] = false_discovery_control(table["p"])
     better = np.where(table["after"] > table["before"], "better", "worse")
     table["verdict"] = np.where(table["p"] < 1 - CONFIDENCE, better, "within noise")
     return table.reset_index()
