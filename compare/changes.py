@@ -76,7 +76,7 @@ def stale(revision: Revision, dataset: str) -> list[str]:
                 for key in name.split("."):
                     value = value.get(key) if isinstance(value, dict) else None
                 if value != expected:
-                    found.add(name)
+                    found.add(name if file == str(parameters.FILE) else f"{file}: {name}")
     return sorted(found)
 
 

@@ -149,7 +149,8 @@ def compare_classes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
         A row for each class, the surest change first: class, images, before, after (recalls), lost,
         gained (images right at the first alone, at the second alone), p and verdict. p is that of
         McNemar's exact test, adjusted for testing so many classes (Benjamini and Hochberg, "Controlling
-        the false discovery rate", 1995): of the verdicts other than noise, one in twenty is chance.
+        the false discovery rate", 1995): of the verdicts other than noise, at most one in twenty is
+        expected to be chance.
     """
     right = pd.DataFrame(
         {

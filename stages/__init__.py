@@ -8,7 +8,7 @@ import os
 
 # Floating-point sums depend on how they are cut. With one thread Eigen cuts products by the size of the L1
 # cache, which differs between processors; with more, by the number of threads. So that is a constant, not
-# the number of cores, and at least two, the fewest of a common laptop. docs/reproducibility.md has the proof.
+# the number of cores, and more than one; docs/reproducibility.md has what was measured.
 THREADS = 2
 
 os.environ.update(
@@ -22,8 +22,12 @@ os.environ.update(
     TF_DETERMINISTIC_OPS="1",
     # A graphics card would round differently again, and these networks do not need one.
     CUDA_VISIBLE_DEVICES="-1",
-    # The Keras configuration in a home directory may name another backend.
+    # The Keras configuration in a home directory may name another backend or another type of weights.
     KERAS_BACKEND="tensorflow",
+    KERAS_HOME=os.devnull,
     # TensorFlow's errors reach Python as exceptions; its own log only adds notices about the hardware.
     TF_CPP_MIN_LOG_LEVEL="3",
 )
+# These compile another way, or stop a training early.
+for name in ("TF_XLA_FLAGS", "XLA_FLAGS", "KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH"):
+    os.environ.pop(name, None)

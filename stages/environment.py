@@ -8,7 +8,10 @@ from pathlib import Path
 
 from stages import THREADS, files
 
-PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "dvc")
+PACKAGES = (
+    *("tensorflow", "keras", "h5py", "numpy", "scipy", "scikit-learn", "pandas", "matplotlib", "pillow"),
+    "dvc",
+)
 LINUX_CPU = Path("/proc/cpuinfo")
 
 
@@ -53,7 +56,8 @@ def parse(content: bytes | None) -> dict[str, str]:
         recorded = json.loads(content or b"{}")
     except ValueError:
         return {}
-    return recorded if isinstance(recorded, dict) else {}
+    whole = isinstance(recorded, dict) and all(isinstance(value, str) for value in recorded.values())
+    return recorded if whole else {}
 
 
 def architecture(system: str) -> str:

@@ -28,7 +28,7 @@ def read_model(path: Path) -> keras.Model:
 def predict(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Class probabilities, shape (n, classes), of images, shape (n, height, width)."""
     logits = portable.logits(model).predict(images, batch_size=BATCH, verbose=0)
-    # NumPy's float64 exp, too, has a last bit that depends on the processor; float32 has no room for it.
+    # NumPy's float64 exp, too, has a last bit that depends on the processor; rounding to float32 removes it.
     probabilities: NDArray[np.float32] = softmax(logits.astype(np.float64), axis=1).astype(np.float32)
     return probabilities
 

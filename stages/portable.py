@@ -1,9 +1,9 @@
 """A network in operations that give the same bits on every x86-64 processor.
 
 Two operations of TensorFlow do not: `rsqrt`, which Keras's batch normalisation uses, and float32 `softmax`.
-They start from a processor's approximation of 1 / sqrt(x) or 1 / x, and its makers choose its last bits. So
-the network is trained, and predicts, as a copy that divides instead and ends with the logits. The file has
-the layers of Keras.
+They start from a processor's approximation of 1 / sqrt(x) or 1 / x, whose last bits are its maker's choice.
+So the network is trained, and predicts, as a copy that divides instead and ends with the logits. The file
+has the layers of Keras.
 """
 
 import keras

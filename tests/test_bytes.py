@@ -46,14 +46,14 @@ SURROUNDINGS = (
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folders = []
-    for variables in SURROUNDINGS:
+    for number, variables in enumerate(SURROUNDINGS):
+        time.sleep(2.1 * number)  # longer than the two seconds that the times in a zip file are exact to
         folders.append(tmp_path_factory.mktemp("written"))
         environment = {
             **{name: value for name, value in ENVIRONMENT.items() if value is not None},
             **variables,
         }
         subprocess.run([sys.executable, "-c", WRITE, folders[-1]], cwd=ROOT, env=environment, check=True)
-        time.sleep(2.1)  # longer than the two seconds that the times in a zip file are exact to
     return folders
 
 

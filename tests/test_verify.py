@@ -5,12 +5,14 @@ import json
 import re
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import TWIN, Project
+from conftest import TWIN, Project, dump
+from ruamel.yaml import YAML
 
 from compare import revision
 from stages import environment, parameters
@@ -40,14 +42,9 @@ def verdicts(output: str) -> dict[str, str]:
     return dict(re.findall(rf"^(\S*{TWIN}\S*) .*\b(same|DIFFERENT)$", output, re.MULTILINE))
 
 
-@pytest.fixture(scope="module")
-def committed(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    return finished.copy(tmp_path_factory.mktemp("verified"))
-
-
-def test_what_comes_out_again_is_verified(committed: Project) -> None:
-    (committed.folder / "metrics/digits.json").write_text("not committed, so it does not count")
-    done = committed.run("python", "-m", "verify", TWIN, DATASETS_MIRROR="/nowhere")
+def test_what_comes_out_again_is_verified(project: Project) -> None:
+    (project.folder / "metrics/digits.json").write_text("not committed, so it does not count")
+    done = project.run("python", "-m", "verify", TWIN, DATASETS_MIRROR="nowhere")
     assert done.stdout.endswith("\nVerified.\n")
     found = verdicts(done.stdout)
     assert set(found) == {
@@ -91,8 +88,8 @@ def test_a_stage_that_fails_is_said_to_have_failed(project: Project) -> None:
     assert done.stderr.splitlines()[-1] == "error: dvc repro with all processors: failed, as said above"
 
 
-def test_a_data_set_without_results_is_one_line(committed: Project) -> None:
-    done = committed.run("python", "-m", "verify", "letters", expect=2)
+def test_a_data_set_without_results_is_one_line(project: Project) -> None:
+    done = project.run("python", "-m", "verify", "letters", expect=2)
     assert done.stderr == (
         "error: dvc.lock at HEAD: expected stages of 'letters', found none; run dvc repro, commit\n"
     )
@@ -100,68 +97,134 @@ def test_a_data_set_without_results_is_one_line(committed: Project) -> None:
 
 @dataclass
 class Rerun:
-    """The committed project here, and what came out of it there, to be changed as a test needs it."""
+    """The committed project here, and what came out of it in two clones, to be changed as a test needs it."""
 
     here: Project
-    there: Project
+    there: list[Project]
 
-    def replace_hash(self, path: str) -> None:
-        """Let it be another file there."""
-        lock_file = self.there.folder / "dvc.lock"
-        text, number = re.subn(
-            rf"(path: {re.escape(path)}\n +hash: md5\n +md5: )\S+", rf"\1{'f' * 32}", lock_file.read_text()
-        )
-        assert number >= 1
-        lock_file.write_text(text)
+    def replace_hash(self, path: str, *values: str) -> None:
+        """Let another file have come out there."""
+        for project, value in zip(self.there, values, strict=True):
+            lock_file = project.folder / "dvc.lock"
+            text, number = re.subn(
+                rf"(path: {re.escape(path)}\n +hash: md5\n +md5: )\S+",
+                rf"\g<1>{value * 32}",
+                lock_file.read_text(),
+            )
+            assert number >= 1
+            lock_file.write_text(text)
+
+    def drop(self, stage: str) -> None:
+        """Let a stage not have run there."""
+        for project in self.there:
+            lock_file = project.folder / "dvc.lock"
+            content = YAML(typ="safe").load(lock_file)
+            del content["stages"][f"{stage}@{TWIN}"]
+            lock_file.write_text(dump(content))
+
+    def commit_environment(self, text: str) -> None:
+        """Commit another record of where the results were made."""
+        (self.here.folder / f"environment/{TWIN}.json").write_text(text)
+        self.here.commit("Made elsewhere")
 
     def report(self) -> bool:
         """Whether it is verified."""
         head = revision.find("HEAD")
-        return verify.report(TWIN, head, verify.expected_stages(head, TWIN), {"elsewhere": self.there.folder})
+        folders = {f"clone {number}": project.folder for number, project in enumerate(self.there)}
+        return verify.report(TWIN, head, verify.expected_stages(head, TWIN), folders)
 
 
 @pytest.fixture
-def rerun(committed: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rerun:
-    prepared = Rerun(committed.copy(tmp_path / "here"), committed.copy(tmp_path / "there"))
-    monkeypatch.chdir(prepared.here.folder)
-    return prepared
+def rerun(finished: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rerun:
+    here, *there = (finished.copy(tmp_path / name) for name in ("here", "one", "two"))
+    monkeypatch.chdir(here.folder)
+    return Rerun(here, there)
 
 
-@pytest.mark.parametrize(
-    ("architecture", "wrong", "verified"),
-    [("riscv64", 0, True), ("riscv64", 2, True), ("riscv64", 200, False), ("the same", 0, False)],
-)
+def elsewhere() -> str:
+    """The record of a machine of another architecture."""
+    recorded = json.loads(Path(f"environment/{TWIN}.json").read_text())
+    return json.dumps({**recorded, "system": "Linux riscv64"})
+
+
+@pytest.mark.parametrize(("wrong", "verified"), [(0, True), (2, True), (200, False)])
 def test_on_another_architecture_the_metrics_count(
-    rerun: Rerun, capsys: pytest.CaptureFixture[str], architecture: str, wrong: int, verified: bool
+    rerun: Rerun, capsys: pytest.CaptureFixture[str], wrong: int, verified: bool
 ) -> None:
     """Where other bits are no fault, as many predictions may differ as chance and tolerance allow."""
-    if architecture != "the same":
-        path = rerun.here.folder / f"environment/{TWIN}.json"
-        path.write_text(json.dumps({**json.loads(path.read_text()), "system": f"Linux {architecture}"}))
-        rerun.here.run("git", "commit", "--quiet", "--message", "Made elsewhere", str(path))
-    rerun.replace_hash(f"models/{TWIN}.keras")
-    predictions = rerun.there.folder / f"predictions/{TWIN}.csv"
-    table = pd.read_csv(predictions, dtype={"actual": str, "predicted": str})
-    changed = table.index[table["actual"] == table["predicted"]][:wrong]
-    table.loc[changed, "predicted"] = [str((int(digit) + 1) % 10) for digit in table.loc[changed, "actual"]]
-    table.to_csv(predictions, index=False)
+    rerun.commit_environment(elsewhere())
+    rerun.replace_hash(f"models/{TWIN}.keras", "f", "f")
+    for project in rerun.there:
+        predictions = project.folder / f"predictions/{TWIN}.csv"
+        table = pd.read_csv(predictions, dtype={"actual": str, "predicted": str})
+        changed = table.index[table["actual"] == table["predicted"]][:wrong]
+        others = [str((int(digit) + 1) % 10) for digit in table.loc[changed, "actual"]]
+        table.loc[changed, "predicted"] = others
+        table.to_csv(predictions, index=False)
     assert rerun.report() is verified
     shown = capsys.readouterr().out
     assert verdicts(shown)[f"models/{TWIN}.keras"] == "DIFFERENT"
-    assert ("Another architecture rounds differently" in shown) == (architecture != "the same")
+    assert "It was made on Linux riscv64. Another architecture rounds differently" in shown
 
 
-@pytest.mark.parametrize("outputs", [[], [f"metrics/{TWIN}.json"]])
-def test_results_of_other_code_are_not_verified(
-    rerun: Rerun, capsys: pytest.CaptureFixture[str], outputs: list[str]
-) -> None:
-    """As after a change of the code that was committed without `dvc repro`."""
-    for path in ["stages/scores.py", *outputs]:
-        rerun.replace_hash(path)
+def test_no_architecture_excuses_a_difference_between_two_runs(rerun: Rerun) -> None:
+    rerun.commit_environment(elsewhere())
+    rerun.replace_hash(f"models/{TWIN}.keras", "e", "f")
     assert rerun.report() is False
-    assert capsys.readouterr().out.endswith(
-        f"\nevaluate@{TWIN}: dvc.lock was made with another stages/scores.py: run dvc repro and commit.\n"
-    )
+
+
+@pytest.mark.parametrize("record", ["", "[damaged", '{"system": null}', "{}"])
+def test_a_lost_record_of_the_environment_is_no_excuse(rerun: Rerun, record: str) -> None:
+    rerun.commit_environment(record)
+    assert rerun.report() is False  # the same outputs, but the record is not theirs
+    rerun.replace_hash(f"models/{TWIN}.keras", "f", "f")
+    assert rerun.report() is False
+
+
+def test_a_stage_that_does_not_run_again_is_not_verified(
+    rerun: Rerun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert rerun.report() is True
+    rerun.drop("evaluate")
+    assert rerun.report() is False
+    row = rf"^metrics/{TWIN}\.json +\w+ +nothing +nothing +DIFFERENT$"
+    assert re.search(row, capsys.readouterr().out, re.MULTILINE)
+
+
+def forge_a_metric(project: Project) -> str:
+    path = project.folder / f"metrics/{TWIN}.json"
+    path.write_text(re.sub(r'"accuracy": [\d.]+', '"accuracy": 1.0', path.read_text()))
+    return f"metrics/{TWIN}.json"
+
+
+def change_the_code(project: Project) -> str:
+    path = project.folder / "stages/scores.py"
+    path.write_text(path.read_text(encoding="utf-8") + "\n# changed, and committed without dvc repro\n")
+    return "stages/scores.py"
+
+
+def change_a_parameter(project: Project) -> str:
+    project.edit_parameters(lambda content: content["datasets"][TWIN]["network"].update(dropout=0.5))
+    return f"datasets.{TWIN}.network"
+
+
+def change_a_version(project: Project) -> str:
+    path = project.folder / "versions.yaml"
+    path.write_text(re.sub(r"numpy: .*", "numpy: '1.0'", path.read_text()))
+    return "versions.yaml: numpy"
+
+
+@pytest.mark.parametrize("change", [forge_a_metric, change_the_code, change_a_parameter, change_a_version])
+def test_what_was_committed_without_running_it_is_not_verified(
+    project: Project, change: Callable[[Project], str]
+) -> None:
+    name = change(project)
+    project.commit("Without dvc repro")
+    done = project.run("python", "-m", "verify", TWIN, expect=1)
+    assert done.stdout.splitlines()[1:] == [
+        f"{TWIN}: NOT verified: dvc.lock was made with, or made, another {name}: "
+        f"run dvc repro evaluate@{TWIN} and commit."
+    ]
 
 
 def test_the_environment_is_recorded_where_a_model_is_made_first(tmp_path: Path) -> None:
@@ -185,12 +248,12 @@ def test_the_environment_is_recorded_where_a_model_is_made_first(tmp_path: Path)
 
 @pytest.mark.timeout(1200)
 def test_a_small_training_gives_the_same_bits_on_an_emulated_processor(
-    committed: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """On one without FMA, AVX2 and AVX-512, whose rsqrt and reciprocal are not those of this machine."""
+    """On one without FMA and AVX2, whose rsqrt and reciprocal are exact, as those of no real one are."""
     if shutil.which(processors.EMULATOR) is None:
         pytest.skip("no qemu-x86_64 here: install qemu-user")
-    monkeypatch.chdir(committed.folder)
+    monkeypatch.chdir(project.folder)
     parameters.FILE.write_text(
         parameters.FILE.read_text().replace("batch_normalization: false", "batch_normalization: true")
     )
@@ -198,8 +261,16 @@ def test_a_small_training_gives_the_same_bits_on_an_emulated_processor(
     assert capsys.readouterr().out.splitlines()[-1] == "SandyBridge: the same bits"
 
 
-def test_without_the_emulator_it_says_what_to_install(committed: Project, tmp_path: Path) -> None:
-    done = committed.run(sys.executable, "-m", "verify.processors", TWIN, expect=2, PATH=str(tmp_path))
+def test_without_the_emulator_it_says_what_to_install(project: Project, tmp_path: Path) -> None:
+    done = project.run(sys.executable, "-m", "verify.processors", TWIN, expect=2, PATH=str(tmp_path))
     assert done.stderr == (
         "error: qemu-x86_64: expected the program, found none; install qemu-user (Debian, Ubuntu)\n"
+    )
+
+
+def test_a_mirror_that_needs_the_network_is_refused(project: Project) -> None:
+    done = project.run("python", "-m", "verify", TWIN, expect=2, DATASETS_MIRROR="http://localhost:9")
+    assert done.stderr == (
+        "error: DATASETS_MIRROR: expected a folder, since this runs without a network, "
+        "found http://localhost:9\n"
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from compare import comparison, revision, statistics
+from compare import changes, comparison, revision, statistics
 from compare.revision import Revision
 from stages import command, environment, layout, parameters
 from stages.errors import UserError
@@ -30,17 +30,20 @@ def main(datasets: Sequence[str]) -> int:
     datasets = datasets or list(head.section(parameters.FILE, "datasets"))
     expected = {dataset: expected_stages(head, dataset) for dataset in datasets}
     raw = os.environ.get("DATASETS_MIRROR", str(RAW))
-    raw = raw if "://" in raw else str(Path(raw).absolute())
+    if "://" in raw:
+        raise UserError(f"DATASETS_MIRROR: expected a folder, since this runs without a network, found {raw}")
     print(f"Verifying commit {head.commit}: what is not committed does not count.")
+    up_to_date = [is_up_to_date(head, dataset) for dataset in datasets]  # each says what is not
+    if not all(up_to_date):
+        return 1
     if not network_can_be_cut_off():
         print("The network stays on: this system does not let a program run without it.")
     with tempfile.TemporaryDirectory() as scratch:
-        folders = {
-            surroundings.name: Path(scratch, surroundings.name.replace(" ", "_"))
-            for surroundings in (USUAL, ODD)
-        }
+        folders = {}
         for surroundings in (USUAL, ODD):
-            rerun(str(head.commit), datasets, raw, surroundings, folders[surroundings.name])
+            folders[surroundings.name] = rerun(
+                str(head.commit), datasets, Path(raw).absolute(), surroundings, Path(scratch)
+            )
         verified = [report(dataset, head, expected[dataset], folders) for dataset in datasets]
     print("\nVerified." if all(verified) else "\nNOT verified.")
     return 0 if all(verified) else 1
@@ -48,12 +51,24 @@ def main(datasets: Sequence[str]) -> int:
 
 def expected_stages(head: Revision, dataset: str) -> dict[str, Stage]:
     """What the committed dvc.lock says of a data set."""
-    stages = lock.stages(head.yaml(lock.LOCK), dataset)
+    stages = lock.stages(head.section(changes.LOCK, "stages"), dataset)
     if not stages:
         raise UserError(
-            f"{lock.LOCK} at {head.name}: expected stages of {dataset!r}, found none; run dvc repro, commit"
+            f"{changes.LOCK} at {head.name}: expected stages of {dataset!r}, found none; "
+            "run dvc repro and commit"
         )
     return stages
+
+
+def is_up_to_date(head: Revision, dataset: str) -> bool:
+    """Whether the committed files and parameters are those of dvc.lock; prints the ones that are not."""
+    stale = changes.stale(head, dataset)
+    if stale:
+        print(
+            f"{dataset}: NOT verified: {changes.LOCK} was made with, or made, another {', '.join(stale)}: "
+            f"run dvc repro evaluate@{dataset} and commit."
+        )
+    return not stale
 
 
 def report(dataset: str, head: Revision, expected: dict[str, Stage], folders: dict[str, Path]) -> bool:
@@ -69,44 +84,49 @@ def report(dataset: str, head: Revision, expected: dict[str, Stage], folders: di
         Whether all is well.
     """
     found = {
-        name: lock.stages(YAML(typ="safe").load(folder / lock.LOCK), dataset)
+        name: lock.stages(YAML(typ="safe").load(folder / changes.LOCK)["stages"], dataset)
         for name, folder in folders.items()
     }
+    wanted, got = lock.outputs(expected), [lock.outputs(stages) for stages in found.values()]
     print(f"\n{dataset}")
     print(f"{'output':36} {'expected':10}", *(f"{name:16}" for name in folders), "verdict")
-    all_the_same = True
-    for name, stage in expected.items():
-        for path, value in stage.outputs.items():
-            got = [stages[name].outputs.get(path, "nothing") for stages in found.values()]
-            same = set(got) == {value}
-            all_the_same &= same
-            print(
-                f"{path:36} {value[:DIGITS_SHOWN]:10}",
-                *(f"{one[:DIGITS_SHOWN]:16}" for one in got),
-                "same" if same else "DIFFERENT",
-            )
+    for path in dict.fromkeys([*wanted, *(path for hashes in got for path in hashes)]):
+        values = [hashes.get(path, "nothing") for hashes in (wanted, *got)]
+        print(
+            f"{path:36} {values[0][:DIGITS_SHOWN]:10}",
+            *(f"{value[:DIGITS_SHOWN]:16}" for value in values[1:]),
+            "same" if len(set(values)) == 1 else "DIFFERENT",
+        )
     made = environment.parse(head.read(layout.environment(dataset)))
     here = environment.describe()
     for name in here:
         if made.get(name) != here[name]:
             print(f"It was made with another {name}: {made.get(name, 'unknown')}; here it is {here[name]}.")
-    stale = {name: paths for stages in found.values() for name, paths in lock.stale(expected, stages).items()}
-    for name, paths in stale.items():
-        print(f"{name}: {lock.LOCK} was made with another {', '.join(paths)}: run dvc repro and commit.")
-    if all_the_same or stale:
-        return not stale
+    if all(hashes == wanted for hashes in got):
+        record = layout.environment(dataset)
+        again = [environment.parse((folder / record).read_bytes()) for folder in folders.values()]
+        if any(one.get("model_sha256") != made.get("model_sha256") for one in again):
+            print(f"NOT verified: {record} is of another model: commit the one that dvc repro writes.")
+            return False
+        return True
     for surroundings, stages in found.items():
         for name in lock.culprits(expected, stages):
             print(f"{name}, {surroundings}: it made other outputs of the same inputs.")
-    if environment.architecture(made.get("system", "")) == environment.architecture(here["system"]):
+    system = made.get("system", here["system"])
+    if environment.architecture(system) == environment.architecture(here["system"]):
         return False
-    print("Another architecture rounds differently, so what counts is the metrics:")
-    agree = [metrics_agree(dataset, head, folder) for folder in folders.values()]  # each prints its metrics
-    return all(agree)
+    if any(hashes != got[0] for hashes in got):
+        print("What was made here differs between the surroundings, which no architecture excuses.")
+        return False
+    print(f"It was made on {system}. Another architecture rounds differently: what counts is the metrics.")
+    return metrics_agree(dataset, head, next(iter(folders.values())))
 
 
 def metrics_agree(dataset: str, head: Revision, folder: Path) -> bool:
-    """Whether no metric differs, beyond chance, by more than a review tolerates; prints each."""
+    """Whether no metric certainly differs by more than a review tolerates, in either direction; prints each.
+
+    A metric differs if all of its 95 % interval, as `compare.statistics.compare` has it, is beyond that.
+    """
     tolerance, bins = comparison.rules(head, head)
     before = head.predictions(dataset)
     path = layout.predictions(dataset)

@@ -3,43 +3,39 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
-from pathlib import Path
 from typing import Any
-
-LOCK = Path("dvc.lock")
 
 
 @dataclass(frozen=True)
 class Stage:
-    """The MD5 hash of each input and each output, by its path."""
+    """The MD5 hash of each input and each output, by its path; empty where dvc.lock has none."""
 
     inputs: dict[str, str]
     outputs: dict[str, str]
 
 
-def stages(content: dict[str, Any], dataset: str) -> dict[str, Stage]:
-    """The stages of a data set in the content of a dvc.lock, by name, in an order in which they can run."""
+def stages(section: dict[str, Any], dataset: str) -> dict[str, Stage]:
+    """The stages of a data set, by name, in an order in which they can run.
+
+    Args:
+        section: what is under `stages` in dvc.lock.
+        dataset: its key.
+    """
     found = {
         name: Stage(_hashes(stage.get("deps", [])), _hashes(stage.get("outs", [])))
-        for name, stage in content.get("stages", {}).items()
+        for name, stage in section.items()
         if name.endswith(f"@{dataset}")
     }
     made_by = {path: name for name, stage in found.items() for path in stage.outputs}
     before = {
-        name: {made_by[path] for path in stage.inputs.keys() & made_by.keys()}
-        for name, stage in found.items()
+        name: {made_by[path] for path in stage.inputs if path in made_by} for name, stage in found.items()
     }
     return {name: found[name] for name in TopologicalSorter(before).static_order()}
 
 
-def stale(expected: dict[str, Stage], found: dict[str, Stage]) -> dict[str, list[str]]:
-    """The inputs of each stage that no stage makes and that are other ones than dvc.lock names."""
-    made = {path for stage in expected.values() for path in stage.outputs}
-    others = {
-        name: sorted(path for path in stage.inputs.keys() - made if _other(path, stage, found[name]))
-        for name, stage in expected.items()
-    }
-    return {name: paths for name, paths in others.items() if paths}
+def outputs(stages: dict[str, Stage]) -> dict[str, str]:
+    """The hash of each output of any of some stages, by its path."""
+    return {path: value for stage in stages.values() for path, value in stage.outputs.items()}
 
 
 def culprits(expected: dict[str, Stage], found: dict[str, Stage]) -> list[str]:
@@ -47,14 +43,9 @@ def culprits(expected: dict[str, Stage], found: dict[str, Stage]) -> list[str]:
     return [
         name
         for name, stage in expected.items()
-        if not any(_other(path, stage, found[name]) for path in stage.inputs)
-        and found[name].outputs != stage.outputs
+        if name in found and found[name].inputs == stage.inputs and found[name].outputs != stage.outputs
     ]
 
 
-def _other(path: str, stage: Stage, again: Stage) -> bool:
-    return again.inputs.get(path) != stage.inputs[path]
-
-
 def _hashes(entries: Iterable[dict[str, Any]]) -> dict[str, str]:
-    return {entry["path"]: entry["md5"] for entry in entries}
+    return {entry["path"]: str(entry.get("md5", "")) for entry in entries}

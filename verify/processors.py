@@ -1,12 +1,13 @@
 """Whether the stages of a data set give the same bits on other processors, emulated by qemu-user.
 
-Nobody owns every processor. `qemu-x86_64 -cpu MODEL` runs a program as that model would, with its
-instructions, its approximations and the cache sizes that it reports, but some thirty times slower. The stages
-run once on the processor of this machine and once on each emulated one, and every file that they write is
-compared.
+Nobody owns every processor. `qemu-x86_64 -cpu MODEL` runs a program with that model's instructions and cache
+sizes, some thirty times slower. It has no AVX-512, and computes exactly what real processors approximate,
+each in its own way (1 / x and 1 / sqrt(x)): what depends on that shows as a difference from this machine. The
+stages run once on the processor of this machine and once on each emulated one, and every file that they write
+is compared.
 
-    python -m verify.processors digits                       # all four stages, all epochs
-    python -m verify.processors mnist --images 1024          # train and evaluate, on so many images
+    python -m verify.processors DATASET                   # all four stages, all epochs
+    python -m verify.processors DATASET --images 1024     # train and evaluate, on so many images
 
 Exit code: 0 if all files are the same; 1 if not; 2 if it could not be told.
 """
@@ -28,12 +29,11 @@ from stages.arrays import Split
 from stages.errors import UserError
 
 EMULATOR = "qemu-x86_64"
-# Intel's and AMD's, and one with AVX-512. `legacy-cache` gives an L1 cache of 64 KB in place of 32: Eigen
-# cuts products by its size.
+# `legacy-cache` gives an L1 cache of 64 KB in place of 32: Eigen cuts products by its size.
 MODELS = ("Haswell", "Skylake-Server", "EPYC", "EPYC,legacy-cache=on")
 STAGES = ("fetch", "preprocess", "train", "evaluate")
 EPOCHS = 2  # on some of the images
-# qemu 7.2 gets an instruction wrong by which NumPy sorts 64-bit numbers. NumPy names what it does without.
+# qemu 7.2 gets an AVX2 instruction wrong by which NumPy sorts 64-bit numbers: NumPy does without AVX2 there.
 EMULATED = {"NPY_DISABLE_CPU_FEATURES": "X86_V3", "PYTHONWARNINGS": "ignore"}
 
 
@@ -116,10 +116,17 @@ def _run_all(dataset: str, stages: Sequence[str], emulated: Sequence[str], folde
             raise UserError(f"{' '.join(emulated)} stages.{stage}: exit code {done.returncode}: {last}")
 
 
+def number_of_images(text: str) -> int:
+    """Read a number of images."""
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"expected a number from 1, found {text!r}")
+    return int(text)
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m verify.processors", description=__doc__)
     parser.add_argument("dataset", help="a key under `datasets:` in params.yaml")
-    parser.add_argument("--images", type=int, help="only so many of each split, and two epochs")
+    parser.add_argument("--images", type=number_of_images, help="only so many of each split, and two epochs")
     parser.add_argument(
         "--cpu", action="append", metavar="MODEL", help="a model of qemu's, one or more times"
     )

@@ -1,15 +1,18 @@
 """Run the pipeline of a commit once more, in a clone and surroundings of its own."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from compare.changes import LOCK
 from compare.programs import git
+from stages import files
 from stages.errors import UserError
 
 NO_NETWORK = ("unshare", "--map-root-user", "--net")
@@ -24,12 +27,14 @@ class Surroundings:
         processors: how many may be used; None for all.
         umask: what new files do not permit.
         variables: of the environment.
+        keras: what Keras's configuration file in the home directory says.
     """
 
     name: str
     processors: int | None
     umask: int
     variables: dict[str, str]
+    keras: dict[str, str] = field(default_factory=dict)
 
 
 USUAL = Surroundings("all processors", None, 0o022, {"PYTHONHASHSEED": "random"})
@@ -45,7 +50,10 @@ ODD = Surroundings(
         "TF_NUM_INTRAOP_THREADS": "1",
         "TF_NUM_INTEROP_THREADS": "1",
         "TF_ENABLE_ONEDNN_OPTS": "1",
+        "TF_XLA_FLAGS": "--tf_xla_auto_jit=2 --tf_xla_cpu_global_jit",
+        "KERAS_MAX_EPOCHS": "1",
     },
+    {"floatx": "float64", "image_data_format": "channels_first"},
 )
 
 
@@ -57,7 +65,7 @@ def network_can_be_cut_off() -> bool:
     return subprocess.run([*NO_NETWORK, "true"], capture_output=True, check=False).returncode == 0  # noqa: S603
 
 
-def rerun(commit: str, datasets: Sequence[str], raw: str, surroundings: Surroundings, folder: Path) -> None:
+def rerun(commit: str, datasets: Sequence[str], raw: Path, surroundings: Surroundings, scratch: Path) -> Path:
     """Clone a commit and run every stage of some data sets there; what DVC prints goes to stderr.
 
     Nothing of this folder is used: neither its cache nor what git does not track, except the raw files,
@@ -68,13 +76,20 @@ def rerun(commit: str, datasets: Sequence[str], raw: str, surroundings: Surround
         datasets: their keys.
         raw: a folder of raw files, a folder for each data set, absolute.
         surroundings: to run in.
-        folder: of the clone; must not exist.
+        scratch: where to put the clone, a home directory, and what DVC keeps outside of a repository.
+
+    Returns:
+        The clone, with a dvc.lock of what was run.
 
     Raises:
         UserError: if a stage fails.
     """
+    own = scratch / surroundings.name.replace(" ", "_")
+    folder, home = own / "clone", own / "home"
+    files.write_text(home / ".keras/keras.json", json.dumps(surroundings.keras))
     git("clone", "--quiet", "--shared", "--no-checkout", ".", str(folder))
     git("-C", str(folder), "checkout", "--quiet", "--detach", commit)
+    (folder / LOCK).unlink()  # what is in it afterwards has been run
     start = "import sys; from dvc.cli import main; sys.exit(main(sys.argv[1:]))"
     if surroundings.processors is not None and hasattr(os, "sched_setaffinity"):
         allowed = f"sorted(os.sched_getaffinity(0))[:{surroundings.processors}]"
@@ -82,8 +97,8 @@ def rerun(commit: str, datasets: Sequence[str], raw: str, surroundings: Surround
     done = subprocess.run(  # noqa: S603
         [
             *(NO_NETWORK if network_can_be_cut_off() else ()),
-            *(sys.executable, "-c", start, "repro", "--force"),  # also what dvc.lock says is up to date
-            *(f"evaluate@{dataset}" for dataset in datasets),
+            *(sys.executable, "-c", start, "repro", "--force", "--glob"),
+            *(f"*@{dataset}" for dataset in datasets),
         ],
         cwd=folder,
         stdout=sys.stderr,
@@ -92,9 +107,12 @@ def rerun(commit: str, datasets: Sequence[str], raw: str, surroundings: Surround
         env={
             **os.environ,
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
-            "DATASETS_MIRROR": raw,
+            "HOME": str(home),
+            "DATASETS_MIRROR": str(raw),
+            "DVC_SITE_CACHE_DIR": str(own / "dvc"),
             **surroundings.variables,
         },
     )
     if done.returncode != 0:
         raise UserError(f"dvc repro with {surroundings.name}: failed, as said above")
+    return folder
