@@ -17,7 +17,7 @@ from stages import layout
 from stages.errors import UserError
 
 WORKSPACE = "workspace"  # DVC's word for the files as they are
-SHORT = 7  # digits of a commit's hash where a person reads it, as git shows it
+SHORT = 7  # characters of a commit's hash where a person reads it, as git shows it
 PROBABILITIES = ["probability", "probability_of_actual"]
 
 

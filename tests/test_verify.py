@@ -83,6 +83,7 @@ def test_randomness_in_a_stage_is_found_and_named(project: Project, stage: str) 
 
 def test_a_stage_that_fails_is_said_to_have_failed(project: Project) -> None:
     (project.folder / "stages/evaluate.py").write_text("raise SystemExit(3)")
+    project.run("dvc", "commit", "--force", f"evaluate@{TWIN}")
     project.commit("Break the code")
     done = project.run("python", "-m", "verify", TWIN, expect=2)
     assert done.stderr.splitlines()[-1] == "error: dvc repro with all processors: failed, as said above"
@@ -91,7 +92,7 @@ def test_a_stage_that_fails_is_said_to_have_failed(project: Project) -> None:
 def test_a_data_set_without_results_is_one_line(project: Project) -> None:
     done = project.run("python", "-m", "verify", "letters", expect=2)
     assert done.stderr == (
-        "error: dvc.lock at HEAD: expected stages of 'letters', found none; run dvc repro, commit\n"
+        "error: dvc.lock at HEAD: expected stages of 'letters', found none; run dvc repro and commit\n"
     )
 
 

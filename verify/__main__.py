@@ -21,7 +21,7 @@ from verify.lock import Stage
 from verify.rerun import ODD, USUAL, network_can_be_cut_off, rerun
 
 RAW = Path("data/raw")
-DIGITS_SHOWN = 8  # of a hash
+HASH_SHOWN = 8  # characters
 
 
 def main(datasets: Sequence[str]) -> int:
@@ -93,8 +93,8 @@ def report(dataset: str, head: Revision, expected: dict[str, Stage], folders: di
     for path in dict.fromkeys([*wanted, *(path for hashes in got for path in hashes)]):
         values = [hashes.get(path, "nothing") for hashes in (wanted, *got)]
         print(
-            f"{path:36} {values[0][:DIGITS_SHOWN]:10}",
-            *(f"{value[:DIGITS_SHOWN]:16}" for value in values[1:]),
+            f"{path:36} {values[0][:HASH_SHOWN]:10}",
+            *(f"{value[:HASH_SHOWN]:16}" for value in values[1:]),
             "same" if len(set(values)) == 1 else "DIFFERENT",
         )
     made = environment.parse(head.read(layout.environment(dataset)))
