@@ -19,15 +19,6 @@ from stages import environment
 RESULTS = ("dvc.lock", "data/**/*", "models/*", "metrics/*", "predictions/*", "plots/*/*")
 
 
-# Runs DVC on one of this machine's processors; where that cannot be asked for, on all of them.
-ON_ONE_PROCESSOR = """
-import os, sys
-if hasattr(os, "sched_setaffinity"):
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-os.execvp("dvc", ["dvc", *sys.argv[1:]])
-"""
-
-
 def read_csv(path: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(path.read_text().splitlines()))
 
@@ -134,34 +125,6 @@ def test_the_validation_split_depends_on_the_seed_alone(project: Project) -> Non
         for split in ("train", "validation")
         for array in ("images", "labels")
     }
-
-
-@pytest.mark.parametrize(
-    "variables",
-    [
-        {"PYTHONHASHSEED": "1"},
-        {
-            "PYTHONHASHSEED": "2",
-            "LC_ALL": "C",
-            "TZ": "Asia/Kolkata",
-            "OMP_NUM_THREADS": "1",
-            "TF_NUM_INTRAOP_THREADS": "1",
-            "TF_ENABLE_ONEDNN_OPTS": "1",
-        },
-    ],
-    ids=["again", "with other threads, kernels, locale and time zone around it"],
-)
-def test_a_forced_repro_gives_the_same_bytes(project: Project, variables: dict[str, str]) -> None:
-    before = project.files(*RESULTS)
-    project.run("dvc", "repro", "--force", f"evaluate@{TWIN}", **variables)
-    assert project.files(*RESULTS) == before
-    project.run("git", "diff", "--exit-code", "dvc.lock", "metrics", "plots")
-
-
-def test_one_processor_gives_the_same_bytes_as_two(project: Project) -> None:
-    before = project.files(*RESULTS)
-    project.run("python", "-c", ON_ONE_PROCESSOR, "repro", "--force", f"evaluate@{TWIN}")
-    assert project.files(*RESULTS) == before
 
 
 def test_the_confusion_counts_are_those_of_the_model_on_the_test_set(finished: Project) -> None:
