@@ -23,7 +23,7 @@ NOT_DRAWN = "The changed images are not drawn: their test split is not here. `dv
 STYLE = """
 body { font-family: sans-serif; line-height: 1.5; max-width: 1200px; margin: 2em auto; padding: 0 1em }
 table { border-collapse: collapse; margin: 1em 0 }
-th, td { border: 1px solid #ccc; padding: 0.25em 0.75em; text-align: left }
+th, td { border: 1px solid #ccc; padding: 0.25em 0.75em; text-align: left; overflow-wrap: anywhere }
 figure { margin: 2em 0 }
 img { max-width: 100%; display: block }
 figcaption { color: #666; font-size: small }
@@ -91,7 +91,9 @@ def _summary(review: Review) -> str:
 
 def _title(revision: Revision) -> str:
     name = _text(revision.name)
-    return name if revision.commit is None else f"{name} ({revision.commit[:SHORT]})"
+    if revision.commit is None or revision.name == revision.commit[:SHORT]:
+        return name
+    return f"{name} ({revision.commit[:SHORT]})"
 
 
 def _line(comparison: Comparison) -> str:
