@@ -1,5 +1,6 @@
 """The images and labels of one split, as two NumPy files in one folder."""
 
+from math import prod
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from stages.files import whole_folder
 IMAGES = "images.npy"
 LABELS = "labels.npy"
 REMEDY = "run dvc repro preprocess"
+CHUNK_BYTES = 4 << 20  # of images to hold in memory at once: large enough to be fast
 
 
 class Split(NamedTuple):
@@ -26,11 +28,23 @@ class Split(NamedTuple):
     labels: NDArray[np.uint8]
 
 
-def write(folder: Path, split: Split) -> None:
-    """Write a split, replacing the folder as a whole."""
+def rows_at_once(images: NDArray[np.uint8]) -> int:
+    """How many images make a chunk, at least one."""
+    return max(1, CHUNK_BYTES // max(1, prod(images.shape[1:])))
+
+
+def write(folder: Path, split: Split, rows: NDArray[np.int64] | None = None) -> None:
+    """Write a split, or the given rows of it in their order, replacing the folder as a whole."""
+    chosen = np.arange(len(split.labels)) if rows is None else rows
+    step = rows_at_once(split.images)
     with whole_folder(folder) as new:
-        np.save(new / IMAGES, split.images, allow_pickle=False)
-        np.save(new / LABELS, split.labels, allow_pickle=False)
+        for name, array in ((IMAGES, split.images), (LABELS, split.labels)):
+            with (new / name).open("wb") as file:
+                shape = (len(chosen), *array.shape[1:])
+                header = {"descr": array.dtype.str, "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(file, header)
+                for start in range(0, len(chosen), step):
+                    array[chosen[start : start + step]].tofile(file)
 
 
 def read(folder: Path) -> Split:

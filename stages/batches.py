@@ -1,8 +1,12 @@
 """Splits as batches for Keras: uint8 images and one-hot labels."""
 
-import tensorflow as tf
+from math import ceil
 
-from stages.arrays import Split
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from stages.arrays import Split, rows_at_once
 from stages.streams import seed_of
 
 # Nothing here is left for TensorFlow to tune, and the thread that would tune it sleeps for twice as long
@@ -14,33 +18,49 @@ UNTUNED.autotune.enabled = False
 def shuffled(split: Split, classes: int, batch_size: int, seed: int) -> tf.data.Dataset:
     """Epoch after epoch without end, each in an order of its own that only the seed decides.
 
-    What is shuffled is indices. Each batch then gathers its images from memory, still as uint8:
-    a quarter of the bytes that float32 images would move.
+    What is shuffled is indices, so that every order is equally likely, however large the split.
 
     Returns:
         A data set of (images, labels), shapes (b, height, width) and (b, classes), where b is
         `batch_size`, or less for the last batch of an epoch.
     """
-    images, labels = tf.constant(split.images), tf.constant(split.labels)
     seed_of_order = tf.constant(seed_of("order", seed), tf.int64)
 
-    def epoch_of_indices(epoch: tf.Tensor) -> tf.data.Dataset:
+    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(
             tf.range(len(split.labels)), seed=tf.stack([seed_of_order, epoch])
         )
-        return tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+        return _gather(tf.data.Dataset.from_tensor_slices(order), split, classes, batch_size)
 
-    def gather(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return tf.gather(images, indices), tf.one_hot(tf.gather(labels, indices), classes)
-
-    return tf.data.Dataset.counter().flat_map(epoch_of_indices).map(gather).prefetch(2).with_options(UNTUNED)
+    return tf.data.Dataset.counter().flat_map(one_epoch).prefetch(2).with_options(UNTUNED)
 
 
 def in_order(split: Split, classes: int, batch_size: int) -> tf.data.Dataset:
     """One pass over a split, as batches of the same form as those of `shuffled`."""
-    return (
-        tf.data.Dataset.from_tensor_slices((split.images, split.labels))
-        .batch(batch_size)
-        .map(lambda images, labels: (images, tf.one_hot(labels, classes)))
-        .with_options(UNTUNED)
+    count = len(split.labels)
+    batches = _gather(tf.data.Dataset.range(count), split, classes, batch_size)
+    # Keras asks how many there are, and `rebatch` does not say.
+    return batches.apply(tf.data.experimental.assert_cardinality(ceil(count / batch_size))).with_options(
+        UNTUNED
     )
+
+
+def _gather(indices: tf.data.Dataset, split: Split, classes: int, batch_size: int) -> tf.data.Dataset:
+    """Batches of the images and labels at some indices.
+
+    Images are read from their file when their turn comes, so that a split may be larger than the memory,
+    and stay uint8 until they are on their way through the network: a quarter of the bytes of float32.
+    """
+
+    def take(chosen: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        return split.images[chosen], split.labels[chosen]
+
+    def read(chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        images, labels = tf.numpy_function(take, [chosen], (tf.uint8, tf.uint8))
+        images.set_shape((None, *split.images.shape[1:]))
+        labels.set_shape((None,))
+        return images, tf.one_hot(labels, classes)
+
+    # Several batches at once: a call into Python for each would cost a tenth of an epoch.
+    batches_at_once = max(1, rows_at_once(split.images) // batch_size)
+    return indices.batch(batches_at_once * batch_size).map(read).rebatch(batch_size)

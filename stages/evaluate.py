@@ -9,7 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from stages import arrays, command, files, gallery, layout, parameters, portable, scores
+from stages import arrays, batches, command, files, gallery, layers, layout, parameters, scores
+from stages.arrays import Split
 from stages.errors import UserError
 
 BATCH = 1000  # fixed: how a sum is split can change its last bit
@@ -25,9 +26,10 @@ def read_model(path: Path) -> keras.Model:
         raise UserError(f"{path}: expected a Keras model, found: {error}; run dvc repro train") from None
 
 
-def predict(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Class probabilities, shape (n, classes), of images, shape (n, height, width)."""
-    logits = portable.logits(model).predict(images, batch_size=BATCH, verbose=0)
+def predict(model: keras.Model, split: Split) -> NDArray[np.float32]:
+    """Class probabilities of the images of a split, shape (n, classes)."""
+    images = batches.in_order(split, model.output_shape[-1], BATCH)
+    logits = layers.logits(model).predict(images, verbose=0)
     # NumPy's float64 exp, too, has a last bit that depends on the processor; rounding to float32 removes it.
     probabilities: NDArray[np.float32] = softmax(logits.astype(np.float64), axis=1).astype(np.float32)
     return probabilities
@@ -62,8 +64,9 @@ def main(dataset: str) -> None:
     """Read the model and the test arrays, and write the metrics, the predictions and the plots of them."""
     settings = parameters.load()
     classes, bins = settings.dataset(dataset).classes, settings.evaluation.calibration_bins
-    images, labels = arrays.read(layout.processed(dataset, "test"))
-    probabilities = predict(read_model(layout.model(dataset)), images)
+    test = arrays.read(layout.processed(dataset, "test"))
+    images, labels = test
+    probabilities = predict(read_model(layout.model(dataset)), test)
     predictions, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
 
     metrics = scores.score(labels, probabilities, bins)

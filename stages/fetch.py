@@ -40,7 +40,8 @@ def fetch(
 def check(files: RawFiles, folder: Path) -> None:
     """Raise a UserError if a file of the folder has not the expected hash."""
     for name, expected in files.by_name().items():
-        found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        with (folder / name).open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
         if found != expected.sha256:
             raise UserError(
                 f"params.yaml: files.{name}.sha256: expected {expected.sha256}, found {found}; "

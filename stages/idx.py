@@ -3,6 +3,7 @@
 Format: http://yann.lecun.com/exdb/mnist/, section "the IDX file format".
 """
 
+import mmap
 import struct
 from math import prod
 from pathlib import Path
@@ -26,7 +27,7 @@ DTYPES: dict[int, np.dtype[Any]] = {
 
 
 def read(path: Path) -> NDArray[Any]:
-    """Read an IDX file.
+    """Map an IDX file into memory: nothing but the header is read before it is used.
 
     Returns:
         The array, read-only, of the shape and of one of the dtypes that the header states.
@@ -34,7 +35,7 @@ def read(path: Path) -> NDArray[Any]:
     Raises:
         UserError: if the content is not one whole IDX file.
     """
-    content = path.read_bytes()
+    content = _map(path)
     zeros, code, dimensions = START.unpack_from(content[: START.size].rjust(START.size, b"\xff"))
     if zeros != 0 or code not in DTYPES:
         codes = ", ".join(f"{code:02x}" for code in DTYPES)
@@ -58,6 +59,11 @@ def read(path: Path) -> NDArray[Any]:
         return values.reshape(shape)
     except ValueError as error:  # more dimensions, or larger ones, than NumPy has
         raise UserError(f"{path}: expected an array, found shape {shape}: {error}; fetch it again") from None
+
+
+def _map(path: Path) -> mmap.mmap | bytes:
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
 
 
 def write(path: Path, array: NDArray[Any]) -> None:

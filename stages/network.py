@@ -25,16 +25,17 @@ def build(
         A model from uint8 images, shape (n, *image_shape), to float32 probabilities, shape (n, classes).
     """
 
-    def dense(width: int, name: str) -> keras.layers.Dense:
+    def dense(width: int, name: str, use_bias: bool = True) -> keras.layers.Dense:
         weights = keras.initializers.GlorotUniform(seed_of(f"weights of {name}", seed))
-        return keras.layers.Dense(width, kernel_initializer=weights, name=name)
+        return keras.layers.Dense(width, use_bias=use_bias, kernel_initializer=weights, name=name)
 
     model = keras.Sequential(name="classifier")
     model.add(keras.Input(image_shape, dtype="uint8", name="image"))
     model.add(keras.layers.Rescaling(1 / largest_pixel, name="scale"))
     model.add(keras.layers.Flatten(name="flatten"))
     for number, width in enumerate(network.hidden, start=1):
-        model.add(dense(width, f"hidden_{number}"))
+        # Batch normalisation takes the mean away, and any bias with it.
+        model.add(dense(width, f"hidden_{number}", use_bias=not network.batch_normalization))
         if network.batch_normalization:
             model.add(keras.layers.BatchNormalization(name=f"normalize_{number}"))
         model.add(keras.layers.ReLU(name=f"relu_{number}"))

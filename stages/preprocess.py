@@ -13,6 +13,8 @@ from stages.errors import UserError
 from stages.parameters import Dataset
 from stages.streams import seed_of
 
+Rows = NDArray[np.int64]
+
 
 def decode(images_file: Path, labels_file: Path, classes: int, largest_pixel: int) -> Split:
     """Read the images and labels of one part of a data set and check that they can be right.
@@ -42,16 +44,22 @@ def decode(images_file: Path, labels_file: Path, classes: int, largest_pixel: in
     return Split(images, labels)
 
 
-def hold_out(whole: Split, validation_images: int, seed: int) -> tuple[Split, Split]:
+def hold_out(labels: NDArray[np.uint8], validation_images: int, seed: int) -> tuple[Rows, Rows]:
     """Divide a split into one for training and a stratified one for validation.
 
-    Both keep the order of the whole.
+    Args:
+        labels: shape (n,), the class of each image.
+        validation_images: how many to hold out.
+        seed: decides which.
+
+    Returns:
+        The rows of each, in ascending order.
 
     Raises:
         UserError: if either would be without a class.
     """
-    classes, images = int(whole.labels.max()) + 1, len(whole.labels)
-    if min(np.bincount(whole.labels)) < 2:  # noqa: PLR2004 - one for each part
+    classes, images = int(labels.max()) + 1, len(labels)
+    if min(np.bincount(labels)) < 2:  # noqa: PLR2004 - one for each part
         raise UserError("the labels: expected at least two training images of each class, found fewer")
     if not classes <= validation_images <= images - classes:
         raise UserError(
@@ -61,25 +69,20 @@ def hold_out(whole: Split, validation_images: int, seed: int) -> tuple[Split, Sp
     training, validation = train_test_split(
         np.arange(images),
         test_size=validation_images,
-        stratify=whole.labels,
+        stratify=labels,
         random_state=seed_of("split", seed),
     )
-    training.sort()
-    validation.sort()
     for name, part in (("training", training), ("validation", validation)):
-        if len(np.unique(whole.labels[part])) < classes:
+        if len(np.unique(labels[part])) < classes:
             raise UserError(
                 f"params.yaml: validation_images: expected a number that leaves every class in both parts, "
                 f"found {validation_images}, which leaves one out of {name}"
             )
-    return (
-        Split(whole.images[training], whole.labels[training]),
-        Split(whole.images[validation], whole.labels[validation]),
-    )
+    return np.sort(training), np.sort(validation)
 
 
-def preprocess(dataset: Dataset, raw: Path) -> dict[str, Split]:
-    """The splits `train`, `validation` and `test` of the raw files in a folder."""
+def splits(dataset: Dataset, raw: Path) -> dict[str, tuple[Split, Rows]]:
+    """For `train`, `validation` and `test`: what they are taken from, and which rows of it."""
     classes = len(dataset.classes)
     given = decode(raw / layout.TRAIN_IMAGES, raw / layout.TRAIN_LABELS, classes, dataset.largest_pixel)
     test = decode(raw / layout.TEST_IMAGES, raw / layout.TEST_LABELS, classes, dataset.largest_pixel)
@@ -88,8 +91,12 @@ def preprocess(dataset: Dataset, raw: Path) -> dict[str, Split]:
             f"{raw / layout.TEST_IMAGES}: expected images of {given.images.shape[1:]} pixels like the "
             f"training images, found {test.images.shape[1:]}"
         )
-    train, validation = hold_out(given, dataset.validation_images, dataset.seed)
-    return {"train": train, "validation": validation, "test": test}
+    training, validation = hold_out(given.labels, dataset.validation_images, dataset.seed)
+    return {
+        "train": (given, training),
+        "validation": (given, validation),
+        "test": (test, np.arange(len(test.labels))),
+    }
 
 
 def _expect_bytes(file: Path, array: NDArray[Any], dimensions: int) -> None:
@@ -101,9 +108,9 @@ def _expect_bytes(file: Path, array: NDArray[Any], dimensions: int) -> None:
 
 def main(dataset: str) -> None:
     """Read data/raw/DATASET/ and write data/processed/DATASET/."""
-    for name, split in preprocess(parameters.load().dataset(dataset), layout.raw(dataset)).items():
-        arrays.write(layout.processed(dataset, name), split)
-        print(f"{layout.processed(dataset, name)}: {len(split.labels):,} images", flush=True)
+    for name, (whole, rows) in splits(parameters.load().dataset(dataset), layout.raw(dataset)).items():
+        arrays.write(layout.processed(dataset, name), whole, rows)
+        print(f"{layout.processed(dataset, name)}: {len(rows):,} images", flush=True)
 
 
 if __name__ == "__main__":

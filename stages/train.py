@@ -13,11 +13,12 @@ from stages import (
     command,
     environment,
     files,
+    layers,
     layout,
     model_file,
     network,
+    optimizers,
     parameters,
-    portable,
 )
 from stages.arrays import Split
 from stages.errors import UserError
@@ -39,8 +40,7 @@ def optimizer(training: Training, steps_per_epoch: int) -> keras.optimizers.Opti
         decay_steps=training.epochs * steps_per_epoch - warmup_steps,
         alpha={"cosine": 0.0, "constant": 1.0}[training.schedule],  # the share left at the end
     )
-    kind = getattr(keras.optimizers, training.optimizer)
-    return kind(learning_rate, weight_decay=training.weight_decay)
+    return optimizers.KINDS[training.optimizer](learning_rate, weight_decay=training.weight_decay)
 
 
 def train(
@@ -72,7 +72,7 @@ def train(
     model = network.build(
         dataset.network, training.images.shape[1:], dataset.largest_pixel, classes, dataset.seed
     )
-    trained = portable.logits(model)
+    trained = layers.logits(model, sparse=layers.mostly_zero(training.images))
     trained.compile(
         optimizer=optimizer(settings, steps_per_epoch),
         loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=settings.label_smoothing),

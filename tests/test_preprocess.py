@@ -81,34 +81,41 @@ def whole(images_of_class: list[int]) -> Split:
     return Split(numbers, labels)
 
 
-def numbers_of(split: Split) -> list[int]:
-    return split.images.reshape(-1, 2).view(">u2").ravel().tolist()
-
-
-def test_every_image_is_in_exactly_one_split_with_its_label() -> None:
-    given = whole([100, 200, 300])
-    training, validation = hold_out(given, validation_images=60, seed=0)
-    assert sorted(numbers_of(training) + numbers_of(validation)) == list(range(600))
-    for split in (training, validation):
-        assert split.labels.tolist() == given.labels[numbers_of(split)].tolist()
+def test_every_image_is_in_exactly_one_split_in_its_order() -> None:
+    training, validation = hold_out(whole([100, 200, 300]).labels, validation_images=60, seed=0)
+    assert sorted([*training, *validation]) == list(range(600))
+    assert sorted(training) == training.tolist()
+    assert sorted(validation) == validation.tolist()
 
 
 def test_the_validation_split_has_the_asked_size_and_every_class_in_proportion() -> None:
-    _, validation = hold_out(whole([100, 200, 300]), validation_images=60, seed=0)
-    assert np.bincount(validation.labels).tolist() == [10, 20, 30]
+    labels = whole([100, 200, 300]).labels
+    _, validation = hold_out(labels, validation_images=60, seed=0)
+    assert np.bincount(labels[validation]).tolist() == [10, 20, 30]
 
 
 def test_the_seed_alone_decides_the_split() -> None:
-    given = whole([100, 200, 300])
-    first, again, other = (numbers_of(hold_out(given, 60, seed)[1]) for seed in (0, 0, 1))
+    labels = whole([100, 200, 300]).labels
+    first, again, other = (hold_out(labels, 60, seed)[1].tolist() for seed in (0, 0, 1))
     assert first == again
     assert first != other
+
+
+def test_the_rows_of_a_split_are_written_with_their_labels_chunk_by_chunk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrays, "CHUNK_BYTES", 14)  # seven images of two pixels
+    given, rows = whole([100, 200, 300]), np.array([3, 599, 0, *range(100, 150)])
+    arrays.write(tmp_path / "split", given, rows)
+    np.save(tmp_path / "images.npy", given.images[rows])
+    assert (tmp_path / "split" / arrays.IMAGES).read_bytes() == (tmp_path / "images.npy").read_bytes()
+    assert arrays.read(tmp_path / "split").labels.tolist() == given.labels[rows].tolist()
 
 
 @pytest.mark.parametrize("size", [2, 598, 600, 5000])
 def test_a_validation_split_of_impossible_size_is_refused(size: int) -> None:
     with pytest.raises(UserError) as error:
-        hold_out(whole([100, 200, 300]), size, seed=0)
+        hold_out(whole([100, 200, 300]).labels, size, seed=0)
     assert str(error.value) == (
         f"params.yaml: validation_images: expected from 3 (one a class) to 597, found {size}"
     )
@@ -117,12 +124,12 @@ def test_a_validation_split_of_impossible_size_is_refused(size: int) -> None:
 @pytest.mark.parametrize(("size", "part"), [(590, "training"), (20, "validation")])
 def test_a_class_must_not_vanish_from_a_split(size: int, part: str) -> None:
     with pytest.raises(UserError, match=f"found {size}, which leaves one out of {part}"):
-        hold_out(whole([300, 298, 2]), size, seed=0)
+        hold_out(whole([300, 298, 2]).labels, size, seed=0)
 
 
 def test_a_class_of_one_image_cannot_be_divided() -> None:
     with pytest.raises(UserError, match="expected at least two training images of each class"):
-        hold_out(whole([100, 100, 1]), 20, seed=0)
+        hold_out(whole([100, 100, 1]).labels, 20, seed=0)
 
 
 def test_a_written_split_is_mapped_into_memory(tmp_path: Path) -> None:

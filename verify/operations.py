@@ -13,10 +13,11 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 
+import keras
 import numpy as np
 import tensorflow as tf
 
-from stages import command
+from stages import command, optimizers
 from stages.errors import UserError
 from verify.processors import EMULATED, MODELS, emulator
 
@@ -41,6 +42,18 @@ def results() -> Iterator[tuple[str, tf.Tensor]]:
         yield f"product {shape}", tf.matmul(images, weights)
         yield f"gradient by the weights {shape}", tf.matmul(images, gradient, transpose_a=True)
         yield f"gradient by the inputs {shape}", tf.matmul(gradient, weights, transpose_b=True)
+
+    pixels, weights, gradient = tf.nn.relu(normal(256, 784)), normal(784, 512), normal(256, 512)
+    yield "sparse product", tf.raw_ops.SparseMatMul(a=pixels, b=weights, a_is_sparse=True)
+    yield (
+        "gradient of the sparse product by the weights",
+        tf.raw_ops.SparseMatMul(a=pixels, b=gradient, transpose_a=True, a_is_sparse=True),
+    )
+    variable = keras.Variable(weights)
+    optimizer = optimizers.AdamW(0.001, weight_decay=0.05)
+    for _ in range(3):
+        optimizer.apply([normal(784, 512)], [variable])
+    yield "three steps of AdamW", variable.value
 
     labels = tf.one_hot(np.arange(257) % 10, 10)
     logits, hidden, positive = normal(257, 10), normal(256, 512), tf.abs(normal(4099)) + 0.001

@@ -1,0 +1,45 @@
+"""Optimisers as Keras has them, AdamW in one pass over the weights where Keras takes a dozen."""
+
+import keras
+import tensorflow as tf
+
+
+class AdamW(keras.optimizers.Adam):  # type: ignore[misc]
+    """`keras.optimizers.AdamW`, by the operation of TensorFlow that updates weights and moments at once.
+
+    Source: Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019, algorithm 2.
+    """
+
+    def __init__(
+        self, learning_rate: keras.optimizers.schedules.LearningRateSchedule, weight_decay: float
+    ) -> None:
+        """Start without moments.
+
+        Args:
+            learning_rate: of each step.
+            weight_decay: the share of a weight that a step takes away, times the learning rate.
+        """
+        super().__init__(learning_rate)
+        self.decoupled_decay = weight_decay
+
+    def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor) -> None:
+        """Update one variable and its moments."""
+        step = tf.cast(self.iterations + 1, tf.float32)
+        first, second = tf.constant(self.beta_1), tf.constant(self.beta_2)
+        index = self._get_variable_index(variable)
+        variable.assign(variable * (1 - learning_rate * self.decoupled_decay))
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[index].value.handle,
+            v=self._velocities[index].value.handle,
+            beta1_power=tf.pow(first, step),
+            beta2_power=tf.pow(second, step),
+            lr=learning_rate,
+            beta1=first,
+            beta2=second,
+            epsilon=self.epsilon,
+            grad=gradient,
+        )
+
+
+KINDS = {"AdamW": AdamW, "RMSprop": keras.optimizers.RMSprop, "SGD": keras.optimizers.SGD}
