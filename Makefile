@@ -5,7 +5,7 @@ BASE ?= main
 INSTALLED = .venv/installed
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help install demo repro test verify verify-all emulate review comment lint format bench pictures lock clean
+.PHONY: help install demo repro test verify verify-all emulate review comment lint format bench bench-pytorch pictures lock clean
 
 help: ## what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,7 +17,8 @@ demo: $(INSTALLED) ## the whole pipeline on the small data set: no data to downl
 	dvc metrics show metrics/digits.json
 	dvc plots show plots/confusion/digits.csv plots/history/digits.csv
 
-repro: $(INSTALLED) ## the whole pipeline on every data set: what changed, and nothing else
+repro: $(INSTALLED) ## the whole pipeline: what changed, and nothing else; JOBS=2 runs two data sets at a time
+	$(if $(JOBS),-dvc stage list --name-only | grep ^evaluate@ | xargs -P "$(JOBS)" -n 1 dvc repro)
 	dvc repro
 
 test: $(INSTALLED) ## the test suite
@@ -50,18 +51,23 @@ format: $(INSTALLED) ## mend the style
 	ruff check --fix
 	ruff format
 
-bench: $(INSTALLED) ## training against the speed of the machine, and the whole pipeline
+bench: $(INSTALLED) ## benchmarks/results.md: speed and memory, beside the machine's and other programs'; 25 minutes
 	dvc repro
-	python -m benchmarks.epoch
-	python -m benchmarks.pipeline
+	python -m benchmarks --reach mnist=0.98 --reach fashion_mnist=0.89
+
+bench-pytorch: $(INSTALLED) ## what `make bench` needs to compare with PyTorch, too: 5 GB
+	python -m pip install --quiet --disable-pip-version-check --require-hashes -r benchmarks/pytorch.lock
 
 pictures: $(INSTALLED) ## the README's pictures and its example of a review
 	python -m docs.pictures fashion_mnist
 	docs/example.sh fashion_mnist network.dropout 0.1
 
-lock: ## renew requirements.lock from pyproject.toml, and versions.yaml from it; needs uv
+lock: ## renew requirements.lock from pyproject.toml, and what follows from it; needs uv
 	uv pip compile pyproject.toml --group dev --universal --fork-strategy fewest --python-version 3.11 \
 		--generate-hashes --no-annotate --no-header --upgrade --quiet --output-file requirements.lock
+	uv pip compile --group pyproject.toml:pytorch --universal --fork-strategy fewest --python-version 3.11 \
+		--generate-hashes --no-annotate --no-header --upgrade --quiet --constraint requirements.lock \
+		--output-file benchmarks/pytorch.lock
 	awk -F '==|: | ' 'NR == FNR { version[$$1] = $$2; next } /^#/ { print; next } { print $$1 ": \047" version[$$1] "\047" }' \
 		requirements.lock versions.yaml > versions.new
 	mv versions.new versions.yaml

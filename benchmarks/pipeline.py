@@ -1,40 +1,122 @@
-"""How long `dvc repro` takes when nothing, one data set or everything must run, and its peak memory.
+"""Where the time of a whole `dvc repro` goes, and how near each stage is to what it cannot avoid."""
 
-dvc repro && python -m benchmarks.pipeline
-"""
-
-import resource
+import contextlib
+import gzip
+import hashlib
+import io
 import statistics
-import subprocess
+import tempfile
 import time
+from pathlib import Path
 
-from stages import parameters
+import numpy as np
 
-NO_OP_REPEATS = 5
+from benchmarks.measured import Measured, python
+from benchmarks.report import Section, Target, table
+from stages import arrays, fetch, layout, preprocess
+from stages.files import whole_folder
+from stages.parameters import Dataset
+
+REPEATS = 5
+RAW_WORK = 1.5  # times reading, decompressing, hashing and writing once
+BEYOND_IMPORTS = 1.5  # seconds of evaluate
+OVERHEAD = 0.25  # of a cold run: DVC, imports, reading
+NO_OP = 1.2  # times `dvc status`
+
+LOAD = "import sys, stages, keras, tensorflow; keras.saving.load_model(sys.argv[1])"
+TRAIN_IMPORTS = "import stages.train"
 
 
-def seconds(*options: str) -> float:
-    """The wall-clock time of a `dvc repro` that succeeds."""
+def dvc(*arguments: str) -> Measured:
+    """Run DVC."""
+    return python("-m", "dvc", *arguments)
+
+
+def compare(name: str, dataset: Dataset, recorded: dict[str, list[float]]) -> Section:
+    """`dvc repro` of one data set: everything, after a change, and nothing."""
+    target = f"evaluate@{name}"
+    stages = {stage: python("-m", f"stages.{stage}", name).seconds for stage in ("fetch", "preprocess")}
+    imports = statistics.median(python("-c", TRAIN_IMPORTS).seconds for _ in range(REPEATS))
+    loading = statistics.median(python("-c", LOAD, str(layout.model(name))).seconds for _ in range(REPEATS))
+    evaluates = [python("-m", "stages.evaluate", name).seconds for _ in range(REPEATS)]
+    train = python("-m", "stages.train", name).seconds
+    cold = dvc("repro", "--force", target).seconds
+    evaluate = statistics.median(evaluates)
+    no_op = [dvc("repro").seconds for _ in range(REPEATS)]
+    status = [dvc("status").seconds for _ in range(REPEATS)]
+    changed = dvc("repro", "--force", "--single-item", target).seconds
+    around = cold - sum(stages.values()) - train - evaluate
+    reading = read(name)
+    overhead = (max(around, 0) + imports + loading + sum(stages.values()) + reading) / cold
+    recorded |= {"evaluate": evaluates, "nothing to do": no_op, "dvc status": status}
+    rows = [
+        ["DVC itself", f"{around:.1f} s"],
+        ["fetch, from a local folder", f"{stages['fetch']:.1f} s"],
+        ["preprocess", f"{stages['preprocess']:.1f} s"],
+        ["train: interpreter and imports", f"{imports:.1f} s"],
+        ["train: reading the arrays once", f"{reading:.2f} s"],
+        ["train: building, training and writing", f"{train - imports - reading:.1f} s"],
+        ["evaluate: interpreter, imports and loading the model", f"{loading:.1f} s"],
+        ["evaluate: scoring, drawing and writing", f"{evaluate - loading:.1f} s"],
+        [f"**cold `dvc repro --force {target}`**", f"**{cold:.1f} s**"],
+        ["after a change that only evaluate reads", f"{changed:.1f} s"],
+        ["`dvc repro` with nothing to do", f"{statistics.median(no_op):.2f} s"],
+        ["`dvc status`", f"{statistics.median(status):.2f} s"],
+    ]
+    targets = [
+        Target(f"{name}: share of a cold run in DVC, imports and reading", OVERHEAD, overhead),
+        Target(f"{name}: evaluate, seconds beyond imports and loading", BEYOND_IMPORTS, evaluate - loading),
+        Target(
+            "no-op `dvc repro`, in `dvc status`es",
+            NO_OP,
+            statistics.median(no_op) / statistics.median(status),
+        ),
+        *raw_work(name, dataset),
+    ]
+    return Section(f"The whole pipeline of {name}", table(("part", "time"), rows), targets)
+
+
+def read(name: str) -> float:
+    """Seconds to read the arrays of training and validation once."""
     start = time.perf_counter()
-    subprocess.run(["dvc", "repro", *options], check=True, capture_output=True)  # noqa: S603, S607
+    for split in ("train", "validation"):
+        np.asarray(arrays.read(layout.processed(name, split)).images).sum()
     return time.perf_counter() - start
 
 
-def report(name: str, time_taken: float) -> None:
-    """Print a line, with the memory of the largest process since the beginning."""
-    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / (1 << 20)
-    print(f"| {name:15} | {time_taken:5.1f} s | {memory:18.2f} GiB |", flush=True)
-
-
-def main() -> None:
-    """Print the table."""
-    print("\n| dvc repro       |    time | largest process so far |")
-    print("|-----------------|--------:|-----------------------:|", flush=True)
-    report("nothing to do", statistics.median(seconds() for _ in range(NO_OP_REPEATS)))
-    for dataset in parameters.load().datasets:
-        report(dataset, seconds("--force", f"evaluate@{dataset}"))
-    report("all", seconds("--force"))
-
-
-if __name__ == "__main__":
-    main()
+def raw_work(name: str, dataset: Dataset) -> list[Target]:
+    """Fetch and preprocess, in times of the input and output that they cannot avoid; in turns."""
+    ratios: dict[str, list[float]] = {"fetch": [], "preprocess": []}
+    with tempfile.TemporaryDirectory(dir=".") as scratch:
+        folder = Path(scratch)
+        for raw in layout.raw(name).iterdir():
+            (folder / f"{raw.name}.gz").write_bytes(gzip.compress(raw.read_bytes()))
+        kept = {file.name: file.read_bytes() for file in folder.iterdir()}
+        for _ in range(REPEATS):
+            start = time.perf_counter()
+            with whole_folder(folder / "floor") as new:
+                for compressed in kept:
+                    content = gzip.decompress((folder / compressed).read_bytes())
+                    hashlib.sha256(content).digest()
+                    (new / compressed).write_bytes(content)
+            floor = time.perf_counter() - start
+            start = time.perf_counter()
+            mirror = str(folder.absolute())
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+                fetch.fetch(dataset.source, dataset.files, folder / "fetched", mirror)
+            ratios["fetch"].append((time.perf_counter() - start) / floor)
+            start = time.perf_counter()
+            with whole_folder(folder / "floor") as new:
+                for raw in layout.raw(name).iterdir():
+                    content = raw.read_bytes()
+                    hashlib.sha256(content).digest()
+                    (new / raw.name).write_bytes(content)
+            floor = time.perf_counter() - start
+            start = time.perf_counter()
+            for split, (whole, rows) in preprocess.splits(dataset, layout.raw(name)).items():
+                arrays.write(folder / split, whole, rows)
+            ratios["preprocess"].append((time.perf_counter() - start) / floor)
+    return [
+        Target(f"{name}: {stage}, in times of its raw input and output", RAW_WORK, statistics.median(found))
+        for stage, found in ratios.items()
+    ]

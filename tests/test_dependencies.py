@@ -116,7 +116,7 @@ def test_training_runs_where_the_test_images_are_not(
 
 def test_no_code_names_a_data_set() -> None:
     names = YAML(typ="safe").load(ROOT / "params.yaml")["datasets"]
-    code = ROOT.glob("[scbv]*/*.py")
+    code = ROOT.glob("[scbv]*/**/*.py")
     for file in [*code, ROOT / "dvc.yaml"]:
         without_links = re.sub(r"https?://\S+", "", file.read_text(encoding="utf-8"))
         words = set(re.findall(r"\w+", without_links))

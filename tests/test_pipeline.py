@@ -4,6 +4,7 @@ import csv
 import json
 import platform
 import re
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -258,3 +259,19 @@ def test_an_experiment_changes_one_line_of_the_committed_parameters(tmp_path: Pa
     project = copy_of_the_project(tmp_path)
     project.run("dvc", "exp", "run", "-S", "datasets.digits.training.epochs=20", "fetch@digits")
     assert project.run("git", "diff", "--numstat", "params.yaml").stdout == "1\t1\tparams.yaml\n"
+
+
+def test_two_data_sets_at_a_time_give_the_same_results(project: Project) -> None:
+    before = project.files(*RESULTS)
+    for folder in ("data", "models", "metrics", "predictions", ".dvc/cache"):
+        shutil.rmtree(project.folder / folder)
+    project.run("make", "-o", ".venv/installed", "repro", "JOBS=2")
+    assert project.files(*RESULTS) == before
+    assert project.run("dvc", "status").stdout.strip() == "Data and pipelines are up to date."
+
+
+def test_an_error_in_one_of_two_data_sets_is_reported(project: Project) -> None:
+    project.edit_parameters(lambda parameters: set_value(parameters, f"datasets.{TWIN}.training.epochs", 0))
+    project.edit_parameters(lambda parameters: set_value(parameters, "datasets.digits.seed", 5))
+    done = project.run("make", "-o", ".venv/installed", "repro", "JOBS=2", expect=2)
+    assert "error: params.yaml" in done.stderr

@@ -1,0 +1,1 @@
+"""Programs that the benchmarks run and time, each in a process of its own."""

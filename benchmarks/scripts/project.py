@@ -1,0 +1,30 @@
+"""This project's training, with the parameters of params.yaml but for those of the job."""
+
+import contextlib
+import io
+from pathlib import Path
+
+from benchmarks.scripts.job import JOB, Stopwatch
+from benchmarks.scripts.timed import Timed
+from stages import arrays, parameters
+from stages.train import train
+
+stopwatch = Stopwatch()
+
+
+dataset = parameters.load().dataset(JOB.dataset)
+shape = {"hidden": JOB.hidden, "dropout": JOB.dropout, "batch_normalization": JOB.batch_normalization}
+dataset = dataset.model_copy(
+    update={
+        "network": dataset.network.model_copy(update=shape),
+        "training": dataset.training.model_copy(update={"batch_size": JOB.batch_size, "epochs": JOB.epochs}),
+    }
+)
+with contextlib.redirect_stdout(io.StringIO()):
+    train(
+        dataset,
+        arrays.read(Path(JOB.folder, "train")),
+        arrays.read(Path(JOB.folder, "validation")),
+        [Timed(stopwatch)],
+    )
+stopwatch.print()
