@@ -17,7 +17,7 @@ from stages import arrays, fetch, layout, preprocess
 from stages.files import whole_folder
 from stages.parameters import Dataset
 
-REPEATS = 5
+REPEATS = 3
 RAW_WORK = 1.5  # times reading, decompressing, hashing and writing once
 BEYOND_IMPORTS = 1.5  # seconds of evaluate
 OVERHEAD = 0.25  # of a cold run: DVC, imports, reading
