@@ -1,10 +1,8 @@
 """A program, measured as a whole."""
 
-import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,7 +23,7 @@ THREADS = dict.fromkeys(
     ),
     str(stages.THREADS),
 )
-SAMPLES_A_SECOND = 50
+SAMPLES_A_SECOND = 100
 
 
 class Measured(NamedTuple):
@@ -33,8 +31,8 @@ class Measured(NamedTuple):
 
     Attributes:
         seconds: from its start to its end.
-        peak: the most memory that it had at once, in MiB.
-        held: the same without mapped files, whose memory the system can take back; 0 if it does not tell.
+        peak: the most memory that it had at once, in MiB; 0 if the system does not tell, on other than Linux.
+        held: the same without mapped files, whose memory the system can take back.
         output: what it wrote to stdout.
     """
 
@@ -54,21 +52,19 @@ def run(*command: str, cwd: Path | None = None, variables: Mapping[str, str] | N
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         start = time.perf_counter()
         process = subprocess.Popen(command, cwd=cwd, env=environment, stdout=output, stderr=errors)  # noqa: S603
-        ended, held = threading.Event(), [0.0]
-        watcher = threading.Thread(target=_watch, args=(process.pid, ended, held))
-        watcher.start()
-        _, status, usage = os.wait4(process.pid, 0)
+        peak = held = 0.0
+        while process.poll() is None:
+            now_peak, now_held = _memory(process.pid)
+            peak, held = max(peak, now_peak), max(held, now_held)
+            time.sleep(1 / SAMPLES_A_SECOND)
         seconds = time.perf_counter() - start
-        ended.set()
-        watcher.join()
-        process.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
         errors.seek(0)
         if process.returncode != 0:
             raise UserError(
                 f"{' '.join(command)}: exit code {process.returncode}: {errors.read().decode()[-500:]}"
             )
-        return Measured(seconds, usage.ru_maxrss / 1024, max(held), output.read().decode())
+        return Measured(seconds, peak, held, output.read().decode())
 
 
 def python(*arguments: str, cwd: Path | None = None) -> Measured:
@@ -76,12 +72,12 @@ def python(*arguments: str, cwd: Path | None = None) -> Measured:
     return run(sys.executable, *arguments, cwd=cwd)
 
 
-def _watch(process: int, ended: threading.Event, held: list[float]) -> None:
-    """Note the memory that is no mapped file, again and again."""
-    while not ended.wait(1 / SAMPLES_A_SECOND):
-        try:
-            status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
-        except OSError:  # it has ended, or this is no Linux
-            return
-        lines = dict(line.split(":", 1) for line in status.splitlines())
-        held.append(int(lines.get("RssAnon", "0").split()[0]) / 1024)
+def _memory(process: int) -> tuple[float, float]:
+    """The memory of a process so far at its peak, and that which is no mapped file now, in MiB."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
+    except OSError:  # it has ended, or this is no Linux
+        return 0.0, 0.0
+    lines = dict(line.split(":", 1) for line in status.splitlines())
+    peak, held = (int(lines.get(key, "0").split()[0]) / 1024 for key in ("VmHWM", "RssAnon"))
+    return peak, held
