@@ -1,33 +1,61 @@
 """A command of the project: its errors, its signals and its exit code."""
 
-import argparse
+import os
 import signal
 import sys
+import threading
+import time
+from argparse import ArgumentParser
 from collections.abc import Callable
+from typing import NoReturn
 
 from stages.errors import UserError
 
-
-def run(main: Callable[[str], None]) -> None:
-    """Run a stage on the data set that the command line names, `python -m stages.NAME DATASET`, and exit."""
-    parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
-    parser.add_argument("dataset", help="a key under `datasets:` in params.yaml")
-    dataset = parser.parse_args().dataset
-    finish(lambda: main(dataset))
+STOPPED = 143  # what a shell reports for a command that SIGTERM ended
+LONGEST = 2000  # characters of an error: what an error quotes may be as long as a file
+LOOK_EVERY_SECONDS = 0.1  # DVC takes five times as long to begin another run
 
 
-def finish(action: Callable[[], int | None]) -> None:
+class Parser(ArgumentParser):
+    """A parser whose errors are those of a user: one line, code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """Report a wrong argument, without the usage that --help shows."""
+        fail(f"{message}; {self.prog} --help lists what there is")
+
+
+def finish(action: Callable[[], int | None]) -> NoReturn:
     """Do something and exit with the code that it returns, None being 0.
 
     After a mistake that the user can mend, a `UserError` or an `OSError` such as a full disk, the code
     is 2. Those become one line on stderr, without a traceback.
     """
     # As an exception, so that what is half-written is taken away.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(STOPPED))
     try:
         sys.exit(action())
     except (UserError, OSError) as error:
-        print("error:", " ".join(str(error).split()), file=sys.stderr)
-        sys.exit(2)
+        fail(str(error))
     except KeyboardInterrupt:
         sys.exit(130)  # what a shell reports for a command stopped by Ctrl-C
+
+
+def fail(message: str) -> NoReturn:
+    """Print one line on stderr and exit with 2."""
+    print("error:", " ".join(message.split()), file=sys.stderr)
+    sys.exit(2)
+
+
+def end_with_parent() -> None:
+    """Exit, from now on, as soon as the process that started this one is gone.
+
+    A DVC that is told to stop leaves the stage that it runs behind, to write into the next run.
+    """
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(LOOK_EVERY_SECONDS)
+        os._exit(STOPPED)  # at once: an exception waits for TensorFlow to come back, maybe for an epoch
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,12 +1,11 @@
 """The machine and the versions that made a model, for whoever cannot reproduce it."""
 
-import hashlib
 import json
 import platform
 from importlib import metadata
 from pathlib import Path
 
-from stages import THREADS, files
+from stages import THREADS, checksums, files
 
 PACKAGES = (
     *("tensorflow", "keras", "h5py", "numpy", "scipy", "scikit-learn", "pandas", "matplotlib", "pillow"),
@@ -44,7 +43,7 @@ def record(model: Path, path: Path) -> None:
 
     Where the file names the same model already, it stays: that machine made it first.
     """
-    made = {"model_sha256": hashlib.sha256(model.read_bytes()).hexdigest()}
+    made = {"model_sha256": checksums.sha256(model)}
     recorded = parse(path.read_bytes() if path.exists() else None)
     if recorded.get("model_sha256") != made["model_sha256"]:
         files.write_text(path, json.dumps({**made, **describe()}, indent=2) + "\n")

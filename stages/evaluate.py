@@ -9,21 +9,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from stages import arrays, batches, command, files, gallery, layers, layout, parameters, scores
+from stages import arrays, batches, files, gallery, layers, layout, model_file, parameters, scores
 from stages.arrays import Split
-from stages.errors import UserError
 
 BATCH = 1000  # fixed: how a sum is split can change its last bit
 DECIMALS = 6
 FLOAT_FORMAT = "%.4g"  # of tables: what is drawn or compared needs no more, and they are kept in git
-
-
-def read_model(path: Path) -> keras.Model:
-    """Load a trained network, or raise a UserError if there is none or it is damaged."""
-    try:
-        return keras.saving.load_model(path)
-    except Exception as error:  # noqa: BLE001 - a damaged file makes Keras raise anything
-        raise UserError(f"{path}: expected a Keras model, found: {error}; run dvc repro train") from None
 
 
 def predict(model: keras.Model, split: Split) -> NDArray[np.float32]:
@@ -66,7 +57,7 @@ def main(dataset: str) -> None:
     classes, bins = settings.dataset(dataset).classes, settings.evaluation.calibration_bins
     test = arrays.read(layout.processed(dataset, "test"))
     images, labels = test
-    probabilities = predict(read_model(layout.model(dataset)), test)
+    probabilities = predict(model_file.load(layout.model(dataset)), test)
     predictions, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
 
     metrics = scores.score(labels, probabilities, bins)
@@ -81,7 +72,3 @@ def main(dataset: str) -> None:
     )
     save_mistakes(layout.mistakes(dataset), images, table)
     print(f"{layout.metrics(dataset)}: {json.dumps(rounded)}")
-
-
-if __name__ == "__main__":
-    command.run(main)

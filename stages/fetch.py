@@ -1,10 +1,9 @@
 """Fetch the four raw files of a data set and check that they are the right ones."""
 
-import hashlib
 import os
 from pathlib import Path
 
-from stages import bundled, command, layout, mirrors, parameters
+from stages import bundled, checksums, layout, mirrors, parameters
 from stages.errors import UserError
 from stages.files import whole_folder
 from stages.parameters import Mirrors, RawFiles, ScikitLearn
@@ -26,7 +25,8 @@ def fetch(
     Raises:
         UserError: if a file cannot be had or is not the expected one.
     """
-    with whole_folder(folder) as new:
+    size = sum(expected.bytes for expected in files.by_name().values())
+    with whole_folder(folder, size) as new:
         if isinstance(source, ScikitLearn):
             bundled.write_files(source, new)
             check(files, new)
@@ -40,8 +40,7 @@ def fetch(
 def check(files: RawFiles, folder: Path) -> None:
     """Raise a UserError if a file of the folder has not the expected hash."""
     for name, expected in files.by_name().items():
-        with (folder / name).open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = checksums.sha256(folder / name)
         if found != expected.sha256:
             raise UserError(
                 f"params.yaml: files.{name}.sha256: expected {expected.sha256}, found {found}; "
@@ -59,7 +58,3 @@ def main(dataset: str) -> None:
         layout.raw(dataset),
         f"{mirror.rstrip('/')}/{dataset}" if mirror else None,
     )
-
-
-if __name__ == "__main__":
-    command.run(main)

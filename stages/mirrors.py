@@ -3,10 +3,13 @@
 import gzip
 import hashlib
 import io
+import re
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from pathlib import Path
+from typing import NamedTuple
 
 import aiohttp
 import fsspec
@@ -17,9 +20,26 @@ from stages.errors import UserError
 from stages.parameters import RawFile
 
 ATTEMPTS = 3  # a mirror that fails three times within seconds is down, and the next may be up
-SILENCE_SECONDS = 30.0  # longer than any working mirror pauses
 CHUNK_BYTES = 1 << 20
 GZIP_MAGIC = b"\x1f\x8b"
+
+
+class Patience(NamedTuple):
+    """How long a server may take.
+
+    Attributes:
+        silence_seconds: how long it may send nothing; no working mirror pauses for so long.
+        bytes_per_second: what it must send on average, decompressed; nobody would wait for less.
+        pause_seconds: before the second attempt at a mirror; doubled before the third.
+    """
+
+    silence_seconds: float = 30.0
+    bytes_per_second: float = 50_000.0
+    pause_seconds: float = 1.0
+
+    def seconds_for(self, size: int) -> float:
+        """How long a download of so many bytes may take."""
+        return self.silence_seconds + size / self.bytes_per_second
 
 
 class MirrorError(Exception):
@@ -40,8 +60,7 @@ def download(
     name: str,
     expected: RawFile,
     target: Path,
-    silence_seconds: float = SILENCE_SECONDS,
-    pause_seconds: float = 1.0,
+    patience: Patience | None = None,
 ) -> str:
     """Write the decompressed content of one file to `target`.
 
@@ -51,18 +70,18 @@ def download(
         name: of the file, on every mirror.
         expected: size and SHA-256 of the decompressed content.
         target: where to write; what is there after an error is not the file.
-        silence_seconds: how long a server may send nothing.
-        pause_seconds: before the second attempt at a mirror; doubled before the third.
+        patience: with slow servers.
 
     Returns:
-        The mirror that the content came from.
+        The mirror that the content came from, without any password in its address.
 
     Raises:
         UserError: if no mirror has the file, with the reason of each.
     """
+    patience = patience or Patience()
     attempts = tenacity.Retrying(
         stop=tenacity.stop_after_attempt(ATTEMPTS),
-        wait=tenacity.wait_exponential(pause_seconds),
+        wait=tenacity.wait_exponential(patience.pause_seconds),
         retry=tenacity.retry_if_exception(lambda error: isinstance(error, MirrorError) and error.may_pass),
         reraise=True,
     )
@@ -70,19 +89,19 @@ def download(
     for mirror in mirrors:
         address = f"{mirror.rstrip('/')}/{name}"
         try:
-            attempts(_copy, address, expected, target, silence_seconds)
+            attempts(_copy, address, expected, target, patience)
         except MirrorError as error:
-            reasons.append(f"{address}: {error}")
+            reasons.append(_without_password(f"{address}: {error}"))
             print(f"warning: {reasons[-1]}", file=sys.stderr)
         else:
-            return mirror
+            return _without_password(mirror)
     raise UserError(
         f"no mirror has {name}: {'; '.join(reasons)}; "
         "set the environment variable DATASETS_MIRROR to a folder or URL that has it"
     )
 
 
-def _copy(address: str, expected: RawFile, target: Path, silence_seconds: float) -> None:
+def _copy(address: str, expected: RawFile, target: Path, patience: Patience) -> None:
     """Write the content at an address, or raise a MirrorError if it is not the expected one."""
     digest = hashlib.sha256()
     size = 0
@@ -90,7 +109,7 @@ def _copy(address: str, expected: RawFile, target: Path, silence_seconds: float)
         target.open("wb") as out,
         tqdm(total=expected.bytes, desc=target.name, unit="B", unit_scale=True, disable=None) as progress,
     ):
-        for chunk in _chunks(address, expected.bytes, silence_seconds):
+        for chunk in _chunks(address, expected.bytes, patience):
             size += len(chunk)
             if size > expected.bytes:
                 raise MirrorError(f"expected {expected.bytes} bytes, found more")
@@ -103,10 +122,11 @@ def _copy(address: str, expected: RawFile, target: Path, silence_seconds: float)
         raise MirrorError(f"expected SHA-256 {expected.sha256}, found {digest.hexdigest()}")
 
 
-def _chunks(address: str, expected_bytes: int, silence_seconds: float) -> Iterator[bytes]:
+def _chunks(address: str, expected_bytes: int, patience: Patience) -> Iterator[bytes]:
     """Read the content at an address, decompressed, or raise a MirrorError."""
+    start = time.monotonic()
     try:
-        with _open(address, expected_bytes, silence_seconds) as stream:
+        with _open(address, expected_bytes, patience) as stream:
             compressed = stream.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC)
             content = gzip.GzipFile(fileobj=stream) if compressed else stream
             while chunk := content.read(CHUNK_BYTES):
@@ -120,20 +140,27 @@ def _chunks(address: str, expected_bytes: int, silence_seconds: float) -> Iterat
             f"the server answers {error.status} {error.message}", may_pass=busy or down
         ) from None
     except TimeoutError:
-        raise MirrorError(f"nothing arrived for {silence_seconds:g} s", may_pass=True) from None
+        allowed = patience.seconds_for(expected_bytes)
+        if time.monotonic() - start >= allowed:
+            raise MirrorError(f"expected all of it within {allowed:.0f} s, found less") from None
+        raise MirrorError(f"nothing arrived for {patience.silence_seconds:g} s", may_pass=True) from None
     except (aiohttp.ClientError, ConnectionError, EOFError) as error:
         raise MirrorError(_text(error), may_pass=True) from None
     except Exception as error:  # noqa: BLE001 - each protocol of fsspec has errors of its own
         raise MirrorError(_text(error)) from None
 
 
-def _open(address: str, expected_bytes: int, silence_seconds: float) -> io.BufferedReader:
+def _open(address: str, expected_bytes: int, patience: Patience) -> io.BufferedReader:
     """Open `address`.gz or, if there is no such file, `address`, for reading from beginning to end."""
     if not address.startswith(("http://", "https://")):
         filesystem, address = fsspec.url_to_fs(address)
         how = {}
     else:
-        timeout = aiohttp.ClientTimeout(sock_connect=silence_seconds, sock_read=silence_seconds)
+        timeout = aiohttp.ClientTimeout(
+            total=patience.seconds_for(expected_bytes),
+            sock_connect=patience.silence_seconds,
+            sock_read=patience.silence_seconds,
+        )
         client = {"timeout": timeout, "trust_env": True}  # trust_env: through a proxy, if one is set
         filesystem = fsspec.filesystem("http", client_kwargs=client, skip_instance_cache=True)
         # One stream, not a request a block; and a size, whatever it is, lest fsspec asks for it in a
@@ -147,3 +174,8 @@ def _open(address: str, expected_bytes: int, silence_seconds: float) -> io.Buffe
 
 def _text(error: Exception) -> str:
     return str(error) or type(error).__name__
+
+
+def _without_password(text: str) -> str:
+    """Addresses may carry a name and a password, which no log is to keep."""
+    return re.sub(r"(?<=://)[^/\s]*@", "", text)

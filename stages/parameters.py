@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -13,6 +13,8 @@ from stages.errors import UserError
 FILE = Path("params.yaml")
 ERRORS_SHOWN = 3
 FOUND_SHOWN = 100  # characters
+LARGEST_BYTES = 1_000_000  # of hundreds of data sets; the parser takes seconds for more
+MOST_VALUES = 100_000  # of as many, once every alias stands for all that it repeats
 
 DatasetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 ClassName = Annotated[str, Field(min_length=1)]
@@ -20,6 +22,16 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[int, Field(gt=0, le=1_000_000_000)]
 Width = Annotated[int, Field(gt=0, le=100_000)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Bins = Annotated[int, Field(gt=0, le=10_000)]
+
+
+def _without_password(url: str) -> str:
+    if "@" in url.partition("://")[2].partition("/")[0]:
+        raise ValueError("expected no name or password in an address, found one; put it into ~/.netrc")
+    return url
+
+
+Url = Annotated[str, AfterValidator(_without_password)]
 
 
 class Section(BaseModel):
@@ -52,7 +64,7 @@ class Mirrors(Section):
     """A data set that is downloaded: from the first mirror that serves the right bytes."""
 
     kind: Literal["mirrors"]
-    urls: Annotated[list[str], Field(min_length=1)]
+    urls: Annotated[list[Url], Field(min_length=1)]
 
 
 class ScikitLearn(Section):
@@ -115,7 +127,7 @@ class Dataset(Section):
 class Evaluation(Section):
     """How a trained network is scored."""
 
-    calibration_bins: Positive
+    calibration_bins: Bins
 
 
 class Tolerance(Section):
@@ -155,12 +167,16 @@ def load(path: Path = FILE) -> Parameters:
         UserError: naming each key that is wrong, what was expected and what was found.
     """
     try:
+        text = path.read_bytes()
+        if len(text) > LARGEST_BYTES:
+            raise UserError(f"{path}: expected at most {LARGEST_BYTES:,} bytes, found {len(text):,}")
         # DVC reads the file with this parser, too, so that both see the same values.
-        content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        content = YAML(typ="safe").load(text.decode())
     except FileNotFoundError:
         raise UserError(f"{path}: not found; run the stages from the project's root") from None
-    except (YAMLError, ValueError) as error:  # ValueError: no UTF-8, or no such date
+    except (YAMLError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, or no such date
         raise UserError(f"{path}: not valid YAML: {error}") from None
+    _expect_few_values(content, path)
     try:
         return Parameters.model_validate(content)
     except ValidationError as error:
@@ -168,6 +184,20 @@ def load(path: Path = FILE) -> Parameters:
         more = f"; and {len(details) - ERRORS_SHOWN} more" if len(details) > ERRORS_SHOWN else ""
         problems = "; ".join(_describe(detail, content) for detail in details[:ERRORS_SHOWN])
         raise UserError(f"{path}: {problems}{more}") from None
+
+
+def _expect_few_values(content: Any, path: Path) -> None:
+    """Refuse aliases of aliases of aliases, whose values fill the memory of whoever prints them."""
+    waiting, values = [content], 0
+    while waiting:
+        value = waiting.pop()
+        values += 1
+        if values > MOST_VALUES:
+            raise UserError(f"{path}: expected at most {MOST_VALUES:,} values, found more, maybe by aliases")
+        if isinstance(value, dict):
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
 
 
 def _describe(detail: Any, content: Any) -> str:

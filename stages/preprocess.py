@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
-from stages import arrays, command, idx, layout, parameters
+from stages import arrays, checksums, idx, layout, parameters
 from stages.arrays import Split
 from stages.errors import UserError
 from stages.parameters import Dataset
@@ -108,10 +108,9 @@ def _expect_bytes(file: Path, array: NDArray[Any], dimensions: int) -> None:
 
 def main(dataset: str) -> None:
     """Read data/raw/DATASET/ and write data/processed/DATASET/."""
-    for name, (whole, rows) in splits(parameters.load().dataset(dataset), layout.raw(dataset)).items():
+    settings, raw = parameters.load().dataset(dataset), layout.raw(dataset)
+    for name, expected in settings.files.by_name().items():
+        checksums.expect(raw / name, expected.sha256)
+    for name, (whole, rows) in splits(settings, raw).items():
         arrays.write(layout.processed(dataset, name), whole, rows)
         print(f"{layout.processed(dataset, name)}: {len(rows):,} images", flush=True)
-
-
-if __name__ == "__main__":
-    command.run(main)

@@ -10,7 +10,6 @@ import pandas as pd
 from stages import (
     arrays,
     batches,
-    command,
     environment,
     files,
     layers,
@@ -118,7 +117,3 @@ def main(dataset: str) -> None:
     environment.record(layout.model(dataset), layout.environment(dataset))
     best = history.nlargest(1, "val_accuracy")
     print(f"{layout.model(dataset)}, after the best epoch:\n{best.to_string(index=False)}")
-
-
-if __name__ == "__main__":
-    command.run(main)

@@ -15,7 +15,7 @@ import pytest
 from stages import fetch as fetch_stage
 from stages.errors import UserError
 from stages.fetch import fetch
-from stages.mirrors import download
+from stages.mirrors import Patience, download
 from stages.parameters import Mirrors, RawFile, RawFiles, ScikitLearn
 
 NAMES = (
@@ -129,7 +129,11 @@ def expected(content: bytes) -> RawFile:
 
 def get(tmp_path: Path, *mirrors: str) -> str:
     return download(
-        mirrors, NAME, expected(CONTENT[NAME]), tmp_path / "file", silence_seconds=0.3, pause_seconds=0.01
+        mirrors,
+        NAME,
+        expected(CONTENT[NAME]),
+        tmp_path / "file",
+        patience=Patience(silence_seconds=0.3, pause_seconds=0.01),
     )
 
 
