@@ -13,11 +13,13 @@ help: ## what each target does
 install: $(INSTALLED) ## what the other targets do first: the locked packages, in .venv
 
 demo: $(INSTALLED) ## the whole pipeline on the small data set: no data to download, under a minute
+	python -m verify.repair --quick
 	dvc repro evaluate@digits
 	dvc metrics show metrics/digits.json
 	dvc plots show plots/confusion/digits.csv plots/history/digits.csv
 
 repro: $(INSTALLED) ## the whole pipeline: what changed, and nothing else; JOBS=2 runs two data sets at a time
+	python -m verify.repair --quick
 	$(if $(JOBS),-dvc stage list --name-only | grep ^evaluate@ | xargs -P "$(JOBS)" -n 1 dvc repro)
 	dvc repro
 

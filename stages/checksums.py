@@ -26,6 +26,11 @@ def expect(path: Path, expected: str) -> None:
         raise UserError(f"{path}: expected SHA-256 {expected}, found {found}; {REMEDY}")
 
 
+def beside(path: Path) -> Path:
+    """Where the hash of a single file is kept."""
+    return path.with_name(f"{path.name}.sha256")
+
+
 def write(path: Path, of: Sequence[Path]) -> None:
     """Write the hashes of some files in the folder of `path`."""
     files.write_text(path, "".join(f"{sha256(file)}  {file.name}\n" for file in of))

@@ -30,7 +30,7 @@ def save(model: keras.Model, path: Path) -> None:
     with whole_file(path, BYTES_OF_A_WEIGHT * bare.count_params()) as new:
         bare.save(new)
         _remove_traces_of_the_run(new)
-    checksums.write(checksums_of(path), [path])
+    checksums.write(checksums.beside(path), [path])
 
 
 def load(path: Path) -> keras.Model:
@@ -41,7 +41,7 @@ def load(path: Path) -> keras.Model:
     """
     if not path.exists():
         raise UserError(f"{path}: expected a trained network, found no file; run dvc repro train")
-    checksums.check(checksums_of(path), [path])
+    checksums.check(checksums.beside(path), [path])
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.namelist()
@@ -52,11 +52,6 @@ def load(path: Path) -> keras.Model:
         raise UserError(
             f"{path}: expected a network of this project, found: {error}; run dvc repro train"
         ) from None
-
-
-def checksums_of(path: Path) -> Path:
-    """Where the checksum of a model file is."""
-    return path.with_name(f"{path.name}.sha256")
 
 
 def _remove_traces_of_the_run(path: Path) -> None:

@@ -19,6 +19,12 @@ import stages  # noqa: F401
 
 ROOT = Path(__file__).parents[1]
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--torture", action="store_true", help="inject each fault many times, not once or twice")
+    parser.addoption("--seed", type=int, default=0, help="of the faults")
+
+
 # A copy of digits under another name, trained for a moment: what happens to one must not touch the other.
 TWIN = "twin"
 TWIN_EPOCHS = 2

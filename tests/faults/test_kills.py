@@ -1,0 +1,102 @@
+"""A run that is killed at any moment: the next one gives the same bytes, and nobody has to clean up."""
+
+import os
+import pty
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+from conftest import ENVIRONMENT, TWIN, Project
+
+from faults.conftest import Tally
+
+# About how many seconds DVC takes to run each.
+STAGES = {"fetch": 2.5, "preprocess": 2.5, "train": 9.0, "evaluate": 7.0}
+RESULTS = ("dvc.lock", "data/**/*", "models/*", "metrics/*", "predictions/*", "plots/*/*")
+NEXT_RUN = ("make", "-o", ".venv/installed", "repro")
+
+
+class Run:
+    """DVC in a terminal of its own."""
+
+    def __init__(self, project: Project, *command: str) -> None:
+        self.terminal, inside = pty.openpty()
+        environment = {k: v for k, v in {**os.environ, **ENVIRONMENT}.items() if v is not None}
+        self.process = subprocess.Popen(
+            ["setsid", "--ctty", *command], cwd=project.folder, env=environment, stdin=inside,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        os.close(inside)
+
+    def kill_all(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+    def terminate_dvc(self) -> None:
+        self.process.terminate()
+
+    def press_ctrl_c(self) -> None:
+        os.write(self.terminal, b"\x03")
+
+
+KINDS = {
+    "SIGKILL to the process group": Run.kill_all,
+    "SIGTERM to DVC alone": Run.terminate_dvc,
+    "Ctrl-C in the terminal": Run.press_ctrl_c,
+}
+
+
+def processes(folder: Path) -> list[str]:
+    """What runs in a folder."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.status() != psutil.STATUS_ZOMBIE and Path(process.cwd()) == folder:
+                found.append(" ".join(process.cmdline()))
+    return found
+
+
+def wait_until_nothing_runs(folder: Path, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while running := processes(folder):
+        assert time.monotonic() < end, f"still running: {running}"
+        time.sleep(0.02)
+
+
+def wait_until_it_is_written(file: Path, run: Run) -> None:
+    """Wait until a program begins to write a file, or ends."""
+    before = file.stat().st_mtime_ns
+    while run.process.poll() is None and file.stat().st_mtime_ns == before:
+        pass
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_killed_run_is_made_good_by_the_next_one(project: Project, tally: Tally, kind: str) -> None:
+    tally.fault = kind
+    expected = project.files(*RESULTS)
+    for number in range(tally.number(2, 28)):
+        stage = list(STAGES)[number % 4] if tally.many else tally.random.choice(list(STAGES))
+        seconds = tally.random.uniform(0, STAGES[stage])
+        in_the_lock_file = number % 2 == 1
+        when = "while dvc.lock is written" if in_the_lock_file else f"after {seconds:.3f} s"
+        with tally.case(f"{kind}, {stage}, {when}"):
+            run = Run(project, "dvc", "repro", "--force", "--single-item", f"{stage}@{TWIN}")
+            if in_the_lock_file:
+                wait_until_it_is_written(project.folder / "dvc.lock", run)
+                time.sleep(tally.random.uniform(0, 0.1))
+            else:
+                time.sleep(seconds)
+            KINDS[kind](run)
+            run.process.wait(timeout=60)
+            wait_until_nothing_runs(project.folder, 2)
+            os.close(run.terminal)
+            found = project.files(*RESULTS)
+            assert [n for n in found if found[n] != expected.get(n) and n != "dvc.lock"] == []
+            assert "?" not in project.run("git", "status", "--porcelain").stdout
+            project.run(*NEXT_RUN)
+            assert project.files(*RESULTS) == expected

@@ -1,0 +1,156 @@
+"""Put right what a killed DVC, a full disk or a rotten one leaves behind, so that the next run can begin.
+
+Without --quick, every file that DVC keeps is read, and those that are not what they were are removed, for
+`dvc repro` to make them again. `make repro` begins with the quick part. While DVC runs here, nothing is done.
+"""
+
+import contextlib
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import zc.lockfile
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from compare.programs import dvc, try_git
+from stages import arrays, checksums, command, files, layout, parameters
+from stages.errors import UserError
+
+LOCK = Path("dvc.lock")
+TMP = Path(".dvc/tmp")
+CACHE = Path(".dvc/cache")
+KEPT_BY_DVC = (CACHE, Path("data"), Path("models"))
+COPIES = "**/.*.tmp"  # what DVC calls a copy until it is complete
+SPLITS = ("train", "validation", "test")
+
+
+def main(*, quick: bool) -> None:
+    """Repair, and say what was done."""
+    TMP.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = zc.lockfile.LockFile(str(TMP / "lock"))  # DVC's own
+    except zc.lockfile.LockError:
+        print("DVC is running here; nothing is repaired meanwhile.")
+        return
+    with contextlib.closing(lock):
+        if dvc_runs_a_stage(TMP / "rwlock"):
+            print("DVC is running here; nothing is repaired meanwhile.")
+            return
+        done = [*release(TMP / "rwlock"), *complete(LOCK), *remove_copies()]
+        if not quick:
+            cache = Path(dvc("cache", "dir").strip())
+            done += [*remove_rotten_results(), *remove_rotten_objects(cache)]
+    for line in done:
+        print(f"repaired: {line}")
+    if not done and not quick:
+        print("Nothing to repair.")
+
+
+def dvc_runs_a_stage(rwlock: Path) -> bool:
+    """Whether a process that DVC's list of users of files names is there, and is DVC."""
+    try:
+        users = json.loads(rwlock.read_bytes())
+        writers, readers = users.get("write", {}).values(), users.get("read", {}).values()
+        pids = {user["pid"] for user in [*writers, *(one for several in readers for one in several)]}
+    except (FileNotFoundError, ValueError, AttributeError, KeyError, TypeError):
+        return False
+    return any(_is_dvc(pid) for pid in pids)
+
+
+def _is_dvc(pid: int) -> bool:
+    try:
+        return "dvc" in " ".join(psutil.Process(pid).cmdline())
+    except psutil.Error:  # gone, or dead and not yet forgotten
+        return False
+
+
+def release(rwlock: Path) -> Iterator[str]:
+    """Remove the list of users of files: it names dead ones, or another program that got their number."""
+    if rwlock.exists() and rwlock.read_bytes() not in (b'{"write": {}, "read": {}}', b"{}"):
+        rwlock.unlink()
+        yield f"{rwlock}: kept files locked for a DVC that is gone"
+
+
+def complete(path: Path) -> Iterator[str]:
+    """Complete a dvc.lock that DVC was killed in writing: the rest is the committed one's."""
+    if not path.exists():
+        return
+    text = path.read_text(encoding="utf-8", errors="replace")
+    committed = _stages((try_git("show", f"HEAD:{path}") or b"").decode(errors="replace"))
+    missing = set(committed) - set(_stages(text))
+    if not missing:
+        return
+    *_, last = [0, *(match.start() for match in re.finditer(r"^  \S+:$", text, re.MULTILINE))]
+    # The last one may be cut off, too.
+    stages = {**committed, **_stages(text[:last])}
+    with files.whole_file(path) as new:
+        YAML().dump({"schema": "2.0", "stages": stages}, new)
+    yield f"{path}: lacked {len(missing)} stages that the committed one has"
+
+
+def _stages(lock: str) -> dict[str, Any]:
+    try:
+        stages = YAML().load(lock)["stages"]
+    except (YAMLError, TypeError, KeyError):
+        return {}
+    return dict(stages) if isinstance(stages, dict) else {}
+
+
+def remove_copies() -> Iterator[str]:
+    """Remove copies that DVC has not completed."""
+    for path in [path for folder in KEPT_BY_DVC for path in folder.glob(COPIES)]:
+        path.unlink()
+        yield f"{path}: an incomplete copy, removed"
+
+
+def remove_rotten_results() -> Iterator[str]:
+    """Remove raw files, arrays and models that are not what their stage wrote."""
+    for dataset, settings in parameters.load().datasets.items():
+        raw = layout.raw(dataset)
+        for name, expected in settings.files.by_name().items():
+            if (raw / name).exists() and checksums.sha256(raw / name) != expected.sha256:
+                shutil.rmtree(raw)
+                yield f"{raw / name}: another file than it was; the folder removed"
+                break
+        for split in SPLITS:
+            folder = layout.processed(dataset, split)
+            both = folder / arrays.IMAGES, folder / arrays.LABELS
+            if folder.exists() and not _are_right(folder / arrays.CHECKSUMS, *both):
+                shutil.rmtree(folder)
+                yield f"{folder}: another content than it was, removed"
+        model = layout.model(dataset)
+        if model.exists() and not _are_right(checksums.beside(model), model):
+            model.unlink()
+            checksums.beside(model).unlink(missing_ok=True)
+            yield f"{model}: another file than it was, removed"
+
+
+def _are_right(sums: Path, *of: Path) -> bool:
+    try:
+        checksums.check(sums, of)
+    except UserError:
+        return False
+    return True
+
+
+def remove_rotten_objects(cache: Path) -> Iterator[str]:
+    """Remove files from DVC's cache whose name is not their hash: DVC trusts what nobody may write to."""
+    for path in (cache / "files/md5").glob("[0-9a-f][0-9a-f]/*"):
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "md5").hexdigest()
+        if found != (path.parent.name + path.name).removesuffix(".dir"):
+            path.unlink()
+            yield f"{path}: expected MD5 {path.parent.name}{path.name}, found {found}; removed"
+
+
+if __name__ == "__main__":
+    parser = command.Parser(prog="python -m verify.repair", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="only what takes no time")
+    given = parser.parse_args()
+    command.finish(lambda: main(quick=given.quick))
