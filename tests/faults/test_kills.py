@@ -21,13 +21,13 @@ NEXT_RUN = ("make", "-o", ".venv/installed", "repro")
 
 
 class Run:
-    """DVC in a terminal of its own."""
+    """DVC in a session of its own, in a terminal or, as in a batch job, without one."""
 
-    def __init__(self, project: Project, *command: str) -> None:
+    def __init__(self, project: Project, *command: str, in_terminal: bool) -> None:
         self.terminal, inside = pty.openpty()
         environment = {k: v for k, v in {**os.environ, **ENVIRONMENT}.items() if v is not None}
         self.process = subprocess.Popen(
-            ["setsid", "--ctty", *command], cwd=project.folder, env=environment, stdin=inside,
+            ["setsid", *(["--ctty"] if in_terminal else []), *command], cwd=project.folder, env=environment, stdin=inside,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         os.close(inside)
@@ -43,10 +43,11 @@ class Run:
         os.write(self.terminal, b"\x03")
 
 
+CTRL_C = "Ctrl-C in the terminal"
 KINDS = {
     "SIGKILL to the process group": Run.kill_all,
     "SIGTERM to DVC alone": Run.terminate_dvc,
-    "Ctrl-C in the terminal": Run.press_ctrl_c,
+    CTRL_C: Run.press_ctrl_c,
 }
 
 
@@ -91,7 +92,15 @@ def test_a_killed_run_is_made_good_by_the_next_one(project: Project, tally: Tall
         moments += [(list(STAGES)[number % 4], "in dvc.lock", tally.random.uniform(0, 0.1))]
     for stage, when, seconds in moments:
         with tally.case(f"{kind}, {stage}, {when} {seconds:.3f} s"):
-            run = Run(project, "dvc", "repro", "--force", "--single-item", f"{stage}@{TWIN}")
+            run = Run(
+                project,
+                "dvc",
+                "repro",
+                "--force",
+                "--single-item",
+                f"{stage}@{TWIN}",
+                in_terminal=kind == CTRL_C,
+            )
             if when == "in the stage":
                 wait_until_it_runs(project.folder, f"stages {stage}", run)
             elif when == "in dvc.lock":
