@@ -27,8 +27,8 @@ class Run:
         self.terminal, inside = pty.openpty()
         environment = {k: v for k, v in {**os.environ, **ENVIRONMENT}.items() if v is not None}
         self.process = subprocess.Popen(
-            ["setsid", *(["--ctty"] if in_terminal else []), *command], cwd=project.folder, env=environment, stdin=inside,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            ["setsid", *(["--ctty"] if in_terminal else []), *command], cwd=project.folder, env=environment,
+            stdin=inside, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         os.close(inside)
 
