@@ -133,6 +133,8 @@ def _chunks(address: str, expected_bytes: int, patience: Patience) -> Iterator[b
                 yield chunk
     except FileNotFoundError:
         raise MirrorError("not found, with or without .gz") from None
+    except aiohttp.TooManyRedirects:
+        raise MirrorError("the server redirects without end") from None
     except aiohttp.ClientResponseError as error:
         busy = error.status == HTTPStatus.TOO_MANY_REQUESTS
         down = error.status >= HTTPStatus.INTERNAL_SERVER_ERROR

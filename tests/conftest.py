@@ -3,6 +3,7 @@
 import io
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from ruamel.yaml import YAML
+from servers import Answer, Server
 
 # Imported here, before any test imports TensorFlow, whose kernels and threads it fixes.
 import stages  # noqa: F401
@@ -170,6 +172,20 @@ def open_page(browser: Browser) -> Iterator[Callable[[Path], Opened]]:
 
     yield opener
     context.close()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Server]]:
+    servers: list[Server] = []
+
+    def start(answer: Answer, certificate: ssl.SSLContext | None = None) -> Server:
+        servers.append(Server(answer, certificate))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.http.shutdown()
+        server.http.server_close()
 
 
 @pytest.fixture

@@ -1,130 +1,52 @@
 """Fetching from real HTTP servers that do well, badly, or nothing; and from folders."""
 
-import contextlib
 import gzip
-import hashlib
 import http.server
 import json
-import threading
+import resource
+import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import trustme
+from conftest import Project
+from servers import (
+    CONTENT,
+    DRIP_SECONDS,
+    FILES,
+    NAME,
+    NAMES,
+    Answer,
+    Server,
+    bomb,
+    broken,
+    busy,
+    drip,
+    elsewhere,
+    encoded_bomb,
+    endless,
+    expected,
+    forbidden,
+    good,
+    half,
+    half_without_length,
+    hang,
+    in_circles,
+    missing,
+    other_content,
+    page,
+    reset,
+    send,
+    source,
+)
 
 from stages import fetch as fetch_stage
 from stages.errors import UserError
 from stages.fetch import fetch
 from stages.mirrors import Patience, download
-from stages.parameters import Mirrors, RawFile, RawFiles, ScikitLearn
-
-NAMES = (
-    "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte",
-)  # fmt: skip
-CONTENT = {name: name.encode() * 20_000 for name in NAMES}
-NAME = NAMES[0]
-BODY = gzip.compress(CONTENT[NAME])
-BOMB = gzip.compress(bytes(100_000_000))
-
-Answer = Callable[[http.server.BaseHTTPRequestHandler], None]
-
-
-class Server:
-    """An HTTP server on this machine that answers every request in one way, and keeps count of them."""
-
-    def __init__(self, answer: Answer) -> None:
-        requests: list[str] = []
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                requests.append(self.path)
-                with contextlib.suppress(ConnectionError):  # the client hangs up on wrong content
-                    answer(self)
-
-            def log_message(self, *_: object) -> None:
-                """Keep the test's output clean."""
-
-        self.requests = requests
-        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_port}"
-        threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[[Answer], Server]]:
-    servers: list[Server] = []
-
-    def start(answer: Answer) -> Server:
-        servers.append(Server(answer))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.http.shutdown()
-        server.http.server_close()
-
-
-def send(request: http.server.BaseHTTPRequestHandler, body: bytes, status: int = 200) -> None:
-    request.send_response(status)
-    request.send_header("Content-Length", str(len(body)))
-    request.end_headers()
-    request.wfile.write(body)
-
-
-def good(request: http.server.BaseHTTPRequestHandler) -> None:
-    name = request.path.rpartition("/")[2].removesuffix(".gz")
-    send(request, gzip.compress(CONTENT[name]))
-
-
-def other_content(request: http.server.BaseHTTPRequestHandler) -> None:
-    name = request.path.rpartition("/")[2].removesuffix(".gz")
-    send(request, gzip.compress(bytes(len(CONTENT[name]))))
-
-
-def page(request: http.server.BaseHTTPRequestHandler) -> None:
-    send(request, b"<html>You are not logged in</html>")
-
-
-def bomb(request: http.server.BaseHTTPRequestHandler) -> None:
-    send(request, BOMB)
-
-
-def half(request: http.server.BaseHTTPRequestHandler) -> None:
-    request.send_response(200)
-    request.send_header("Content-Length", str(len(BODY)))
-    request.end_headers()
-    request.wfile.write(BODY[: len(BODY) // 2])
-
-
-def half_without_length(request: http.server.BaseHTTPRequestHandler) -> None:
-    request.send_response(200)
-    request.end_headers()
-    request.wfile.write(BODY[: len(BODY) // 2])
-
-
-def hang(request: http.server.BaseHTTPRequestHandler) -> None:
-    request.send_response(200)
-    request.send_header("Content-Length", str(len(BODY)))
-    request.end_headers()
-    request.wfile.write(BODY[:100])
-    request.wfile.flush()
-    time.sleep(2)
-
-
-def missing(request: http.server.BaseHTTPRequestHandler) -> None:
-    send(request, b"", 404)
-
-
-def forbidden(request: http.server.BaseHTTPRequestHandler) -> None:
-    send(request, b"", 403)
-
-
-def broken(request: http.server.BaseHTTPRequestHandler) -> None:
-    send(request, b"", 503)
-
-
-def expected(content: bytes) -> RawFile:
-    return RawFile(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+from stages.parameters import RawFile, RawFiles, ScikitLearn
 
 
 def get(tmp_path: Path, *mirrors: str) -> str:
@@ -135,13 +57,6 @@ def get(tmp_path: Path, *mirrors: str) -> str:
         tmp_path / "file",
         patience=Patience(silence_seconds=0.3, pause_seconds=0.01),
     )
-
-
-FILES = RawFiles(**{name: expected(content) for name, content in CONTENT.items()})
-
-
-def source(*urls: str) -> Mirrors:
-    return Mirrors(kind="mirrors", urls=list(urls))
 
 
 def test_a_good_mirror_gives_the_decompressed_file(tmp_path: Path, serve: Callable[[Answer], Server]) -> None:
@@ -173,6 +88,12 @@ def test_a_mirror_may_serve_the_file_uncompressed(tmp_path: Path, serve: Callabl
         (missing, "not found, with or without .gz", 2),
         (forbidden, "the server answers 403 ", 1),
         (broken, "the server answers 503 ", 3),
+        (busy, "the server answers 429 ", 3),
+        (reset, "Response payload is not completed", 3),
+        (elsewhere, "expected 460000 bytes, found 34", 2),
+        (in_circles, "the server redirects without end", 10),
+        (endless, "expected 460000 bytes, found more", 1),
+        (encoded_bomb, "expected 460000 bytes, found more", 1),
         (half, "Response payload is not completed", 3),
         (half_without_length, "Compressed file ended before the end-of-stream marker was reached", 3),
         (hang, "nothing arrived for 0.3 s", 3),
@@ -194,6 +115,95 @@ def test_a_bad_mirror_is_reported_and_the_next_one_used(
     report = capsys.readouterr().err
     assert report.startswith(f"warning: {bad.url}/{NAME}: {reason}")
     assert report.count("\n") == 1
+
+
+def test_a_mirror_that_never_pauses_and_never_ends_is_left_in_time(
+    tmp_path: Path, serve: Callable[[Answer], Server], capsys: pytest.CaptureFixture[str]
+) -> None:
+    slow, well = serve(drip), serve(good)
+    patience = Patience(silence_seconds=0.5, bytes_per_second=1_000_000, pause_seconds=0.01)
+    start = time.monotonic()
+    assert (
+        download([slow.url, well.url], NAME, expected(CONTENT[NAME]), tmp_path / "file", patience) == well.url
+    )
+    assert time.monotonic() - start < 100 * DRIP_SECONDS
+    assert capsys.readouterr().err == (
+        f"warning: {slow.url}/{NAME}: expected all of it within 1 s, found less\n"
+    )
+    assert len(slow.requests) == 1
+
+
+@pytest.mark.parametrize("answer", [bomb, encoded_bomb, endless])
+def test_a_bomb_does_not_fill_the_memory(
+    tmp_path: Path, serve: Callable[[Answer], Server], answer: Answer
+) -> None:
+    get(tmp_path, serve(good).url)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(UserError):
+        get(tmp_path, serve(answer).url)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    assert grown < 50_000_000  # the bomb has 100 MB
+    assert (tmp_path / "file").stat().st_size <= len(CONTENT[NAME])
+
+
+def test_a_proxy_that_answers_with_a_page_is_not_believed(
+    tmp_path: Path, serve: Callable[[Answer], Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = serve(page)
+    monkeypatch.setenv("http_proxy", proxy.url)
+    monkeypatch.setenv("no_proxy", "")
+    with pytest.raises(UserError, match="expected 460000 bytes, found 34"):
+        get(tmp_path, "http://example.org/files")
+    assert proxy.requests == [f"http://example.org/files/{NAME}.gz"]
+
+
+def test_a_password_is_used_and_not_shown(
+    tmp_path: Path, serve: Callable[[Answer], Server], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def locked(request: http.server.BaseHTTPRequestHandler) -> None:
+        (good if request.headers["Authorization"] == "Basic bWU6c2VjcmV0" else forbidden)(request)
+
+    server = serve(locked)
+    with_password, with_another = (
+        server.url.replace("://", f"://me:{word}@") for word in ("secret", "hidden")
+    )
+    shown = get(tmp_path, with_another, with_password)
+    assert shown == server.url
+    with pytest.raises(UserError) as error:
+        get(tmp_path, with_another)
+    printed = capsys.readouterr()
+    for text in (printed.out, printed.err, str(error.value)):
+        assert "hidden" not in text
+        assert "secret" not in text
+    assert f"{server.url}/{NAME}: the server answers 403" in printed.err
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+def test_a_certificate_is_checked(
+    project: Project, authority: trustme.CA, serve: Callable[..., Server], tmp_path: Path
+) -> None:
+    certificate = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(certificate)
+    known = tmp_path / "authorities.pem"
+    authority.cert_pem.write_to_path(known)
+    server = serve(good, certificate)
+
+    def other_source(parameters: dict) -> None:
+        twin = parameters["datasets"]["twin"]
+        twin["source"] = source(server.url).model_dump()
+        twin["files"] = FILES.model_dump(by_alias=True)
+
+    project.edit_parameters(other_source)
+    fetch_it = ("python", "-m", "stages", "fetch", "twin")
+    done = project.run(*fetch_it, expect=2)
+    assert "certificate verify failed" in done.stderr
+    assert server.requests == []
+    project.run(*fetch_it, SSL_CERT_FILE=str(known))
+    assert {Path(name).name: content for name, content in project.files("data/raw/twin/*").items()} == CONTENT
 
 
 def test_a_dead_mirror_is_reported_and_the_next_one_used(
