@@ -5,7 +5,6 @@
 Exit code: 0, or 2 after a mistake. Whether targets are met is for people to read.
 """
 
-import argparse
 import datetime as dt
 import os
 from collections.abc import Mapping
@@ -74,7 +73,7 @@ def goal(text: str) -> tuple[str, float]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser = command.Parser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
         "--reach", action="append", type=goal, required=True, help="a data set and a validation accuracy"
     )

@@ -88,7 +88,7 @@ def number_of_runs(text: str) -> int:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m compare", description=__doc__)
+    parser = command.Parser(prog="python -m compare", description=__doc__)
     parser.add_argument("base", help="a commit, branch or tag")
     parser.add_argument("later", nargs="?", default=revision.WORKSPACE, help="another one, or workspace")
     parser.add_argument(

@@ -41,8 +41,11 @@ def finish(action: Callable[[], int | None]) -> NoReturn:
 
 
 def fail(message: str) -> NoReturn:
-    """Print one line on stderr and exit with 2."""
-    print("error:", " ".join(message.split()), file=sys.stderr)
+    """Print one line on stderr, of characters that no terminal takes for commands, and exit with 2."""
+    line = " ".join(message.split())
+    if len(line) > LONGEST:
+        line = f"{line[:LONGEST]}..."
+    print("error:", "".join(c if c.isprintable() else repr(c)[1:-1] for c in line), file=sys.stderr)
     sys.exit(2)
 
 

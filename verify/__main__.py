@@ -4,7 +4,6 @@ Exit code: 0 if every output is the same; 1 if one is not; 2 if it could not be 
 of another architecture than the results were made on, the metrics are compared instead.
 """
 
-import argparse
 import os
 import tempfile
 from collections.abc import Sequence
@@ -146,7 +145,7 @@ def metrics_agree(dataset: str, head: Revision, folder: Path) -> bool:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m verify", description=__doc__)
+    parser = command.Parser(prog="python -m verify", description=__doc__)
     parser.add_argument(
         "dataset", nargs="*", help="a key under `datasets:` in params.yaml; all if none is named"
     )

@@ -6,7 +6,6 @@
 What differs here is what a network must do without. Exit code: 0, or 2 after a mistake.
 """
 
-import argparse
 import hashlib
 import os
 import subprocess
@@ -104,7 +103,7 @@ def main(models: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m verify.operations", description=__doc__)
+    parser = command.Parser(prog="python -m verify.operations", description=__doc__)
     parser.add_argument(
         "--cpu", action="append", metavar="MODEL", help="a model of qemu's, one or more times"
     )

@@ -124,7 +124,7 @@ def number_of_images(text: str) -> int:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m verify.processors", description=__doc__)
+    parser = command.Parser(prog="python -m verify.processors", description=__doc__)
     parser.add_argument("dataset", help="a key under `datasets:` in params.yaml")
     parser.add_argument("--images", type=number_of_images, help="only so many of each split, and two epochs")
     parser.add_argument(
