@@ -5,7 +5,7 @@ BASE ?= main
 INSTALLED = .venv/installed
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help install demo repro test verify verify-all emulate review comment lint format bench bench-pytorch pictures lock clean
+.PHONY: help install demo repro repair test torture audit verify verify-all emulate review comment lint format bench bench-pytorch pictures lock clean
 
 help: ## what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ repro: $(INSTALLED) ## the whole pipeline: what changed, and nothing else; JOBS=
 	$(if $(JOBS),-dvc stage list --name-only | grep ^evaluate@ | xargs -P "$(JOBS)" -n 1 dvc repro)
 	dvc repro
 
+repair: $(INSTALLED) ## after a broken disk: remove what is no longer what it was, for make repro to make again
+	python -m verify.repair
+
 test: $(INSTALLED) ## the test suite
 	python -m pytest
 
@@ -37,6 +40,12 @@ emulate: $(INSTALLED) ## whether other processors give the same bits, as qemu-us
 	python -m verify.processors digits
 	python -m verify.processors mnist --images 1024
 	python -m verify.processors fashion_mnist --images 1024
+
+torture: $(INSTALLED) ## kills, full disks, rot, bad mirrors and bad input, many of each; ten minutes
+	python -m pytest tests/faults --torture
+
+audit: $(INSTALLED) ## whether a package of the lock file is known to be vulnerable; asks a database
+	python -m verify.audit
 
 review: $(INSTALLED) ## what changed since BASE=main, as review/report.html; SEEDS=5 trains both with 5 seeds
 	python -m compare "$(BASE)" $(if $(SEEDS),--seeds $(SEEDS))

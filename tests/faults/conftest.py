@@ -1,11 +1,18 @@
 """Faults, injected for real: a sample of each in the test suite, and many more with `make torture`."""
 
 import random
+import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
+from conftest import ROOT
+
+LOST_SHOWN = 5
+DOCUMENT = ROOT / "docs/reliability.md"
+TABLE = re.compile(r"(?<=<!-- made by make torture -->\n).*(?=<!-- end -->)", re.DOTALL)
 
 
 @dataclass
@@ -42,4 +49,25 @@ def tally(request: pytest.FixtureRequest) -> Iterator[Tally]:
     yield counted
     request.node.user_properties.append(("fault", (counted.fault, counted.cases, len(counted.lost))))
     assert counted.cases
-    assert not counted.lost, "\n\n".join(counted.lost)
+    if counted.lost:
+        pytest.fail("\n\n".join(counted.lost[:LOST_SHOWN]), pytrace=False)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print what became of the faults; and, if it was all of them, write it into the documentation."""
+    if not config.getoption("--torture"):
+        return
+    cases, lost = Counter[str](), Counter[str]()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for name, value in getattr(report, "user_properties", ()):
+                if name == "fault" and report.when == "teardown":
+                    fault, tried, failed = value
+                    cases[fault] += tried
+                    lost[fault] += failed
+    rows = ["| fault | cases | survived | lost |", "|---|---:|---:|---:|"]
+    rows += [f"| {fault} | {n:,} | {n - lost[fault]:,} | {lost[fault]:,} |" for fault, n in cases.items()]
+    terminalreporter.write_line("\n".join(rows))
+    if not config.option.keyword and config.args == ["tests/faults"]:
+        text = TABLE.sub("\n".join(rows) + "\n", DOCUMENT.read_text(encoding="utf-8"))
+        DOCUMENT.write_text(text, encoding="utf-8")

@@ -81,7 +81,7 @@ def check_the_error(done: subprocess.CompletedProcess[str], stage: str, reason: 
 @pytest.mark.timeout(1800)
 def test_a_disk_that_is_full_for_a_stage(small: Project, tally: Tally) -> None:
     expected = small.files(*RESULTS)
-    for number in range(tally.number(4, 40)):
+    for number in range(tally.number(4, 24)):
         stage = list(OUTPUTS)[number % 4]
         needed = sum(len(content) for content in small.files(*OUTPUTS[stage]).values())
         size = int(tally.random.uniform(0, 0.9) * needed)
@@ -98,7 +98,7 @@ def test_a_disk_that_is_full_for_a_stage(small: Project, tally: Tally) -> None:
 @pytest.mark.timeout(1800)
 def test_a_disk_that_is_full_for_dvc(small: Project, tally: Tally) -> None:
     expected = small.files(*RESULTS)
-    for number in range(tally.number(2, 24)):
+    for number in range(tally.number(1, 12)):
         stage = tally.random.choice(list(OUTPUTS)) if not tally.many else list(OUTPUTS)[number % 4]
         size = tally.random.randrange(0, 250_000)
         with tally.case(f"{stage} with {size} bytes of room"):

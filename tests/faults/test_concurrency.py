@@ -1,0 +1,105 @@
+"""Several processes at once: a result is right, or not there yet, or an error says so."""
+
+import json
+import os
+import subprocess
+import threading
+from collections.abc import Callable
+
+import pytest
+from conftest import ENVIRONMENT, TWIN, Project
+
+from faults.conftest import Tally
+from faults.test_kills import NEXT_RUN, RESULTS
+
+BUSY = ("Unable to acquire lock", "is busy, it is being blocked by", "No such file or directory")
+
+
+def start(project: Project, *command: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command, cwd=project.folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={name: value for name, value in {**os.environ, **ENVIRONMENT}.items() if value is not None},
+    )  # fmt: skip
+
+
+def while_they_run(processes: list[subprocess.Popen[str]], look: Callable[[], None]) -> list[str]:
+    """Look again and again until all processes have ended; what each wrote to stderr."""
+    errors = [""] * len(processes)
+
+    def collect(number: int) -> None:
+        errors[number] = processes[number].communicate()[1]
+
+    waiting = [threading.Thread(target=collect, args=[number]) for number in range(len(processes))]
+    for thread in waiting:
+        thread.start()
+    try:
+        while any(thread.is_alive() for thread in waiting):
+            look()
+    finally:
+        for thread in waiting:
+            thread.join()
+    return errors
+
+
+def nothing_wrong(project: Project, expected: dict[str, bytes]) -> Callable[[], None]:
+    """Whether everything that is there is whole, as somebody sees it who looks in between."""
+    patterns = ("metrics/*.json", "predictions/*.csv", "plots/*/[!.]*", "models/[!.]*")
+
+    def look() -> None:
+        for path in [path for pattern in patterns for path in project.folder.glob(pattern)]:
+            name = str(path.relative_to(project.folder))
+            try:
+                content = path.read_bytes()
+            except FileNotFoundError:
+                continue
+            assert content == expected[name], name
+
+    return look
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("targets", [(TWIN, TWIN), (TWIN, "digits")], ids=["same", "other"])
+def test_two_runs_at_once(project: Project, tally: Tally, targets: tuple[str, str]) -> None:
+    tally.fault = (
+        f"two runs at once of {'the same data set' if targets[0] == targets[1] else 'two data sets'}"
+    )
+    expected = project.files(*RESULTS)
+    for number in range(tally.number(1, 3)):
+        with tally.case(f"run {number}"):
+            options = ["--force"] if tally.many else ["--force", "--single-item"]
+            runs = [start(project, "dvc", "repro", *options, f"evaluate@{target}") for target in targets]
+            errors = while_they_run(runs, nothing_wrong(project, expected))
+            for run, error in zip(runs, errors, strict=True):
+                assert run.returncode == 0 or any(text in error for text in BUSY), error
+            assert any(run.returncode == 0 for run in runs), errors
+            project.run(*NEXT_RUN)
+            assert project.files(*RESULTS) == expected
+
+
+def test_metrics_are_shown_during_a_run(project: Project, tally: Tally) -> None:
+    expected = project.files(*RESULTS)
+    right = json.loads(expected[f"metrics/{TWIN}.json"])
+
+    def look() -> None:
+        with tally.case("dvc metrics show"):
+            done = start(project, "dvc", "metrics", "show", "--json", f"metrics/{TWIN}.json")
+            shown, error = done.communicate()
+            assert done.returncode == 0, error
+            (found,) = json.loads(shown)[""]["data"].values()
+            assert found.get("data") == right or found["error"]["type"] == "FileNotFoundError", shown
+
+    for _ in range(tally.number(1, 3)):
+        run = start(project, "dvc", "repro", "--force", "--single-item", f"evaluate@{TWIN}")
+        while_they_run([run], look)
+        assert run.returncode == 0
+
+
+def test_fetches_of_the_same_data_set_at_once(project: Project, tally: Tally) -> None:
+    expected = project.files(f"data/raw/{TWIN}/*")
+    for number in range(tally.number(1, 10)):
+        with tally.case(f"four fetches, {number}"):
+            runs = [start(project, "python", "-m", "stages", "fetch", TWIN) for _ in range(4)]
+            errors = while_they_run(runs, lambda: None)
+            assert [run.returncode for run in runs] == [0] * 4, errors
+            assert project.files(f"data/raw/{TWIN}/*") == expected
+            assert sorted(path.name for path in (project.folder / "data/raw").iterdir()) == ["digits", TWIN]
