@@ -51,7 +51,7 @@ def run(*command: str, cwd: Path | None = None, variables: Mapping[str, str] | N
     environment = {**ENVIRONMENT, **THREADS, "TF_CPP_MIN_LOG_LEVEL": "3", **(variables or {})}
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         start = time.perf_counter()
-        process = subprocess.Popen(command, cwd=cwd, env=environment, stdout=output, stderr=errors)  # noqa: S603
+        process = subprocess.Popen(command, cwd=cwd, env=environment, stdout=output, stderr=errors)
         peak = held = 0.0
         while process.poll() is None:
             now_peak, now_held = _memory(process.pid)

@@ -28,8 +28,8 @@ def try_git(*arguments: str) -> bytes | None:
 
 def _git(*arguments: str, **variables: str) -> subprocess.CompletedProcess[bytes]:
     try:
-        return subprocess.run(  # noqa: S603
-            ["git", *arguments],  # noqa: S607 - the user's own git
+        return subprocess.run(
+            ["git", *arguments],
             capture_output=True,
             check=False,
             env={**os.environ, **variables},
@@ -46,7 +46,7 @@ def dvc(*arguments: str, folder: Path = Path()) -> str:
     """
     # The stages' commands start with `python`, which must be this one.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [sys.executable, "-m", "dvc", *arguments],
         cwd=folder,
         capture_output=True,

@@ -103,6 +103,21 @@ def test_the_warm_up_must_end_before_the_training(tmp_path: Path, content: Any) 
     )
 
 
+@pytest.mark.parametrize("url", ["https://me:secret@example.org/x", "s3://key@bucket/x", "http://a:b@[::1]/"])
+def test_an_address_has_no_password(tmp_path: Path, content: Any, url: str) -> None:
+    content["datasets"]["mnist"]["source"]["urls"][0] = url
+    message = load_error(tmp_path, dump(content))
+    assert message.endswith("expected no name or password in an address, found one; put it into ~/.netrc")
+    assert "secret" not in message
+
+
+def test_an_address_may_have_an_at_sign_in_its_path(tmp_path: Path, content: Any) -> None:
+    content["datasets"]["mnist"]["source"]["urls"][0] = "https://example.org/mnist@2/files"
+    path = tmp_path / "params.yaml"
+    path.write_text(dump(content))
+    assert parameters.load(path).dataset("mnist")
+
+
 @pytest.mark.parametrize("name", ["../mnist", "-rf", "two words", "", "x" * 300, "Mnist", "mnist\n"])
 def test_a_name_of_a_data_set_is_a_plain_word(tmp_path: Path, content: Any, name: str) -> None:
     content["datasets"][name] = content["datasets"]["digits"]

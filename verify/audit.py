@@ -20,7 +20,7 @@ def main(database: str | None) -> int:
 
 def audit(lock: Path, database: str | None) -> int:
     """Print what is known of one lock file, and return the exit code."""
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [
             *(
                 sys.executable,

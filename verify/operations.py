@@ -81,7 +81,7 @@ def print_hashes() -> None:
 
 def hashes(emulated: Sequence[str]) -> dict[str, str]:
     """The hash of each operation's result, computed in a process of its own, emulated or not."""
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [*emulated, sys.executable, "-m", "verify.operations", "--print"],
         env={**os.environ, **EMULATED},
         capture_output=True,

@@ -103,7 +103,7 @@ def run(dataset: str, stages: Sequence[str], emulated: Sequence[str], project: P
 
 def _run_all(dataset: str, stages: Sequence[str], emulated: Sequence[str], folder: Path) -> None:
     for stage in stages:
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             [*emulated, sys.executable, "-m", f"stages.{stage}", dataset],
             cwd=folder,
             env={**os.environ, **(EMULATED if emulated else {})},

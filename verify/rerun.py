@@ -62,7 +62,7 @@ def network_can_be_cut_off() -> bool:
     """Whether this system lets a program run without a network: Linux, unless a container forbids it."""
     if shutil.which(NO_NETWORK[0]) is None:
         return False
-    return subprocess.run([*NO_NETWORK, "true"], capture_output=True, check=False).returncode == 0  # noqa: S603
+    return subprocess.run([*NO_NETWORK, "true"], capture_output=True, check=False).returncode == 0
 
 
 def rerun(commit: str, datasets: Sequence[str], raw: Path, surroundings: Surroundings, scratch: Path) -> Path:
@@ -94,7 +94,7 @@ def rerun(commit: str, datasets: Sequence[str], raw: Path, surroundings: Surroun
     if surroundings.processors is not None and hasattr(os, "sched_setaffinity"):
         allowed = f"sorted(os.sched_getaffinity(0))[:{surroundings.processors}]"
         start = f"import os; os.sched_setaffinity(0, {allowed}); {start}"
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [
             *(NO_NETWORK if network_can_be_cut_off() else ()),
             *(sys.executable, "-c", start, "repro", "--force", "--glob"),
