@@ -35,11 +35,11 @@ def dvc(*arguments: str) -> Measured:
 def compare(name: str, dataset: Dataset, recorded: dict[str, list[float]]) -> Section:
     """`dvc repro` of one data set: everything, after a change, and nothing."""
     target = f"evaluate@{name}"
-    stages = {stage: python("-m", f"stages.{stage}", name).seconds for stage in ("fetch", "preprocess")}
+    stages = {stage: python("-m", "stages", stage, name).seconds for stage in ("fetch", "preprocess")}
     imports = statistics.median(python("-c", TRAIN_IMPORTS).seconds for _ in range(REPEATS))
     loading = statistics.median(python("-c", LOAD, str(layout.model(name))).seconds for _ in range(REPEATS))
-    evaluates = [python("-m", "stages.evaluate", name).seconds for _ in range(REPEATS)]
-    train = python("-m", "stages.train", name).seconds
+    evaluates = [python("-m", "stages", "evaluate", name).seconds for _ in range(REPEATS)]
+    train = python("-m", "stages", "train", name).seconds
     cold = dvc("repro", "--force", target).seconds
     evaluate = statistics.median(evaluates)
     no_op = [dvc("repro").seconds for _ in range(REPEATS)]

@@ -50,8 +50,8 @@ def load(*args):
     return loaded
 
 parameters.load = load
-module = __import__(f"stages.{stage}", fromlist=["main"])
-module.main(dataset)
+command = __import__("stages.__main__", fromlist=["main"])
+command.main(stage, dataset)
 print(json.dumps({
     "files": sorted(m.__file__ for n, m in sys.modules.items() if n.partition(".")[0] == "stages"),
     "tensorflow": "tensorflow" in sys.modules,

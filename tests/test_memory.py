@@ -23,20 +23,21 @@ ALLOWED = 650 << 20  # bytes beyond the imports; training takes some 400 MB, wha
 # The kernel counts towards RLIMIT_DATA what a process can write to and shares with no file: all of its memory
 # that cannot be read again from disk. The limit is what the imports take, and `ALLOWED`.
 LIMITED = """
-import importlib, re, resource, runpy, sys
-imports, module, *arguments = sys.argv[1:]
+import importlib, re, resource, sys
+imports, code, *sys.argv[1:] = sys.argv[1:]
 importlib.import_module(imports)
 status = open("/proc/self/status").read()
 used = int(re.search(r"VmData:\\s+(\\d+) kB", status)[1]) << 10
 resource.setrlimit(resource.RLIMIT_DATA, (used + ALLOWED, used + ALLOWED))
-sys.modules.pop(module, None)
-sys.argv = [module, *arguments]
-runpy.run_module(module, run_name="__main__")
+exec(code)
 """.replace("ALLOWED", str(ALLOWED))
 
+RUN = """
+from stages.__main__ import main
+main(*sys.argv[1:])
+"""
 # Under the same limit, what the stages do not do.
 READ_WHOLE = """
-import sys
 import numpy as np
 print(np.array(np.load(sys.argv[1], mmap_mode="r")).nbytes)
 """
@@ -90,12 +91,12 @@ def large(tmp_path: Path) -> Path:
 
 def test_every_stage_needs_less_memory_than_the_data(large: Path) -> None:
     for stage in ("preprocess", "train", "evaluate"):
-        done = run(large, f"stages.{stage}", f"stages.{stage}", "large")
+        done = run(large, f"stages.{stage}", RUN, stage, "large")
         assert (stage, done.returncode, done.stderr[-500:]) == (stage, 0, "")
     assert (large / "metrics/large.json").exists()
 
-    (large / "read_whole.py").write_text(READ_WHOLE)  # the limit is one
-    done = run(large, "stages.train", "read_whole", "data/processed/large/train/images.npy")
+    # The limit is one.
+    done = run(large, "stages.train", READ_WHOLE, "data/processed/large/train/images.npy")
     assert done.returncode == 1
     assert "MemoryError" in done.stderr
 

@@ -38,10 +38,13 @@ def test_repro_writes_every_output(finished: Project) -> None:
             f"pre*/{name}.*",
         )
         assert sorted(written) == [
+            f"data/processed/{name}/test/SHA256SUMS",
             f"data/processed/{name}/test/images.npy",
             f"data/processed/{name}/test/labels.npy",
+            f"data/processed/{name}/train/SHA256SUMS",
             f"data/processed/{name}/train/images.npy",
             f"data/processed/{name}/train/labels.npy",
+            f"data/processed/{name}/validation/SHA256SUMS",
             f"data/processed/{name}/validation/images.npy",
             f"data/processed/{name}/validation/labels.npy",
             f"data/raw/{name}/t10k-images-idx3-ubyte",
@@ -50,6 +53,7 @@ def test_repro_writes_every_output(finished: Project) -> None:
             f"data/raw/{name}/train-labels-idx1-ubyte",
             f"metrics/{name}.json",
             f"models/{name}.keras",
+            f"models/{name}.keras.sha256",
             f"plots/classes/{name}.csv",
             f"plots/confusion/{name}.csv",
             f"plots/history/{name}.csv",
@@ -171,7 +175,7 @@ def test_a_damaged_input_is_named_in_one_line(
     (project.folder / file).unlink()
     if content is not None:
         (project.folder / file).write_bytes(content(before[file]) if callable(content) else content)
-    done = project.run("python", "-m", f"stages.{stage}", "digits", expect=2)
+    done = project.run("python", "-m", "stages", stage, "digits", expect=2)
     assert done.stderr.startswith("error: ")
     assert str(Path(file).parent) in done.stderr
     assert done.stderr.count("\n") == 1
