@@ -35,6 +35,7 @@ FILES = {
     "CSV": ["predictions.csv"],
     "PNG": ["mistakes.png"],
     "Keras": ["model.keras"],
+    "SHA-256": ["model.keras.sha256", "split/SHA256SUMS"],
     "NumPy": ["split/images.npy", "split/labels.npy"],
 }
 SURROUNDINGS = (

@@ -1,7 +1,9 @@
 """Files and folders appear whole or not at all."""
 
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -50,13 +52,13 @@ from pathlib import Path
 from stages import command
 from stages.files import whole_folder
 
-def main(_):
+def main():
     with whole_folder(Path(sys.argv[1]) / "folder") as new:
         (new / "half").write_text("half")
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(60)
 
-command.run(main)
+command.finish(main)
 """
 
 
@@ -64,6 +66,41 @@ def test_a_stage_that_is_told_to_stop_leaves_no_trace(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", STOPPED, str(tmp_path)], cwd=ROOT, check=False, timeout=30)
     assert done.returncode == 143
     assert list(tmp_path.iterdir()) == []
+
+
+WRITES = """
+import sys
+from pathlib import Path
+from stages.files import whole_folder
+
+for number in range(200):
+    with whole_folder(Path(sys.argv[1]) / "folder") as new:
+        for name in "ab":
+            (new / name).write_text(f"{sys.argv[2]} {number}")
+"""
+
+
+def test_a_folder_that_several_replace_at_once_is_that_of_one_of_them(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WRITES, str(tmp_path)]
+    running = [subprocess.Popen([*command, str(number)], cwd=ROOT) for number in range(4)]
+    while any(process.poll() is None for process in running):
+        time.sleep(0.01)
+        seen = sorted(file.name for file in tmp_path.glob("folder/*"))
+        assert seen in ([], ["a"], ["b"], ["a", "b"])  # it may go while it is listed
+    assert [process.returncode for process in running] == [0] * 4
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+    assert (tmp_path / "folder/a").read_text() == (tmp_path / "folder/b").read_text()
+
+
+def test_what_a_killed_process_left_goes_with_the_next_write(tmp_path: Path) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    dead, alive = (tmp_path / f".file.partial.{pid}.x" for pid in (gone.pid, os.getpid()))
+    for folder in (dead, alive):
+        folder.mkdir()
+        (folder / "file").write_text("half")
+    write_text(tmp_path / "file", "whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [alive.name, "file"]
 
 
 def test_text_is_utf8_with_unix_line_ends(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages import arrays, idx, layout
+from stages import arrays, checksums, idx, layout
 from stages.arrays import Split
 from stages.errors import UserError
 from stages.preprocess import decode, hold_out
@@ -150,15 +150,30 @@ def test_a_written_split_is_mapped_into_memory(tmp_path: Path) -> None:
 def test_arrays_that_are_no_split_are_refused(tmp_path: Path, labels: np.ndarray) -> None:
     arrays.write(tmp_path / "split", whole([3, 3]))
     np.save(tmp_path / "split" / arrays.LABELS, labels)
+    sign(tmp_path / "split")
     with pytest.raises(UserError, match=r"expected .* found .*; run dvc repro preprocess"):
         arrays.read(tmp_path / "split")
 
 
-@pytest.mark.parametrize("content", [None, b"", b"not an array", b"\x93NUMPY\x01\x00"])
-def test_arrays_that_are_missing_or_damaged_are_refused(tmp_path: Path, content: bytes | None) -> None:
+def sign(folder: Path) -> None:
+    """Write the checksums of whatever is in the folder."""
+    checksums.write(folder / arrays.CHECKSUMS, [folder / arrays.IMAGES, folder / arrays.LABELS])
+
+
+@pytest.mark.parametrize("missing", [arrays.IMAGES, arrays.LABELS, arrays.CHECKSUMS])
+def test_arrays_that_are_missing_are_named(tmp_path: Path, missing: str) -> None:
     arrays.write(tmp_path / "split", whole([3, 3]))
-    (tmp_path / "split" / arrays.LABELS).unlink()
-    if content is not None:
-        (tmp_path / "split" / arrays.LABELS).write_bytes(content)
+    path = tmp_path / "split" / missing
+    path.unlink()
+    with pytest.raises(UserError) as error:
+        arrays.read(tmp_path / "split")
+    assert str(error.value) == f"{path}: expected a file, found none; run dvc repro"
+
+
+@pytest.mark.parametrize("content", [b"", b"not an array", b"\x93NUMPY\x01\x00"])
+def test_arrays_that_are_none_are_refused(tmp_path: Path, content: bytes) -> None:
+    arrays.write(tmp_path / "split", whole([3, 3]))
+    (tmp_path / "split" / arrays.LABELS).write_bytes(content)
+    sign(tmp_path / "split")
     with pytest.raises(UserError, match=r"expected images.npy and labels.npy, found: .*; run dvc repro"):
         arrays.read(tmp_path / "split")
