@@ -41,7 +41,7 @@ emulate: $(INSTALLED) ## whether other processors give the same bits, as qemu-us
 	python -m verify.processors mnist --images 1024
 	python -m verify.processors fashion_mnist --images 1024
 
-torture: $(INSTALLED) ## kills, full disks, rot, bad mirrors and bad input, many of each; ten minutes
+torture: $(INSTALLED) ## kills, full disks, rot, bad mirrors and bad input, many of each; a quarter of an hour
 	python -m pytest tests/faults --torture
 
 audit: $(INSTALLED) ## whether a package of the lock file is known to be vulnerable; asks a database

@@ -81,16 +81,20 @@ def check_the_error(done: subprocess.CompletedProcess[str], stage: str, reason: 
 @pytest.mark.timeout(1800)
 def test_a_disk_that_is_full_for_a_stage(small: Project, tally: Tally) -> None:
     expected = small.files(*RESULTS)
-    for number in range(tally.number(4, 24)):
+    full = 0
+    for number in range(tally.number(4, 16)):
         stage = list(OUTPUTS)[number % 4]
         needed = sum(len(content) for content in small.files(*OUTPUTS[stage]).values())
         size = int(tally.random.uniform(0, 0.9) * needed)
         with tally.case(f"{stage} with {size} of {needed} bytes of room"):
             with room(small, size):
-                done = small.run("python", "-m", "stages", stage, TWIN, expect=2, PYTHONDONTWRITEBYTECODE="1")
-            check_the_error(done, stage, "expected room on the disk for ")
+                done = run(small, "python", "-m", "stages", stage, TWIN)
+            if done.returncode:  # evaluate may do with less than all: it replaces one file after another
+                check_the_error(done, stage, "expected room on the disk for ")
+                full += 1
             assert half_written(small, expected) == []
             assert "?" not in small.run("git", "status", "--porcelain").stdout
+    assert full >= 0.75 * tally.cases
     small.run(*NEXT_RUN)
     assert small.files(*RESULTS) == expected
 
@@ -98,7 +102,7 @@ def test_a_disk_that_is_full_for_a_stage(small: Project, tally: Tally) -> None:
 @pytest.mark.timeout(1800)
 def test_a_disk_that_is_full_for_dvc(small: Project, tally: Tally) -> None:
     expected = small.files(*RESULTS)
-    for number in range(tally.number(1, 12)):
+    for number in range(tally.number(1, 4)):
         stage = tally.random.choice(list(OUTPUTS)) if not tally.many else list(OUTPUTS)[number % 4]
         size = tally.random.randrange(0, 250_000)
         with tally.case(f"{stage} with {size} bytes of room"):

@@ -31,7 +31,7 @@ def test_a_mirror_that_fails(tally: Tally, tmp_path: Path, serve: Callable[..., 
     patience = Patience(silence_seconds=0.2, bytes_per_second=1_000_000, pause_seconds=0.001)
     target = tmp_path / "file"
     outcomes = set()
-    for number in range(tally.number(30, 400)):
+    for number in range(tally.number(30, 300)):
         answers.clear()
         with tally.case(f"download {number}, answered {answers}"):
             try:

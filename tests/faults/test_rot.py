@@ -49,7 +49,7 @@ def test_a_byte_that_has_changed(project: Project, tally: Tally, place: str) -> 
     expected = project.files(*RESULTS)
     stages = list(READ)
     tally.random.shuffle(stages)
-    for number in range(tally.number(1, 9)):
+    for number in range(tally.number(1, 6)):
         stage = stages[number % 3]
         name = tally.random.choice(READ[stage])
         path = project.folder / name
