@@ -9,6 +9,8 @@ from argparse import ArgumentParser
 from collections.abc import Callable
 from typing import NoReturn
 
+import psutil
+
 from stages.errors import UserError
 
 STOPPED = 143  # what a shell reports for a command that SIGTERM ended
@@ -49,16 +51,25 @@ def fail(message: str) -> NoReturn:
     sys.exit(2)
 
 
-def end_with_parent() -> None:
-    """Exit, from now on, as soon as the process that started this one is gone.
+def end_with_dvc() -> None:
+    """Exit, from now on, as soon as the DVC that started this process is gone.
 
     A DVC that is told to stop leaves the stage that it runs behind, to write into the next run.
     """
-    parent = os.getppid()
+    dvc = next(filter(is_dvc, psutil.Process().parents()), None)
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while dvc is not None and is_dvc(dvc):
             time.sleep(LOOK_EVERY_SECONDS)
         os._exit(STOPPED)  # at once: an exception waits for TensorFlow to come back, maybe for an epoch
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def is_dvc(process: psutil.Process) -> bool:
+    """Whether a process runs, and is DVC or a program that can use it as a library."""
+    try:
+        named_so = process.name().lower().startswith(("dvc", "python"))
+        return bool(named_so and process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False

@@ -88,7 +88,11 @@ def _scratch(path: Path, size: int) -> Iterator[Path]:
                 f"{path}: expected room on the disk for {needed}, found {free:,} bytes free "
                 f"({error.strerror}); make room, then run the same command again"
             ) from None
-        if error.errno in REFUSED:
+        # Not what the caller failed to read from elsewhere.
+        ours = error.filename is None or Path(error.filename).absolute().is_relative_to(
+            path.parent.absolute()
+        )
+        if error.errno in REFUSED and ours:
             raise UserError(
                 f"{path}: expected a place to write to, found: {error.strerror}; "
                 "change its permissions or work on another disk, then run the same command again"

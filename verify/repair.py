@@ -65,8 +65,8 @@ def dvc_runs_a_stage(rwlock: Path) -> bool:
 
 def _is_dvc(pid: int) -> bool:
     try:
-        return "dvc" in " ".join(psutil.Process(pid).cmdline())
-    except psutil.Error:  # gone, or dead and not yet forgotten
+        return command.is_dvc(psutil.Process(pid))
+    except psutil.NoSuchProcess:
         return False
 
 
@@ -78,20 +78,18 @@ def release(rwlock: Path) -> Iterator[str]:
 
 
 def complete(path: Path) -> Iterator[str]:
-    """Complete a dvc.lock that DVC was killed in writing: the rest is the committed one's."""
+    """Complete a dvc.lock that DVC was killed in writing: what it lost is the committed one's."""
     if not path.exists():
         return
     text = path.read_text(encoding="utf-8", errors="replace")
-    committed = _stages((try_git("show", f"HEAD:{path}") or b"").decode(errors="replace"))
-    missing = set(committed) - set(_stages(text))
-    if not missing:
-        return
     *_, last = [0, *(match.start() for match in re.finditer(r"^  \S+:$", text, re.MULTILINE))]
-    # The last one may be cut off, too.
+    if text.endswith("\n") and _whole(_stages(f"stages:\n{text[last:]}")):
+        return
+    committed = _stages((try_git("show", f"HEAD:{path}") or b"").decode(errors="replace"))
     stages = {**committed, **_stages(text[:last])}
     with files.whole_file(path) as new:
         YAML().dump({"schema": "2.0", "stages": stages}, new)
-    yield f"{path}: lacked {len(missing)} stages that the committed one has"
+    yield f"{path}: was cut off; what it had lost is as in the last commit"
 
 
 def _stages(lock: str) -> dict[str, Any]:
@@ -102,9 +100,16 @@ def _stages(lock: str) -> dict[str, Any]:
     return dict(stages) if isinstance(stages, dict) else {}
 
 
+def _whole(stages: dict[str, Any]) -> bool:
+    # DVC writes the outputs last.
+    sections = [stage if isinstance(stage, dict) else {} for stage in stages.values()]
+    return bool(sections) and all("outs" in stage and all(stage.values()) for stage in sections)
+
+
 def remove_copies() -> Iterator[str]:
     """Remove copies that DVC has not completed."""
-    for path in [path for folder in KEPT_BY_DVC for path in folder.glob(COPIES)]:
+    own = [folder for folder in KEPT_BY_DVC if not folder.is_symlink()]  # another project may use it now
+    for path in [path for folder in own for path in folder.glob(COPIES)]:
         path.unlink()
         yield f"{path}: an incomplete copy, removed"
 
