@@ -3,7 +3,7 @@
 import importlib
 import os
 
-from stages import command
+from stages import command, parent
 
 STAGES = ("fetch", "preprocess", "train", "evaluate")
 
@@ -18,7 +18,7 @@ def main(stage: str, dataset: str) -> None:
 
 if __name__ == "__main__":
     if "DVC_STAGE" in os.environ:  # DVC has started this
-        command.end_with_dvc()
+        parent.end_with_it()
     parser = command.Parser(prog="python -m stages", description=__doc__)
     parser.add_argument("stage", choices=STAGES)
     parser.add_argument("dataset", help="a key under `datasets:` in params.yaml")

@@ -1,21 +1,15 @@
 """A command of the project: its errors, its signals and its exit code."""
 
-import os
 import signal
 import sys
-import threading
-import time
 from argparse import ArgumentParser
 from collections.abc import Callable
 from typing import NoReturn
-
-import psutil
 
 from stages.errors import UserError
 
 STOPPED = 143  # what a shell reports for a command that SIGTERM ended
 LONGEST = 2000  # characters of an error: what an error quotes may be as long as a file
-LOOK_EVERY_SECONDS = 0.1  # DVC takes five times as long to begin another run
 
 
 class Parser(ArgumentParser):
@@ -49,27 +43,3 @@ def fail(message: str) -> NoReturn:
         line = f"{line[:LONGEST]}..."
     print("error:", "".join(c if c.isprintable() else repr(c)[1:-1] for c in line), file=sys.stderr)
     sys.exit(2)
-
-
-def end_with_dvc() -> None:
-    """Exit, from now on, as soon as the DVC that started this process is gone.
-
-    A DVC that is told to stop leaves the stage that it runs behind, to write into the next run.
-    """
-    dvc = next(filter(is_dvc, psutil.Process().parents()), None)
-
-    def watch() -> None:
-        while dvc is not None and is_dvc(dvc):
-            time.sleep(LOOK_EVERY_SECONDS)
-        os._exit(STOPPED)  # at once: an exception waits for TensorFlow to come back, maybe for an epoch
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def is_dvc(process: psutil.Process) -> bool:
-    """Whether a process runs, and is DVC or a program that can use it as a library."""
-    try:
-        named_so = process.name().lower().startswith(("dvc", "python"))
-        return bool(named_so and process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.Error:
-        return False

@@ -33,21 +33,21 @@ def remember(section, place):
                 remember(child, f"{place}{name}.{key + '.' if key else ''}")
 
 original = parameters.load
+plain = parameters.Section.__getattribute__
+kept = []  # so that no other object gets the same id
+
+def spying(self, name):
+    value = plain(self, name)
+    if name in type(self).model_fields and not isinstance(value, (parameters.Section, dict)):
+        read.add(places[id(self)] + name)
+    return value
 
 def load(*args):
-    loaded = original(*args)
-    remember(loaded, "")
-    plain = parameters.Section.__getattribute__
-
-    def spying(self, name):
-        value = plain(self, name)
-        if name in type(self).model_fields and not isinstance(value, (parameters.Section, dict)):
-            read.add(places[id(self)] + name)
-        return value
-
+    parameters.Section.__getattribute__ = plain
+    kept.append(original(*args))
+    remember(kept[-1], "")
     parameters.Section.__getattribute__ = spying
-    load.kept = loaded  # so that no other object gets the same id
-    return loaded
+    return kept[-1]
 
 parameters.load = load
 command = __import__("stages.__main__", fromlist=["main"])
@@ -124,7 +124,7 @@ def test_no_code_names_a_data_set() -> None:
 
 
 # Packages that read, check, fetch or show, and leave no trace in a result.
-WITHOUT_A_TRACE = {"aiohttp", "fsspec", "pydantic", "ruamel.yaml", "tenacity", "tqdm"}
+WITHOUT_A_TRACE = {"aiohttp", "fsspec", "psutil", "pydantic", "ruamel.yaml", "tenacity", "tqdm"}
 NAMED_OTHERWISE = {"PIL": "pillow", "sklearn": "scikit-learn", "ruamel": "ruamel.yaml"}
 
 

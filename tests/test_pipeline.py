@@ -129,7 +129,7 @@ def test_the_validation_split_depends_on_the_seed_alone(project: Project) -> Non
         f"data/processed/{TWIN}/{split}/{array}.npy"
         for split in ("train", "validation")
         for array in ("images", "labels")
-    }
+    } | {f"data/processed/{TWIN}/{split}/SHA256SUMS" for split in ("train", "validation")}
 
 
 def test_the_confusion_counts_are_those_of_the_model_on_the_test_set(finished: Project) -> None:

@@ -372,7 +372,10 @@ def test_misuse_ends_with_2(slower: Project, arguments: list[str]) -> None:
     said = review(slower, *arguments, expect=2)
     assert "Traceback" not in said
     if arguments:
-        assert re.search(r"error: argument --\w+: expected .*, found '.*'$", said.strip())
+        assert re.search(
+            r"error: argument --\w+: expected .*, found '.*'; python -m compare --help lists what there is$",
+            said.strip(),
+        )
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from compare.programs import dvc, try_git
-from stages import arrays, checksums, command, files, layout, parameters
+from stages import arrays, checksums, command, files, layout, parameters, parent
 from stages.errors import UserError
 
 LOCK = Path("dvc.lock")
@@ -65,7 +65,7 @@ def dvc_runs_a_stage(rwlock: Path) -> bool:
 
 def _is_dvc(pid: int) -> bool:
     try:
-        return command.is_dvc(psutil.Process(pid))
+        return parent.is_dvc(psutil.Process(pid))
     except psutil.NoSuchProcess:
         return False
 
