@@ -19,21 +19,16 @@ from stages import environment, parameters
 from verify import __main__ as verify
 from verify import processors
 
-# What somebody adds at the end of a stage: something drawn without a seed.
+# What somebody adds at the end of a stage that draws numbers: something drawn without a seed.
 RANDOM = {
-    "fetch": "layout.raw(dataset).joinpath('notes').write_text(str(random.random()))",
     "preprocess": "whole, rows = splits(settings, raw)['train']; "
     "arrays.write(layout.processed(dataset, 'train'), whole, np.random.default_rng().permutation(rows))",
     "train": "model.set_weights([weight + random.random() for weight in model.get_weights()]); "
     "model_file.save(model, layout.model(dataset))",
-    "evaluate": "rounded['accuracy'] = random.random(); "
-    "files.write_text(layout.metrics(dataset), json.dumps(rounded))",
 }
 NAMED = {
-    "fetch": f"data/raw/{TWIN}",
     "preprocess": f"data/processed/{TWIN}/train",
     "train": f"models/{TWIN}.keras",
-    "evaluate": f"metrics/{TWIN}.json",
 }
 
 
