@@ -57,12 +57,10 @@ def read(folder: Path) -> Split:
     Raises:
         UserError: if the files are missing, are not those that were written, or are not a split.
     """
+    checksums.check(folder / CHECKSUMS, [folder / IMAGES, folder / LABELS])
     try:
-        checksums.check(folder / CHECKSUMS, [folder / IMAGES, folder / LABELS])
         images = np.load(folder / IMAGES, mmap_mode="r", allow_pickle=False)
         labels = np.load(folder / LABELS, mmap_mode="r", allow_pickle=False)
-    except UserError:
-        raise
     except Exception as error:  # noqa: BLE001 - a header may be anything, and NumPy raise anything
         raise UserError(f"{folder}: expected {IMAGES} and {LABELS}, found: {error}; {REMEDY}") from None
     for array, dimensions in ((images, 3), (labels, 1)):

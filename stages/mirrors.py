@@ -42,6 +42,9 @@ class Patience(NamedTuple):
         return self.silence_seconds + size / self.bytes_per_second
 
 
+USUAL = Patience()
+
+
 class MirrorError(Exception):
     """A mirror did not serve the file.
 
@@ -60,7 +63,7 @@ def download(
     name: str,
     expected: RawFile,
     target: Path,
-    patience: Patience | None = None,
+    patience: Patience = USUAL,
 ) -> str:
     """Write the decompressed content of one file to `target`.
 
@@ -78,7 +81,6 @@ def download(
     Raises:
         UserError: if no mirror has the file, with the reason of each.
     """
-    patience = patience or Patience()
     attempts = tenacity.Retrying(
         stop=tenacity.stop_after_attempt(ATTEMPTS),
         wait=tenacity.wait_exponential(patience.pause_seconds),

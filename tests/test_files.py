@@ -1,5 +1,6 @@
 """Files and folders appear whole or not at all."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
+from stages.errors import UserError
 from stages.files import whole_file, whole_folder, write_text
 
 
@@ -50,6 +52,7 @@ STOPPED = """
 import os, signal, sys, time
 from pathlib import Path
 from stages import command
+from stages.errors import UserError
 from stages.files import whole_folder
 
 def main():
@@ -68,9 +71,21 @@ def test_a_stage_that_is_told_to_stop_leaves_no_trace(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("file", "error"), [("elsewhere/file", PermissionError), ("file.txt", UserError), (None, UserError)]
+)
+def test_only_what_could_not_be_written_is_said_to_be_so(
+    tmp_path: Path, file: str | None, error: type[Exception]
+) -> None:
+    named = str(tmp_path.parent / "elsewhere" if file == "elsewhere/file" else tmp_path / str(file))
+    with pytest.raises(error, match="Permission denied"), whole_file(tmp_path / "file"):
+        raise PermissionError(errno.EACCES, "Permission denied", *([named] if file else []))
+
+
 WRITES = """
 import sys
 from pathlib import Path
+from stages.errors import UserError
 from stages.files import whole_folder
 
 for number in range(200):

@@ -144,8 +144,8 @@ def test_a_written_split_is_mapped_into_memory(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "labels",
-    [np.zeros(5, np.uint8), np.zeros(6), np.zeros((6, 1), np.uint8)],
-    ids=["fewer", "float64", "2 d"],
+    [np.zeros(5, np.uint8), np.zeros(6), np.zeros((6, 1), np.uint8), np.array([print] * 6)],
+    ids=["fewer", "float64", "2 d", "a pickle"],
 )
 def test_arrays_that_are_no_split_are_refused(tmp_path: Path, labels: np.ndarray) -> None:
     arrays.write(tmp_path / "split", whole([3, 3]))

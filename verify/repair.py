@@ -27,19 +27,14 @@ TMP = Path(".dvc/tmp")
 CACHE = Path(".dvc/cache")
 KEPT_BY_DVC = (CACHE, Path("data"), Path("models"))
 COPIES = "**/.*.tmp"  # what DVC calls a copy until it is complete
+CONFLICT = re.compile(r"^(<<<<<<<|>>>>>>>) ", re.MULTILINE)  # how git marks it
 SPLITS = ("train", "validation", "test")
 
 
 def main(*, quick: bool) -> None:
     """Repair, and say what was done."""
-    TMP.mkdir(parents=True, exist_ok=True)
-    try:
-        lock = zc.lockfile.LockFile(str(TMP / "lock"))  # DVC's own
-    except zc.lockfile.LockError:
-        print("DVC is running here; nothing is repaired meanwhile.")
-        return
-    with contextlib.closing(lock):
-        if dvc_runs_a_stage(TMP / "rwlock"):
+    with dvc_kept_out() as kept_out:
+        if not kept_out:
             print("DVC is running here; nothing is repaired meanwhile.")
             return
         done = [*release(TMP / "rwlock"), *complete(LOCK), *remove_copies()]
@@ -50,6 +45,19 @@ def main(*, quick: bool) -> None:
         print(f"repaired: {line}")
     if not done and not quick:
         print("Nothing to repair.")
+
+
+@contextlib.contextmanager
+def dvc_kept_out() -> Iterator[bool]:
+    """Hold DVC's own lock, unless DVC runs here: whether it is held."""
+    TMP.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = zc.lockfile.LockFile(str(TMP / "lock"))
+    except zc.lockfile.LockError:
+        yield False
+        return
+    with contextlib.closing(lock):
+        yield not dvc_runs_a_stage(TMP / "rwlock")  # for as long as that takes, DVC does without the lock
 
 
 def dvc_runs_a_stage(rwlock: Path) -> bool:
@@ -82,6 +90,8 @@ def complete(path: Path) -> Iterator[str]:
     if not path.exists():
         return
     text = path.read_text(encoding="utf-8", errors="replace")
+    if CONFLICT.search(text):
+        return  # which only its author can resolve
     *_, last = [0, *(match.start() for match in re.finditer(r"^  \S+:$", text, re.MULTILINE))]
     if text.endswith("\n") and _whole(_stages(f"stages:\n{text[last:]}")):
         return

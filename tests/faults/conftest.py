@@ -42,10 +42,8 @@ class Tally:
 @pytest.fixture
 def tally(request: pytest.FixtureRequest) -> Iterator[Tally]:
     """Count cases; fails at the end if one was lost."""
-    config = request.config
-    seed = f"{request.node.nodeid} {config.getoption('--seed')}"
     name = request.node.originalname.removeprefix("test_").replace("_", " ")
-    counted = Tally(name, config.getoption("--torture"), random.Random(seed))
+    counted = Tally(name, request.config.getoption("--torture"), random.Random(request.node.nodeid))
     yield counted
     request.node.user_properties.append(("fault", (counted.fault, counted.cases, len(counted.lost))))
     assert counted.cases

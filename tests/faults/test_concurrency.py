@@ -1,13 +1,12 @@
 """Several processes at once: a result is right, or not there yet, or an error says so."""
 
 import json
-import os
 import subprocess
 import threading
 from collections.abc import Callable
 
 import pytest
-from conftest import ENVIRONMENT, TWIN, Project
+from conftest import TWIN, Project, environment
 
 from faults.conftest import Tally
 from faults.test_kills import NEXT_RUN, RESULTS
@@ -16,10 +15,10 @@ BUSY = ("Unable to acquire lock", "is busy, it is being blocked by", "No such fi
 
 
 def start(project: Project, *command: str) -> subprocess.Popen[str]:
+    pipe = subprocess.PIPE
     return subprocess.Popen(
-        command, cwd=project.folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env={name: value for name, value in {**os.environ, **ENVIRONMENT}.items() if value is not None},
-    )  # fmt: skip
+        command, cwd=project.folder, env=environment(), text=True, stdout=pipe, stderr=pipe
+    )
 
 
 def while_they_run(processes: list[subprocess.Popen[str]], look: Callable[[], None]) -> list[str]:

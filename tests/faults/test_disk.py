@@ -15,6 +15,7 @@ from faults.conftest import Tally
 from faults.test_kills import NEXT_RUN, RESULTS
 
 SIZE = 64 << 20
+NO_BYTECODE = {"PYTHONDONTWRITEBYTECODE": "1"}  # it would take from the room
 OUTPUTS = {
     "fetch": (f"data/raw/{TWIN}/*",),
     "preprocess": (f"data/processed/{TWIN}/**/*",),
@@ -26,11 +27,12 @@ OUTPUTS = {
 @pytest.fixture
 def small(finished: Project, tmp_path: Path) -> Iterator[Project]:
     """The finished project on a small disk of its own."""
-    if not hasattr(os, "geteuid") or os.geteuid() != 0:
-        pytest.skip("only root may mount a small disk")
     disk = tmp_path / "disk"
     disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "none", disk], check=True)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "none", disk]
+    done = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if done.returncode != 0:  # it takes root, and in a container not even root may always
+        pytest.skip(f"no small disk can be mounted here: {' '.join(done.stderr.split())}")
     yield finished.copy(disk)
     subprocess.run(["umount", "--lazy", disk], check=True)
 
@@ -58,15 +60,8 @@ def half_written(project: Project, expected: dict[str, bytes]) -> list[str]:
     return [name for name in found if name != "dvc.lock" and found[name] != expected.get(name)]
 
 
-def run(project: Project, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run a command that may fail."""
-    environment = {"PYTHONDONTWRITEBYTECODE": "1"}
-    for code in (0, 2, 255):
-        try:
-            return project.run(*command, expect=code, **environment)
-        except AssertionError as error:
-            unexpected = error
-    raise unexpected
+def rerun(stage: str) -> tuple[str, ...]:
+    return ("dvc", "repro", "--force", "--single-item", f"{stage}@{TWIN}")
 
 
 def check_the_error(done: subprocess.CompletedProcess[str], stage: str, reason: str) -> None:
@@ -81,21 +76,17 @@ def check_the_error(done: subprocess.CompletedProcess[str], stage: str, reason: 
 @pytest.mark.timeout(1800)
 def test_a_disk_that_is_full_for_a_stage(small: Project, tally: Tally) -> None:
     expected = small.files(*RESULTS)
-    full = 0
     stages = tally.random.sample(list(OUTPUTS), len(OUTPUTS))
     for number in range(tally.number(2, 16)):
         stage = stages[number % 4]
-        needed = sum(len(content) for content in small.files(*OUTPUTS[stage]).values())
-        size = int(tally.random.uniform(0, 0.9) * needed)
-        with tally.case(f"{stage} with {size} of {needed} bytes of room"):
+        largest = max(len(content) for content in small.files(*OUTPUTS[stage]).values())
+        size = int(tally.random.uniform(0, 0.9) * largest)
+        with tally.case(f"{stage} with {size} bytes of room for a file of {largest}"):
             with room(small, size):
-                done = run(small, "python", "-m", "stages", stage, TWIN)
-            if done.returncode:  # evaluate may do with less than all: it replaces one file after another
-                check_the_error(done, stage, "expected room on the disk for ")
-                full += 1
+                done = small.run("python", "-m", "stages", stage, TWIN, expect=2, **NO_BYTECODE)
+            check_the_error(done, stage, "expected room on the disk for ")
             assert half_written(small, expected) == []
             assert "?" not in small.run("git", "status", "--porcelain").stdout
-    assert full >= 0.75 * tally.cases
     small.run(*NEXT_RUN)
     assert small.files(*RESULTS) == expected
 
@@ -103,13 +94,12 @@ def test_a_disk_that_is_full_for_a_stage(small: Project, tally: Tally) -> None:
 @pytest.mark.timeout(1800)
 def test_a_disk_that_is_full_for_dvc(small: Project, tally: Tally) -> None:
     expected = small.files(*RESULTS)
-    for number in range(tally.number(1, 4)):
-        stage = tally.random.choice(list(OUTPUTS)) if not tally.many else list(OUTPUTS)[number % 4]
+    for stage in tally.random.sample(list(OUTPUTS), tally.number(1, 4)):
         size = tally.random.randrange(0, 250_000)
         with tally.case(f"{stage} with {size} bytes of room"):
             shutil.rmtree(small.folder / ".dvc/cache")
             with room(small, size):
-                done = run(small, "dvc", "repro", "--force", "--single-item", f"{stage}@{TWIN}")
+                done = small.run(*rerun(stage), expect=None, **NO_BYTECODE)
             assert "Traceback" not in done.stderr
             small.run(*NEXT_RUN)
             assert small.files(*RESULTS) == expected
@@ -125,9 +115,8 @@ def test_a_disk_that_may_only_be_read(small: Project, tally: Tally) -> None:
         with tally.case(stage):
             with read_only(small):
                 done = small.run("python", "-m", "stages", stage, TWIN, expect=2)
-                by_dvc = run(small, "dvc", "repro", "--force", "--single-item", f"{stage}@{TWIN}")
+                by_dvc = small.run(*rerun(stage), expect=255)
             check_the_error(done, stage, "found: Read-only file system")
-            assert by_dvc.returncode == 255
             assert "Read-only file system" in by_dvc.stderr
             assert small.files(*RESULTS) == expected
     small.run(*NEXT_RUN)

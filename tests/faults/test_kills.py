@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import ENVIRONMENT, TWIN, Project
+from conftest import TWIN, Project, environment
 
 from faults.conftest import Tally
 
@@ -25,9 +25,8 @@ class Run:
 
     def __init__(self, project: Project, *command: str, in_terminal: bool) -> None:
         self.terminal, inside = pty.openpty()
-        environment = {k: v for k, v in {**os.environ, **ENVIRONMENT}.items() if v is not None}
         self.process = subprocess.Popen(
-            ["setsid", *(["--ctty"] if in_terminal else []), *command], cwd=project.folder, env=environment,
+            ["setsid", *(["--ctty"] if in_terminal else []), *command], cwd=project.folder, env=environment(),
             stdin=inside, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         os.close(inside)
@@ -92,15 +91,8 @@ def test_a_killed_run_is_made_good_by_the_next_one(project: Project, tally: Tall
         moments += [(list(STAGES)[number % 4], "in dvc.lock", tally.random.uniform(0, 0.1))]
     for stage, when, seconds in moments:
         with tally.case(f"{kind}, {stage}, {when} {seconds:.3f} s"):
-            run = Run(
-                project,
-                "dvc",
-                "repro",
-                "--force",
-                "--single-item",
-                f"{stage}@{TWIN}",
-                in_terminal=kind == CTRL_C,
-            )
+            command = ("dvc", "repro", "--force", "--single-item", f"{stage}@{TWIN}")
+            run = Run(project, *command, in_terminal=kind == CTRL_C)
             if when == "in the stage":
                 wait_until_it_runs(project.folder, f"stages {stage}", run)
             elif when == "in dvc.lock":
