@@ -1,5 +1,6 @@
 """What several test files share: a copy of the project to run in, and the real data if they are here."""
 
+import fcntl
 import io
 import os
 import shutil
@@ -116,7 +117,19 @@ def copy_of_the_project(folder: Path) -> Project:
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The project reduced to digits and its twin, after its first `dvc repro`. Not to be changed."""
-    project = copy_of_the_project(tmp_path_factory.mktemp("finished"))
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # one of the processes that run tests at the same time
+        shared = shared.parent
+    folder = shared / "finished"
+    with (shared / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the first one makes it
+        if not folder.exists():
+            make_finished(shared / "unfinished").folder.rename(folder)
+    return Project(folder)
+
+
+def make_finished(folder: Path) -> Project:
+    project = copy_of_the_project(folder)
 
     def keep_digits_and_add_a_twin(parameters: dict) -> None:
         digits = parameters["datasets"]["digits"]

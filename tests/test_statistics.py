@@ -133,7 +133,7 @@ def simulate() -> Callable[..., list[list[Difference]]]:
     def run(size: int, before: tuple[float, float], after: tuple[float, float]) -> list[list[Difference]]:
         random = np.random.default_rng(0)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(statistics, "RESAMPLES", 400)  # enough for coverage, and five times as fast
+            patch.setattr(statistics, "RESAMPLES", 200)  # enough for coverage, and ten times as fast
             found = []
             for number in range(SIMULATIONS):
                 labels, first, second = sample(random, size, before, after)
