@@ -2,7 +2,7 @@
 
 from math import prod
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,32 +22,33 @@ class Split(NamedTuple):
     """Images and their classes.
 
     Attributes:
-        images: uint8, shape (n, height, width).
-        labels: uint8, shape (n,), the index of each image's class.
+        images: shape (n, height, width) or (n, height, width, channels); uint8, or another of IDX's types.
+        labels: shape (n,), the index of each image's class; uint8, or int32 where there are too many.
     """
 
-    images: NDArray[np.uint8]
-    labels: NDArray[np.uint8]
+    images: NDArray[Any]
+    labels: NDArray[Any]
 
 
-def rows_at_once(images: NDArray[np.uint8]) -> int:
+def rows_at_once(images: NDArray[Any]) -> int:
     """How many images make a chunk, at least one."""
-    return max(1, CHUNK_BYTES // max(1, prod(images.shape[1:])))
+    return max(1, CHUNK_BYTES // max(1, images.itemsize * prod(images.shape[1:])))
 
 
 def write(folder: Path, split: Split, rows: NDArray[np.int64] | None = None) -> None:
     """Write a split, or the given rows of it in their order, replacing the folder as a whole."""
     chosen = np.arange(len(split.labels)) if rows is None else rows
     step = rows_at_once(split.images)
-    size = len(chosen) * (1 + prod(split.images.shape[1:]))
+    size = sum(array.itemsize * len(chosen) * prod(array.shape[1:]) for array in split)
     with whole_folder(folder, size) as new:
         for name, array in ((IMAGES, split.images), (LABELS, split.labels)):
             with (new / name).open("wb") as file:
                 shape = (len(chosen), *array.shape[1:])
-                header = {"descr": array.dtype.str, "fortran_order": False, "shape": shape}
+                portable = array.dtype.newbyteorder("<")  # as nearly every processor is, and no IDX file
+                header = {"descr": portable.str, "fortran_order": False, "shape": shape}
                 np.lib.format.write_array_header_1_0(file, header)
                 for start in range(0, len(chosen), step):
-                    file.write(array[chosen[start : start + step]].tobytes())
+                    file.write(array[chosen[start : start + step]].astype(portable, copy=False).tobytes())
         checksums.write(new / CHECKSUMS, [new / IMAGES, new / LABELS])
 
 
@@ -63,9 +64,10 @@ def read(folder: Path) -> Split:
         labels = np.load(folder / LABELS, mmap_mode="r", allow_pickle=False)
     except Exception as error:  # noqa: BLE001 - a header may be anything, and NumPy raise anything
         raise UserError(f"{folder}: expected {IMAGES} and {LABELS}, found: {error}; {REMEDY}") from None
-    for array, dimensions in ((images, 3), (labels, 1)):
-        if not isinstance(array, np.ndarray) or array.dtype != np.uint8 or array.ndim != dimensions:
-            raise UserError(f"{folder}: expected uint8 images and labels, found others; {REMEDY}")
+    for array, kinds, dimensions in ((images, "iuf", (3, 4)), (labels, "iu", (1,))):
+        is_array = isinstance(array, np.ndarray)
+        if not is_array or array.dtype.kind not in kinds or array.ndim not in dimensions:
+            raise UserError(f"{folder}: expected images and labels, found arrays of others; {REMEDY}")
     if len(images) != len(labels):
         raise UserError(
             f"{folder}: expected as many labels as images, found {len(labels)} and {len(images)}; {REMEDY}"

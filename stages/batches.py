@@ -1,6 +1,7 @@
-"""Splits as batches for Keras: uint8 images and one-hot labels."""
+"""Splits as batches for Keras: images as they are kept, and one-hot labels."""
 
 from math import ceil
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -21,7 +22,7 @@ def shuffled(split: Split, classes: int, batch_size: int, seed: int) -> tf.data.
     What is shuffled is indices, so that every order is equally likely, however large the split.
 
     Returns:
-        A data set of (images, labels), shapes (b, height, width) and (b, classes), where b is
+        A data set of (images, labels), shapes (b, *image) and (b, classes), where b is
         `batch_size`, or less for the last batch of an epoch.
     """
     seed_of_order = tf.constant(seed_of("order", seed), tf.int64)
@@ -49,14 +50,14 @@ def _gather(indices: tf.data.Dataset, split: Split, classes: int, batch_size: in
     """Batches of the images and labels at some indices.
 
     Images are read from their file when their turn comes, so that a split may be larger than the memory,
-    and stay uint8 until they are on their way through the network: a quarter of the bytes of float32.
+    and stay as they are, mostly uint8, on their way to the network: a quarter of the bytes of float32.
     """
 
-    def take(chosen: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def take(chosen: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any]]:
         return split.images[chosen], split.labels[chosen]
 
     def read(chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        images, labels = tf.numpy_function(take, [chosen], (tf.uint8, tf.uint8))
+        images, labels = tf.numpy_function(take, [chosen], (split.images.dtype, split.labels.dtype))
         images.set_shape((None, *split.images.shape[1:]))
         labels.set_shape((None,))
         return images, tf.one_hot(labels, classes)

@@ -8,7 +8,7 @@ from sklearn.model_selection import train_test_split
 
 from stages import idx, layout
 from stages.errors import UserError
-from stages.parameters import ScikitLearn
+from stages.sources import ScikitLearn
 
 
 def write_files(source: ScikitLearn, folder: Path) -> None:

@@ -1,5 +1,6 @@
 """A command of the project: its errors, its signals and its exit code."""
 
+import os
 import signal
 import sys
 from argparse import ArgumentParser
@@ -9,6 +10,7 @@ from typing import NoReturn
 from stages.errors import UserError
 
 STOPPED = 143  # what a shell reports for a command that SIGTERM ended
+RED, PLAIN = "\x1b[31m", "\x1b[0m"
 LONGEST = 2000  # characters of an error: what an error quotes may be as long as a file
 
 
@@ -41,5 +43,7 @@ def fail(message: str) -> NoReturn:
     line = " ".join(message.split())
     if len(line) > LONGEST:
         line = f"{line[:LONGEST]}..."
-    print("error:", "".join(c if c.isprintable() else repr(c)[1:-1] for c in line), file=sys.stderr)
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+    in_colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")  # https://no-color.org
+    print(f"{RED}error:{PLAIN}" if in_colour else "error:", shown, file=sys.stderr)
     sys.exit(2)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -31,14 +32,14 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
     files.write_text(path, table.to_csv(index=False, lineterminator="\n", float_format=FLOAT_FORMAT))
 
 
-def save_mistakes(path: Path, images: NDArray[np.uint8], predictions: pd.DataFrame) -> None:
+def save_mistakes(path: Path, images: NDArray[Any], predictions: pd.DataFrame) -> None:
     """Draw the wrongly classified images with the highest confidence, the most confident first.
 
     Each has its number in the split, from 0, its class, and what it was taken for, with which probability.
 
     Args:
         path: of the PNG file.
-        images: shape (n, height, width).
+        images: as `gallery.save` takes them.
         predictions: n rows, as `scores.prediction_table` gives them.
     """
     wrong = predictions[predictions["actual"] != predictions["predicted"]]

@@ -3,17 +3,16 @@
 import os
 from pathlib import Path
 
-from stages import bundled, checksums, layout, mirrors, parameters
+from stages import bundled, checksums, layout, mirrors, npz, parameters, pictures
 from stages.errors import UserError
 from stages.files import whole_folder
-from stages.parameters import Mirrors, RawFiles, ScikitLearn
+from stages.sources import Mirrors, Npz, Pictures, RawFiles, ScikitLearn, Source
 
 MIRROR_VARIABLE = "DATASETS_MIRROR"
+ARCHIVE = "archive.npz"
 
 
-def fetch(
-    source: Mirrors | ScikitLearn, files: RawFiles, folder: Path, first_mirror: str | None = None
-) -> None:
+def fetch(source: Source, files: RawFiles, folder: Path, first_mirror: str | None = None) -> None:
     """Make a folder of four IDX files whose hashes are the expected ones.
 
     Args:
@@ -27,14 +26,24 @@ def fetch(
     """
     size = sum(expected.bytes for expected in files.by_name().values())
     with whole_folder(folder, size) as new:
-        if isinstance(source, ScikitLearn):
-            bundled.write_files(source, new)
-            check(files, new)
-        else:
-            urls = [first_mirror, *source.urls] if first_mirror else source.urls
-            for name, expected in files.by_name().items():
-                mirror = mirrors.download(urls, name, expected, new / name)
-                print(f"{folder / name}: {expected.bytes:,} bytes from {mirror}", flush=True)
+        first_mirrors = [first_mirror] if first_mirror else []
+        match source:
+            case Mirrors():
+                for name, expected in files.by_name().items():
+                    urls = [*first_mirrors, *source.urls]
+                    mirror = mirrors.download(urls, expected.name or name, expected, new / name)
+                    print(f"{folder / name}: {expected.bytes:,} bytes from {mirror}", flush=True)
+                return
+            case Npz():
+                archive = new / ARCHIVE
+                mirrors.download([*first_mirrors, *source.urls], source.archive.name, source.archive, archive)
+                npz.write_files(source, archive, new)
+                archive.unlink()
+            case Pictures():
+                pictures.write_files(source, new)
+            case ScikitLearn():
+                bundled.write_files(source, new)
+        check(files, new)
 
 
 def check(files: RawFiles, folder: Path) -> None:

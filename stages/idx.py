@@ -66,6 +66,17 @@ def _map(path: Path) -> mmap.mmap | bytes:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
 
 
+def narrowed(array: NDArray[Any]) -> NDArray[Any]:
+    """The same whole numbers in the smallest type that the format has for them; other arrays as they are."""
+    if array.dtype.kind not in "iub" or array.size == 0:
+        return array
+    smallest, largest = int(array.min()), int(array.max())
+    for dtype in (np.uint8, np.int16, np.int32):
+        if np.iinfo(dtype).min <= smallest and largest <= np.iinfo(dtype).max:
+            return array.astype(dtype)
+    return array
+
+
 def write(path: Path, array: NDArray[Any]) -> None:
     """Write an array of any shape as an IDX file.
 

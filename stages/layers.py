@@ -109,7 +109,7 @@ class Dropout(keras.layers.Dropout):  # type: ignore[misc]
 INSTEAD = {keras.layers.BatchNormalization: BatchNormalization, keras.layers.Dropout: Dropout}
 
 
-def mostly_zero(images: NDArray[np.uint8]) -> bool:
+def mostly_zero(images: NDArray[Any]) -> bool:
     """Whether so few pixels are not 0, among the first images, that a sparse product is the faster one."""
     sample = images[:SAMPLE]
     return bool(np.count_nonzero(sample) <= LARGEST_SHARE * sample.size)

@@ -17,7 +17,7 @@ import tenacity
 from tqdm import tqdm
 
 from stages.errors import UserError
-from stages.parameters import RawFile
+from stages.sources import RawFile
 
 ATTEMPTS = 3  # a mirror that fails three times within seconds is down, and the next may be up
 CHUNK_BYTES = 1 << 20
@@ -111,7 +111,7 @@ def _copy(address: str, expected: RawFile, target: Path, patience: Patience) -> 
         target.open("wb") as out,
         tqdm(total=expected.bytes, desc=target.name, unit="B", unit_scale=True, disable=None) as progress,
     ):
-        for chunk in _chunks(address, expected.bytes, patience):
+        for chunk in chunks(address, expected.bytes, patience):
             size += len(chunk)
             if size > expected.bytes:
                 raise MirrorError(f"expected {expected.bytes} bytes, found more")
@@ -124,8 +124,8 @@ def _copy(address: str, expected: RawFile, target: Path, patience: Patience) -> 
         raise MirrorError(f"expected SHA-256 {expected.sha256}, found {digest.hexdigest()}")
 
 
-def _chunks(address: str, expected_bytes: int, patience: Patience) -> Iterator[bytes]:
-    """Read the content at an address, decompressed, or raise a MirrorError."""
+def chunks(address: str, expected_bytes: int, patience: Patience = USUAL) -> Iterator[bytes]:
+    """Read the content at `address`.gz or else at `address`, decompressed, or raise a MirrorError."""
     start = time.monotonic()
     try:
         with _open(address, expected_bytes, patience) as stream:

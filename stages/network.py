@@ -7,7 +7,12 @@ from stages.streams import seed_of
 
 
 def build(
-    network: Network, image_shape: tuple[int, ...], largest_pixel: int, classes: int, seed: int
+    network: Network,
+    image_shape: tuple[int, ...],
+    largest_pixel: int,
+    classes: int,
+    seed: int,
+    dtype: str = "uint8",
 ) -> keras.Sequential:
     """A feed-forward network with fresh weights.
 
@@ -16,13 +21,14 @@ def build(
 
     Args:
         network: the layers in between.
-        image_shape: of one image, such as (28, 28).
+        image_shape: of one image, such as (28, 28), or (28, 28, 3) in colour.
         largest_pixel: the pixel value that becomes 1.0.
         classes: the number of classes.
         seed: of the weights and of what dropout leaves out, each layer having its own stream.
+        dtype: of the images.
 
     Returns:
-        A model from uint8 images, shape (n, *image_shape), to float32 probabilities, shape (n, classes).
+        A model from such images, shape (n, *image_shape), to float32 probabilities, shape (n, classes).
     """
 
     def dense(width: int, name: str, use_bias: bool = True) -> keras.layers.Dense:
@@ -30,7 +36,7 @@ def build(
         return keras.layers.Dense(width, use_bias=use_bias, kernel_initializer=weights, name=name)
 
     model = keras.Sequential(name="classifier")
-    model.add(keras.Input(image_shape, dtype="uint8", name="image"))
+    model.add(keras.Input(image_shape, dtype=dtype, name="image"))
     model.add(keras.layers.Rescaling(1 / largest_pixel, name="scale"))
     model.add(keras.layers.Flatten(name="flatten"))
     for number, width in enumerate(network.hidden, start=1):

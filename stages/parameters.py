@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from stages import layout
 from stages.errors import UserError
+from stages.sources import Positive, RawFiles, Section, Seed, Source
 
 FILE = Path("params.yaml")
 ERRORS_SHOWN = 3
@@ -18,62 +18,21 @@ MOST_VALUES = 100_000  # of as many, once every alias stands for all that it rep
 
 DatasetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 ClassName = Annotated[str, Field(min_length=1)]
+MOST_CLASSES = 10_000
+
+
+def _names(classes: Any) -> Any:
+    """The names of classes that only have a number."""
+    counted = isinstance(classes, int) and not isinstance(classes, bool) and classes <= MOST_CLASSES
+    return [str(number) for number in range(classes)] if counted else classes
+
+
+Classes = Annotated[
+    list[ClassName], Field(min_length=2, max_length=MOST_CLASSES), BeforeValidator(_names)
+]  # in params.yaml also their number
 Share = Annotated[float, Field(ge=0, lt=1)]
-Positive = Annotated[int, Field(gt=0, le=1_000_000_000)]
 Width = Annotated[int, Field(gt=0, le=100_000)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Bins = Annotated[int, Field(gt=0, le=10_000)]
-
-
-def _without_password(url: str) -> str:
-    if "@" in url.partition("://")[2].partition("/")[0]:
-        raise ValueError("expected no name or password in an address, found one; put it into ~/.netrc")
-    return url
-
-
-Url = Annotated[str, AfterValidator(_without_password)]
-
-
-class Section(BaseModel):
-    """A mapping in params.yaml: no unknown keys, no conversion of types, no later change."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-
-class RawFile(Section):
-    """What identifies a raw file, after decompression."""
-
-    bytes: Annotated[int, Field(gt=0)]
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-
-class RawFiles(Section):
-    """The four files of a data set."""
-
-    train_images: RawFile = Field(alias=layout.TRAIN_IMAGES)
-    train_labels: RawFile = Field(alias=layout.TRAIN_LABELS)
-    test_images: RawFile = Field(alias=layout.TEST_IMAGES)
-    test_labels: RawFile = Field(alias=layout.TEST_LABELS)
-
-    def by_name(self) -> dict[str, RawFile]:
-        """The files under the names that they have in the raw folder."""
-        return {str(field.alias): getattr(self, name) for name, field in type(self).model_fields.items()}
-
-
-class Mirrors(Section):
-    """A data set that is downloaded: from the first mirror that serves the right bytes."""
-
-    kind: Literal["mirrors"]
-    urls: Annotated[list[Url], Field(min_length=1)]
-
-
-class ScikitLearn(Section):
-    """A data set that scikit-learn brings along, whole; `test_images` of it become the test set."""
-
-    kind: Literal["scikit_learn"]
-    loader: Annotated[str, Field(pattern=r"^load_[a-z0-9_]+$")]
-    test_images: Positive
-    seed: Seed
 
 
 class Network(Section):
@@ -105,17 +64,36 @@ class Training(Section):
         return self
 
 
+class About(Section):
+    """What people ought to know of a data set; no stage reads it.
+
+    Attributes:
+        title: its name.
+        licence: its terms.
+        source: whose it is, and where it is described.
+        background: what is behind the things on its images: darker or lighter than they are.
+        limits: what it is not good for.
+    """
+
+    title: str | None = None
+    licence: str | None = None
+    source: str | None = None
+    background: Literal["dark", "light"] | None = None
+    limits: list[str] = Field(default=[])
+
+
 class Dataset(Section):
     """Everything that differs between data sets."""
 
-    source: Annotated[Mirrors | ScikitLearn, Field(discriminator="kind")]
+    source: Source
     files: RawFiles
-    classes: Annotated[list[ClassName], Field(min_length=2)]
-    largest_pixel: Annotated[int, Field(ge=1, le=255)]
+    classes: Classes
+    largest_pixel: Annotated[int, Field(ge=1, lt=2**31)]
     validation_images: Positive
     seed: Seed
     network: Network
     training: Training
+    about: About = About()
 
     @model_validator(mode="after")
     def _classes_differ(self) -> "Dataset":
@@ -223,11 +201,12 @@ def _describe(detail: Any, content: Any) -> str:
         case "extra_forbidden":
             expected = "no such key"
         case "union_tag_invalid" | "union_tag_not_found":
-            expected = "kind: mirrors or kind: scikit_learn"
+            expected = "a kind: mirrors, scikit_learn, pictures or npz"
         case "model_type" | "dict_type" | "model_attributes_type":
             expected = "a mapping of keys to values"
         case "too_short" | "string_too_short":
-            expected = "at least one item"
+            least = detail["ctx"]["min_length"]
+            expected = "at least one item" if least == 1 else f"at least {least} items"
         case "string_pattern_mismatch":
             expected = f"to match {detail['ctx']['pattern']!r}"
         case _:

@@ -14,37 +14,67 @@ from stages.parameters import Dataset
 from stages.streams import seed_of
 
 Rows = NDArray[np.int64]
+GREY, COLOUR = 3, 4  # dimensions
+UINT8 = 256  # numbers that uint8 has
+SHOWN = 12  # labels in an error
 
 
-def decode(images_file: Path, labels_file: Path, classes: int, largest_pixel: int) -> Split:
+def decode(images_file: Path, labels_file: Path, largest_pixel: int) -> Split:
     """Read the images and labels of one part of a data set and check that they can be right.
 
+    Returns:
+        The images, and their labels as the file has them.
+
     Raises:
-        UserError: unless there are as many labels as images, of which every pixel is at most
-            `largest_pixel` and every label less than `classes`, and every class occurs.
+        UserError: unless the images are grey or have three colours, every pixel is from 0 to
+            `largest_pixel`, and there are as many labels, whole numbers, as images.
     """
     images, labels = idx.read(images_file), idx.read(labels_file)
-    _expect_bytes(images_file, images, dimensions=3)
-    _expect_bytes(labels_file, labels, dimensions=1)
+    if images.ndim not in (GREY, COLOUR) or (images.ndim == COLOUR and images.shape[-1] not in (1, 3)):
+        raise UserError(
+            f"{images_file}: expected shape (n, height, width), or for colour (n, height, width, 3), "
+            f"found {images.shape}"
+        )
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise UserError(
+            f"{labels_file}: expected whole numbers in 1 dimension, "
+            f"found {labels.dtype.name} in {labels.ndim}"
+        )
     if len(images) != len(labels):
         raise UserError(f"{labels_file}: expected {len(images)} labels, one an image, found {len(labels)}")
     if images.size == 0:
         raise UserError(f"{images_file}: expected images with pixels, found shape {images.shape}")
-    if images.max() > largest_pixel:
+    smallest, largest = images.min(), images.max()
+    if not 0 <= smallest <= largest <= largest_pixel:  # which no NaN is
         raise UserError(
-            f"{images_file}: expected pixels up to {largest_pixel} (largest_pixel in params.yaml), "
-            f"found {images.max()}"
-        )
-    found = set(np.unique(labels).tolist())
-    if found != set(range(classes)):
-        raise UserError(
-            f"{labels_file}: expected every label from 0 to {classes - 1} (classes in params.yaml), "
-            f"found {sorted(found)}"
+            f"{images_file}: expected pixels from 0 to {largest_pixel} (largest_pixel in params.yaml), "
+            f"found {smallest} to {largest}"
         )
     return Split(images, labels)
 
 
-def hold_out(labels: NDArray[np.uint8], validation_images: int, seed: int) -> tuple[Rows, Rows]:
+def class_indices(labels: NDArray[Any], first: int, classes: int, file: Path) -> NDArray[Any]:
+    """The classes of labels that count from `first`: indices from 0, as uint8 or, of too many, as int32.
+
+    Raises:
+        UserError: naming the file, if a label is no class.
+    """
+    found = np.unique(labels)
+    if found[0] < first or found[-1] >= first + classes:
+        raise _wrong_labels(found, first, classes, file)
+    return (labels.astype(np.int64) - first).astype(np.uint8 if classes <= UINT8 else np.int32)
+
+
+def _wrong_labels(found: NDArray[Any], first: int, classes: int, file: Path) -> UserError:
+    texts = [str(label) for label in found]
+    shown = texts if len(texts) <= SHOWN else [*texts[: SHOWN - 2], "...", texts[-1]]
+    return UserError(
+        f"{file}: expected labels from {first} to {first + classes - 1} ({classes} classes in params.yaml), "
+        f"found {', '.join(shown)}"
+    )
+
+
+def hold_out(labels: NDArray[Any], validation_images: int, seed: int) -> tuple[Rows, Rows]:
     """Divide a split into one for training and a stratified one for validation.
 
     Args:
@@ -56,7 +86,7 @@ def hold_out(labels: NDArray[np.uint8], validation_images: int, seed: int) -> tu
         The rows of each, in ascending order.
 
     Raises:
-        UserError: if either would be without a class.
+        UserError: if a class would have no training images; for validation a rare one may be without.
     """
     classes, images = int(labels.max()) + 1, len(labels)
     if min(np.bincount(labels)) < 2:  # noqa: PLR2004 - one for each part
@@ -72,20 +102,33 @@ def hold_out(labels: NDArray[np.uint8], validation_images: int, seed: int) -> tu
         stratify=labels,
         random_state=seed_of("split", seed),
     )
-    for name, part in (("training", training), ("validation", validation)):
-        if len(np.unique(labels[part])) < classes:
-            raise UserError(
-                f"params.yaml: validation_images: expected a number that leaves every class in both parts, "
-                f"found {validation_images}, which leaves one out of {name}"
-            )
+    if len(np.unique(labels[training])) < classes:
+        raise UserError(
+            f"params.yaml: validation_images: expected a number that leaves every class in training, "
+            f"found {validation_images}"
+        )
     return np.sort(training), np.sort(validation)
 
 
 def splits(dataset: Dataset, raw: Path) -> dict[str, tuple[Split, Rows]]:
-    """For `train`, `validation` and `test`: what they are taken from, and which rows of it."""
-    classes = len(dataset.classes)
-    given = decode(raw / layout.TRAIN_IMAGES, raw / layout.TRAIN_LABELS, classes, dataset.largest_pixel)
-    test = decode(raw / layout.TEST_IMAGES, raw / layout.TEST_LABELS, classes, dataset.largest_pixel)
+    """For `train`, `validation` and `test`: what they are taken from, and which rows of it.
+
+    Labels count from 0 or from 1, as those for training do. Every class has training images; there may be
+    some without test images.
+    """
+    given = decode(raw / layout.TRAIN_IMAGES, raw / layout.TRAIN_LABELS, dataset.largest_pixel)
+    test = decode(raw / layout.TEST_IMAGES, raw / layout.TEST_LABELS, dataset.largest_pixel)
+    classes, labels_file = len(dataset.classes), raw / layout.TRAIN_LABELS
+    first = 1 if given.labels.min() > 0 else 0
+    if first == 1 and dataset.classes == [str(number) for number in range(classes)]:
+        raise UserError(
+            f"{labels_file}: expected labels from 0, as the classes in params.yaml are called, found labels "
+            "from 1; write names there"
+        )
+    if len(found := np.unique(given.labels)) < classes:
+        raise _wrong_labels(found, first, classes, labels_file)
+    given = Split(given.images, class_indices(given.labels, first, classes, labels_file))
+    test = Split(test.images, class_indices(test.labels, first, classes, raw / layout.TEST_LABELS))
     if given.images.shape[1:] != test.images.shape[1:]:
         raise UserError(
             f"{raw / layout.TEST_IMAGES}: expected images of {given.images.shape[1:]} pixels like the "
@@ -97,13 +140,6 @@ def splits(dataset: Dataset, raw: Path) -> dict[str, tuple[Split, Rows]]:
         "validation": (given, validation),
         "test": (test, np.arange(len(test.labels))),
     }
-
-
-def _expect_bytes(file: Path, array: NDArray[Any], dimensions: int) -> None:
-    if array.dtype != np.uint8 or array.ndim != dimensions:
-        raise UserError(
-            f"{file}: expected uint8 in {dimensions} dimensions, found {array.dtype.name} in {array.ndim}"
-        )
 
 
 def main(dataset: str) -> None:

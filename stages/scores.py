@@ -14,6 +14,7 @@ from sklearn.metrics import (
     precision_recall_fscore_support,
 )
 
+MOST_DRAWN = 50  # classes in a confusion matrix that one can still find something in
 # scikit-learn keeps a probability in float32 at least this far from 0 before it takes the logarithm.
 SMALLEST_PROBABILITY = float(np.finfo(np.float32).eps)
 
@@ -27,14 +28,14 @@ def score(labels: NDArray[Any], probabilities: NDArray[np.float32], bins: int) -
         bins: of the calibration error.
 
     Returns:
-        accuracy, macro_f1, log_loss (in nats) and calibration_error.
+        accuracy, macro_f1 (the mean over the classes that occur), log_loss (in nats), calibration_error.
     """
     predictions = probabilities.argmax(axis=1)
-    classes = range(probabilities.shape[1])
+    classes, occurring = range(probabilities.shape[1]), np.unique(labels)
     correct, confidence = predictions == labels, probabilities.max(axis=1)
     return {
         "accuracy": float(accuracy_score(labels, predictions)),
-        "macro_f1": float(f1_score(labels, predictions, labels=classes, average="macro", zero_division=0)),
+        "macro_f1": float(f1_score(labels, predictions, labels=occurring, average="macro", zero_division=0)),
         "log_loss": float(log_loss(labels, probabilities, labels=classes)),
         "calibration_error": calibration_error(correct, confidence, bins),
     }
@@ -92,19 +93,34 @@ def confusion_table(labels: NDArray[Any], predictions: NDArray[Any], classes: Se
         classes: their names, in the order of the indices.
 
     Returns:
-        A row for each pair of classes, also those with count 0, in the order of the classes.
+        A row for each pair of classes, also those with count 0, in the order of the classes. Of more than
+        `MOST_DRAWN` classes only the most confused ones; the others are counted as one.
     """
     counts = confusion_matrix(labels, predictions, labels=range(len(classes)))
-    pairs = pd.MultiIndex.from_product([classes, classes], names=["actual", "predicted"])
+    names = list(classes)
+    if len(names) > MOST_DRAWN:
+        mistakes = counts.sum(axis=0) + counts.sum(axis=1) - 2 * counts.diagonal()
+        confused = np.sort(np.argsort(-mistakes, kind="stable")[: MOST_DRAWN - 1])
+        groups = np.full(len(names), len(confused))
+        groups[confused] = range(len(confused))
+        member = np.eye(len(confused) + 1, dtype=int)[groups]
+        counts = member.T @ counts @ member
+        names = [*(names[index] for index in confused), f"{len(names) - len(confused):,} others"]
+    pairs = pd.MultiIndex.from_product([names, names], names=["actual", "predicted"])
     return pd.DataFrame({"count": counts.ravel()}, index=pairs).reset_index()
 
 
 def class_table(labels: NDArray[Any], predictions: NDArray[Any], classes: Sequence[str]) -> pd.DataFrame:
-    """The scores of each class: a row of class, precision, recall and f1; arguments as `confusion_table`."""
-    precision, recall, f1, _ = precision_recall_fscore_support(
+    """The scores of each class; arguments as `confusion_table`.
+
+    Returns:
+        A row for each class: class, precision, recall and f1, which are missing if it has no examples.
+    """
+    precision, recall, f1, examples = precision_recall_fscore_support(
         labels, predictions, labels=range(len(classes)), zero_division=0
     )
-    return pd.DataFrame({"class": classes, "precision": precision, "recall": recall, "f1": f1})
+    table = pd.DataFrame({"class": classes, "precision": precision, "recall": recall, "f1": f1})
+    return table.where(table.index.isin(np.flatnonzero(examples))[:, None] | (table.columns == "class"))
 
 
 def prediction_table(

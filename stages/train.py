@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from math import ceil
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -69,7 +70,12 @@ def train(
     classes = int(training.labels.max()) + 1  # preprocess has made sure that every class occurs
     steps_per_epoch = ceil(len(training.labels) / settings.batch_size)
     model = network.build(
-        dataset.network, training.images.shape[1:], dataset.largest_pixel, classes, dataset.seed
+        dataset.network,
+        training.images.shape[1:],
+        dataset.largest_pixel,
+        classes,
+        dataset.seed,
+        training.images.dtype.name,
     )
     trained = layers.logits(model, sparse=layers.mostly_zero(training.images))
     trained.compile(
@@ -103,17 +109,32 @@ def train(
     return model, table
 
 
+def live(path: Path) -> keras.callbacks.Callback:
+    """A callback that writes the history as far as it has come after each epoch, for whoever looks on."""
+    rows: list[dict[str, float]] = []
+
+    def write(epoch: int, logs: dict[str, float]) -> None:
+        rows.append({"epoch": epoch + 1, **logs})
+        write_history(path, pd.DataFrame(rows, columns=["epoch", *HISTORY_COLUMNS]))
+
+    return keras.callbacks.LambdaCallback(on_epoch_end=write)
+
+
+def write_history(path: Path, history: pd.DataFrame) -> None:
+    """Write a history, as `train` returns it, as CSV."""
+    files.write_text(path, history.round(DECIMALS).to_csv(index=False, lineterminator="\n"))
+
+
 def main(dataset: str) -> None:
     """Read the processed arrays and write the model, its history and its environment."""
     model, history = train(
         parameters.load().dataset(dataset),
         arrays.read(layout.processed(dataset, "train")),
         arrays.read(layout.processed(dataset, "validation")),
+        [live(layout.history(dataset))],
     )
     model_file.save(model, layout.model(dataset))
-    files.write_text(
-        layout.history(dataset), history.round(DECIMALS).to_csv(index=False, lineterminator="\n")
-    )
+    write_history(layout.history(dataset), history)
     environment.record(layout.model(dataset), layout.environment(dataset))
     best = history.nlargest(1, "val_accuracy")
     print(f"{layout.model(dataset)}, after the best epoch:\n{best.to_string(index=False)}")

@@ -116,9 +116,10 @@ def test_training_runs_where_the_test_images_are_not(
 
 def test_no_code_names_a_data_set() -> None:
     names = YAML(typ="safe").load(ROOT / "params.yaml")["datasets"]
-    code = ROOT.glob("[scbv]*/**/*.py")
+    code = ROOT.glob("[abcpsv]*/**/*.py")
     for file in [*code, ROOT / "dvc.yaml"]:
-        without_links = re.sub(r"https?://\S+", "", file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8").partition("\nartifacts:")[0]  # which DVC does not loop over
+        without_links = re.sub(r"https?://\S+", "", text)
         words = set(re.findall(r"\w+", without_links))
         assert not words & set(names), f"{file} names a data set"
 

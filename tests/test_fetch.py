@@ -46,7 +46,7 @@ from stages import fetch as fetch_stage
 from stages.errors import UserError
 from stages.fetch import fetch
 from stages.mirrors import Patience, download
-from stages.parameters import RawFile, RawFiles, ScikitLearn
+from stages.sources import RawFile, RawFiles, ScikitLearn
 
 
 def get(tmp_path: Path, *mirrors: str) -> str:

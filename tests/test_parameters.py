@@ -49,8 +49,11 @@ def test_the_committed_file_is_valid_and_has_the_three_data_sets() -> None:
         ("network.dropout", 1.0, "expected less than 1, found 1.0"),
         ("network.hidden.1", 0, "expected greater than 0, found 0"),
         ("network.batch_normalization", "yes", "expected a valid boolean, found 'yes'"),
-        ("largest_pixel", 256, "expected less than or equal to 255, found 256"),
+        ("largest_pixel", 2**31, "expected less than 2147483648, found 2147483648"),
         ("classes.3", 3, "expected a valid string, found 3"),
+        ("classes", 1, "expected at least 2 items, found ['0']"),
+        ("classes", True, "expected a valid list, found True"),
+        ("classes", 10**9, "expected a valid list, found 1000000000"),
         ("seed", -1, "expected greater than or equal to 0, found -1"),
         ("source.loader", "os.system", "expected to match '^load_[a-z0-9_]+$', found 'os.system'"),
         ("source.mirrors", [], "expected no such key, found []"),
@@ -76,7 +79,9 @@ def test_a_wrong_value_is_named_with_key_expectation_and_finding(
 def test_an_unknown_kind_of_source_is_answered_with_the_known_ones(tmp_path: Path, content: Any) -> None:
     set_value(content["datasets"]["digits"], "source.kind", "mirror")
     message = load_error(tmp_path, dump(content))
-    assert message.startswith("datasets.digits.source: expected kind: mirrors or kind: scikit_learn, found {")
+    assert message.startswith(
+        "datasets.digits.source: expected a kind: mirrors, scikit_learn, pictures or npz, found {"
+    )
     assert len(message) < 500  # not the whole section
 
 

@@ -1,11 +1,14 @@
 """Preprocessing: wrong raw files are refused, and the splits are what they are said to be."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import ROOT
+from ruamel.yaml import YAML
 
-from stages import arrays, checksums, idx, layout
+from stages import arrays, checksums, idx, layout, parameters, preprocess
 from stages.arrays import Split
 from stages.errors import UserError
 from stages.preprocess import decode, hold_out
@@ -24,12 +27,12 @@ def pair(tmp_path: Path) -> tuple[Path, Path]:
 
 def decode_error(pair: tuple[Path, Path]) -> str:
     with pytest.raises(UserError) as error:
-        decode(*pair, classes=CLASSES, largest_pixel=119)
+        decode(*pair, largest_pixel=119)
     return str(error.value)
 
 
 def test_good_files_are_decoded(pair: tuple[Path, Path]) -> None:
-    split = decode(*pair, classes=CLASSES, largest_pixel=119)
+    split = decode(*pair, largest_pixel=119)
     assert split.images.tolist() == np.arange(120).reshape(20, 3, 2).tolist()
     assert split.labels.tolist() == [0, 1, 2, 3] * 5
 
@@ -39,31 +42,32 @@ def test_labels_must_be_as_many_as_images(pair: tuple[Path, Path]) -> None:
     assert decode_error(pair) == f"{pair[1]}: expected 20 labels, one an image, found 19"
 
 
-def test_labels_must_be_classes(pair: tuple[Path, Path]) -> None:
-    idx.write(pair[1], np.arange(20, dtype=np.uint8) % 5)
+def test_pixels_must_not_exceed_the_largest(pair: tuple[Path, Path]) -> None:
+    idx.write(pair[0], np.full((20, 3, 2), 120, np.uint8))
     assert decode_error(pair).endswith(
-        "expected every label from 0 to 3 (classes in params.yaml), found [0, 1, 2, 3, 4]"
+        "expected pixels from 0 to 119 (largest_pixel in params.yaml), found 120 to 120"
     )
 
 
-def test_every_class_must_occur(pair: tuple[Path, Path]) -> None:
-    idx.write(pair[1], np.arange(20, dtype=np.uint8) % 3)
-    assert decode_error(pair).endswith("found [0, 1, 2]")
-
-
-def test_pixels_must_not_exceed_the_largest(pair: tuple[Path, Path]) -> None:
-    idx.write(pair[0], np.full((20, 3, 2), 120, np.uint8))
-    assert decode_error(pair).endswith("expected pixels up to 119 (largest_pixel in params.yaml), found 120")
+@pytest.mark.parametrize("pixel", [-1, float("nan"), float("inf")])
+def test_pixels_must_be_numbers_from_0(pair: tuple[Path, Path], pixel: float) -> None:
+    idx.write(pair[0], np.full((20, 3, 2), pixel, np.float32))
+    assert "expected pixels from 0 to 119" in decode_error(pair)
 
 
 def test_images_and_labels_must_not_be_exchanged(pair: tuple[Path, Path]) -> None:
     images, labels = pair
-    assert decode_error((labels, images)) == f"{labels}: expected uint8 in 3 dimensions, found uint8 in 1"
+    assert decode_error((labels, images)).startswith(f"{labels}: expected shape (n, height, width)")
 
 
-def test_images_must_be_bytes(pair: tuple[Path, Path]) -> None:
-    idx.write(pair[0], np.zeros((20, 3, 2), ">f4"))
-    assert decode_error(pair).endswith("expected uint8 in 3 dimensions, found float32 in 3")
+def test_images_have_one_channel_or_three(pair: tuple[Path, Path]) -> None:
+    idx.write(pair[0], np.zeros((20, 3, 2, 4), np.uint8))
+    assert decode_error(pair).endswith("found (20, 3, 2, 4)")
+
+
+def test_labels_must_be_whole_numbers(pair: tuple[Path, Path]) -> None:
+    idx.write(pair[1], np.zeros(20, np.float32))
+    assert decode_error(pair).endswith("expected whole numbers in 1 dimension, found float32 in 1")
 
 
 @pytest.mark.parametrize("shape", [(0, 3, 2), (20, 0, 2)])
@@ -121,10 +125,86 @@ def test_a_validation_split_of_impossible_size_is_refused(size: int) -> None:
     )
 
 
-@pytest.mark.parametrize(("size", "part"), [(590, "training"), (20, "validation")])
-def test_a_class_must_not_vanish_from_a_split(size: int, part: str) -> None:
-    with pytest.raises(UserError, match=f"found {size}, which leaves one out of {part}"):
-        hold_out(whole([300, 298, 2]).labels, size, seed=0)
+def test_a_class_must_not_vanish_from_the_training_split() -> None:
+    with pytest.raises(UserError, match="expected a number that leaves every class in training, found 590"):
+        hold_out(whole([300, 298, 2]).labels, 590, seed=0)
+
+
+def test_a_rare_class_may_be_missing_from_the_validation_split() -> None:
+    labels = whole([5000, 5000, 5]).labels  # 1,000 to 1
+    training, validation = hold_out(labels, 500, seed=0)
+    assert len(np.unique(labels[training])) == 3
+    assert len(validation) == 500
+
+
+def raw_files(folder: Path, train: np.ndarray, test: np.ndarray, image: np.ndarray) -> None:
+    """Write the four files of a data set whose images are all the same."""
+    for images, labels, values in (
+        (layout.TRAIN_IMAGES, layout.TRAIN_LABELS, train),
+        (layout.TEST_IMAGES, layout.TEST_LABELS, test),
+    ):
+        idx.write(folder / images, np.repeat(image[None], len(values), axis=0))
+        idx.write(folder / labels, values)
+
+
+def dataset_of(classes: object, validation_images: int, largest_pixel: int = 255) -> parameters.Dataset:
+    content = YAML(typ="safe").load(ROOT / "params.yaml")["datasets"]["digits"]
+    changed = {"classes": classes, "validation_images": validation_images, "largest_pixel": largest_pixel}
+    return parameters.Dataset.model_validate(content | changed)
+
+
+IMAGE = np.arange(6, dtype=np.uint8).reshape(2, 3)
+
+
+def test_labels_may_count_from_1(tmp_path: Path) -> None:
+    raw_files(tmp_path, np.tile([1, 2, 3], 10).astype(np.uint8), np.array([3, 1], np.uint8), IMAGE)
+    found = preprocess.splits(dataset_of(["a", "b", "c"], 6), tmp_path)
+    assert found["train"][0].labels.tolist() == [0, 1, 2] * 10
+    assert found["test"][0].labels.tolist() == [2, 0]
+
+
+def test_labels_that_count_from_1_must_not_be_named_from_0(tmp_path: Path) -> None:
+    raw_files(tmp_path, np.tile([1, 2, 3], 10).astype(np.uint8), np.array([3, 1], np.uint8), IMAGE)
+    with pytest.raises(UserError, match="found labels from 1; write names there"):
+        preprocess.splits(dataset_of(3, 6), tmp_path)
+
+
+FROM_0 = "expected labels from 0 to 2 (3 classes in params.yaml)"
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "message"),
+    [
+        ([0, 1, 2, 3], [0], f"{layout.TRAIN_LABELS}: {FROM_0}, found 0, 1, 2, 3"),
+        ([0, 2], [0], f"{layout.TRAIN_LABELS}: {FROM_0}, found 0, 2"),
+        ([0, 1, 2], [3], f"{layout.TEST_LABELS}: {FROM_0}, found 3"),
+        ([1, 2, 3], [0], f"{layout.TEST_LABELS}: expected labels from 1 to 3"),
+        ([-1, 1, 2], [0], f"{layout.TRAIN_LABELS}: {FROM_0}, found -1, 1, 2"),
+    ],
+)
+def test_labels_must_be_classes(tmp_path: Path, train: list[int], test: list[int], message: str) -> None:
+    raw_files(tmp_path, np.array(train * 10, np.int16), np.array(test, np.int16), IMAGE)
+    with pytest.raises(UserError, match=re.escape(message)):
+        preprocess.splits(dataset_of(["a", "b", "c"], 6), tmp_path)
+
+
+def test_a_thousand_classes_of_which_the_test_images_have_a_few(tmp_path: Path) -> None:
+    raw_files(tmp_path, np.tile(np.arange(1000, dtype=np.int16), 4), np.array([999, 256], np.int16), IMAGE)
+    found = preprocess.splits(dataset_of(1000, 1000), tmp_path)
+    assert found["test"][0].labels.tolist() == [999, 256]
+    assert found["validation"][1].shape == (1000,)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "int32", "float32", "float64"])
+@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 1), (2, 3, 3)])
+def test_images_of_each_type_are_kept_as_they_are(tmp_path: Path, dtype: str, shape: tuple[int, ...]) -> None:
+    image = np.arange(np.prod(shape), dtype=dtype).reshape(shape)
+    raw_files(tmp_path, np.array([0, 1] * 10, np.uint8), np.array([0], np.uint8), image)
+    for name, (given, rows) in preprocess.splits(dataset_of(2, 4), tmp_path).items():
+        arrays.write(tmp_path / name, given, rows)
+        kept = arrays.read(tmp_path / name).images
+        assert kept.dtype == np.dtype(dtype).newbyteorder("<")
+        assert np.array_equal(kept, np.repeat(image[None], len(rows), axis=0))
 
 
 def test_a_class_of_one_image_cannot_be_divided() -> None:

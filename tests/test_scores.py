@@ -7,6 +7,7 @@ from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
 from stages.scores import (
+    MOST_DRAWN,
     calibration_error,
     class_table,
     confusion_table,
@@ -42,10 +43,10 @@ def test_metrics_equal_their_definitions(predictions: tuple[np.ndarray, np.ndarr
     assert found["log_loss"] == pytest.approx(-np.log(probabilities[np.arange(500), labels]).mean(), rel=1e-6)
 
 
-def test_a_class_that_is_never_predicted_or_never_there_counts_as_zero() -> None:
+def test_a_class_that_is_never_predicted_counts_as_zero() -> None:
     probabilities = np.array([[0.8, 0.1, 0.1], [0.7, 0.2, 0.1]], np.float32)
     found = score(np.array([0, 1]), probabilities, bins=10)
-    assert found["macro_f1"] == pytest.approx((2 / 3 + 0 + 0) / 3)
+    assert found["macro_f1"] == pytest.approx((2 / 3 + 0) / 2)
 
 
 def test_calibration_error_by_hand() -> None:
@@ -100,6 +101,25 @@ def test_the_confusion_table_has_all_pairs_in_class_order() -> None:
     assert table.to_csv(index=False) == expected.to_csv(index=False)
 
 
+def test_the_confusion_table_of_many_classes_has_the_most_confused_ones() -> None:
+    labels = np.arange(1000)
+    predicted = labels.copy()
+    predicted[[700, 701]] = [900, 900]
+    table = confusion_table(labels, predicted, [f"c{number}" for number in range(1000)])
+    names = list(dict.fromkeys(table["actual"]))
+    assert len(names) == MOST_DRAWN
+    assert names[-4:] == ["c700", "c701", "c900", "951 others"]
+    counts = table.set_index(["actual", "predicted"])["count"]
+    assert counts.sum() == 1000
+    assert counts["c700", "c900"] == counts["c701", "c900"] == counts["c900", "c900"] == 1
+    assert counts["951 others", "951 others"] == 951
+
+
+def test_a_class_without_examples_is_not_in_macro_f1() -> None:
+    probabilities = np.eye(3, dtype=np.float32)[[0, 0, 1, 2]]
+    assert score(np.array([0, 0, 1, 1]), probabilities, bins=5)["macro_f1"] == pytest.approx((1 + 2 / 3) / 2)
+
+
 def test_the_confusion_table_equals_scikit_learns_matrix(
     predictions: tuple[np.ndarray, np.ndarray],
 ) -> None:
@@ -110,12 +130,13 @@ def test_the_confusion_table_equals_scikit_learns_matrix(
 
 
 def test_the_class_table_by_hand() -> None:
+    missing = pytest.approx(np.nan, nan_ok=True)  # of a class without examples
     table = class_table(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]), ["b", "a", "never"])
     assert table.to_dict("list") == {
         "class": ["b", "a", "never"],
-        "precision": [1, pytest.approx(2 / 3), 0],
-        "recall": [0.5, 1, 0],
-        "f1": [pytest.approx(2 / 3), pytest.approx(0.8), 0],
+        "precision": [1, pytest.approx(2 / 3), missing],
+        "recall": [0.5, 1, missing],
+        "f1": [pytest.approx(2 / 3), pytest.approx(0.8), missing],
     }
 
 

@@ -103,6 +103,10 @@ def test_a_killed_run_is_made_good_by_the_next_one(project: Project, tally: Tall
             wait_until_nothing_runs(project.folder, 1.5)
             os.close(run.terminal)
             found = project.files(*RESULTS)
+            history = f"plots/history/{TWIN}.csv"
+            if history in found:  # the lines of the epochs so far, each of them whole
+                assert found[history].endswith(b"\n")
+                assert expected[history].startswith(found.pop(history))
             assert [n for n in found if found[n] != expected.get(n) and n != "dvc.lock"] == []
             assert "?" not in project.run("git", "status", "--porcelain").stdout
             project.run(*NEXT_RUN)

@@ -1,0 +1,28 @@
+"""The output of a command: red in a terminal, plain elsewhere."""
+
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT, environment
+
+WRONG = [sys.executable, "-m", "stages", "fetch", "no-such-set"]
+
+
+@pytest.mark.parametrize(("no_color", "begins"), [(None, "\x1b[31merror:\x1b[0m "), ("1", "error: ")])
+def test_an_error_in_a_terminal_is_red_unless_no_color_is_set(no_color: str | None, begins: str) -> None:
+    terminal, inside = pty.openpty()
+    done = subprocess.run(WRONG, cwd=ROOT, env=environment(NO_COLOR=no_color), stderr=inside, check=False)
+    os.close(inside)
+    assert done.returncode == 2
+    assert os.read(terminal, 1000).decode().startswith(begins)
+    os.close(terminal)
+
+
+def test_an_error_elsewhere_is_plain() -> None:
+    done = subprocess.run(
+        WRONG, cwd=ROOT, env=environment(NO_COLOR=None), capture_output=True, text=True, check=False
+    )
+    assert done.stderr.startswith("error: ")
