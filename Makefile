@@ -5,7 +5,7 @@ BASE ?= main
 INSTALLED = .venv/installed
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help install demo repro repair test torture audit verify verify-all emulate review comment lint format bench bench-pytorch pictures lock clean
+.PHONY: help install demo repro new cards share repair test torture audit verify verify-all emulate review comment lint format bench bench-pytorch pictures lock clean
 
 help: ## what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,16 @@ repro: $(INSTALLED) ## the whole pipeline: what changed, and nothing else; JOBS=
 	python -m verify.repair --quick
 	$(if $(JOBS),-dvc stage list --name-only | grep ^evaluate@ | xargs -P "$(JOBS)" -n 1 dvc repro)
 	dvc repro
+
+new: $(INSTALLED) ## a data set of your own: NAME=letters FROM=folder, address or .npz file; writes params.yaml
+	python -m add "$(NAME)" "$(FROM)"
+
+cards: $(INSTALLED) ## a model card of each network, in cards/
+	python -m predict.card
+
+share: $(INSTALLED) ## data and models to REMOTE=folder, s3://bucket/project or ssh://host/folder, for dvc pull
+	dvc remote add --force --default storage "$(REMOTE)"
+	dvc push
 
 repair: $(INSTALLED) ## after a broken disk: remove what is no longer what it was, for make repro to make again
 	python -m verify.repair

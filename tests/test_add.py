@@ -1,0 +1,203 @@
+"""A data set that the project has never seen: from nothing to a reviewed result by params.yaml alone."""
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT, Project
+from PIL import Image
+from ruamel.yaml import YAML
+from servers import Server
+
+from stages import idx, layout
+
+CLASSES = {
+    "bar": (slice(3, 5), slice(0, 9)),
+    "pole": (slice(0, 7), slice(4, 6)),
+    "dot": (slice(2, 4), slice(2, 4)),
+}
+SHAPE = (7, 9, 3)
+
+
+def drawn(random: np.random.Generator, thing: str) -> np.ndarray:
+    """A coloured thing in front of dark noise, somewhere."""
+    pixels = random.integers(0, 70, SHAPE).astype(np.uint8)
+    pixels[CLASSES[thing]] = random.integers(120, 256, 3)
+    return np.roll(pixels, random.integers(-1, 2, 2), axis=(0, 1))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Pictures in colour, of three classes, one of them rare and without test pictures."""
+    random = np.random.default_rng(0)
+    for part, numbers in (("train", (60, 90, 6)), ("test", (40, 40, 0))):
+        for thing, number in zip(CLASSES, numbers, strict=True):
+            place = tmp_path / "things" / part / thing
+            place.mkdir(parents=True)
+            for picture in range(number):
+                Image.fromarray(drawn(random, thing)).save(place / f"{picture:03}.png")
+    return tmp_path / "things"
+
+
+@pytest.mark.timeout(1200)
+def test_from_a_folder_of_pictures_to_a_reviewed_result(project: Project, folder: Path) -> None:
+    before = (project.folder / "params.yaml").read_text()
+    make = ("make", "-o", ".venv/installed")
+    added = project.run(*make, "new", "NAME=things", f"FROM={folder}")
+    assert "params.yaml: added things: 3 classes, 15 images held out for validation" in added.stdout
+    after = (project.folder / "params.yaml").read_text()
+    lines = iter(after.splitlines())
+    assert all(line in lines for line in before.splitlines())  # nothing but new lines
+    dataset = YAML(typ="safe").load(after)["datasets"]["things"]
+    assert dataset["classes"] == ["bar", "dot", "pole"]
+    assert dataset["about"]["background"] == "dark"
+
+    project.run("dvc", "repro", "evaluate@things")
+    project.commit("Add things")
+    metrics = json.loads((project.folder / "metrics/things.json").read_text())
+    assert metrics["accuracy"] > 0.7
+    assert metrics["macro_f1"] > 0.7  # the class without test pictures does not count
+    assert "things.csv" in project.run("dvc", "plots", "show", "plots/confusion/things.csv", "--json").stdout
+
+    project.edit_parameters(lambda content: content["datasets"]["things"]["training"].update(epochs=3))
+    project.run("dvc", "repro", "evaluate@things")
+    project.run(*make, "review", "BASE=HEAD", expect=2)  # three epochs are not enough: it is stopped
+    report = (project.folder / "review/report.md").read_text()
+    assert "**Stopped**: significantly worse than HEAD: things: " in report
+    assert (project.folder / "review/things-confusion.png").exists()
+    with Image.open(project.folder / "review/things-right-to-wrong.png") as picture:
+        assert picture.mode == "P"  # in colour
+
+    tested = project.run("python", "-m", "predict", "things", f"{folder}/test/pole/000.png", "--json")
+    assert json.loads(tested.stdout)[0]["background"] == "dark"
+    project.run("python", "-m", "predict.card", "things")
+    card = (project.folder / "cards/things.md").read_text()
+    assert "| accuracy | " in card
+    assert "| dot |" in card
+
+
+@pytest.fixture
+def parameters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A folder with params.yaml alone."""
+    place = tmp_path / "work"
+    place.mkdir()
+    (place / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    return Project(place)
+
+
+def arrays() -> dict[str, np.ndarray]:
+    """Letters of EMNIST's kind: labels from 1 to 26."""
+    random = np.random.default_rng(0)
+    return {
+        layout.TRAIN_IMAGES: random.integers(0, 200, (260, 4, 5), np.uint8),
+        layout.TRAIN_LABELS: np.tile(np.arange(1, 27, dtype=np.uint8), 10),
+        layout.TEST_IMAGES: random.integers(0, 200, (26, 4, 5), np.uint8),
+        layout.TEST_LABELS: np.arange(1, 27, dtype=np.uint8),
+    }
+
+
+def section(project: Project, name: str) -> dict:
+    return YAML(typ="safe").load(project.folder / "params.yaml")["datasets"][name]
+
+
+def fetched(project: Project, name: str) -> dict[str, np.ndarray]:
+    project.run("python", "-m", "stages", "fetch", name)
+    project.run("python", "-m", "stages", "preprocess", name)
+    return {file: idx.read(project.folder / "data/raw" / name / file) for file in arrays()}
+
+
+def is_right(found: dict[str, np.ndarray]) -> bool:
+    return all(np.array_equal(found[file], values) for file, values in arrays().items())
+
+
+def test_idx_files_whose_names_begin_otherwise(parameters: Project, tmp_path: Path) -> None:
+    for name, values in arrays().items():
+        elsewhere = f"letters-{name.replace('t10k', 'test')}"
+        idx.write(tmp_path / elsewhere, values)
+        (tmp_path / f"{elsewhere}.gz").write_bytes(gzip.compress((tmp_path / elsewhere).read_bytes()))
+        (tmp_path / elsewhere).unlink()
+        idx.write(tmp_path / f"digits-{name}", values)
+    ambiguous = parameters.run("python", "-m", "add", "letters", str(tmp_path), expect=2)
+    assert ambiguous.stderr.count("\n") == 1
+    assert "name a folder or how its files begin" in ambiguous.stderr
+    parameters.run("python", "-m", "add", "letters", f"{tmp_path}/letters-")
+    assert (
+        section(parameters, "letters")["files"][layout.TEST_LABELS]["name"]
+        == "letters-test-labels-idx1-ubyte"
+    )
+    assert section(parameters, "letters")["classes"] == [str(number) for number in range(1, 27)]
+    assert is_right(fetched(parameters, "letters"))
+
+
+def test_idx_files_on_a_server(parameters: Project, tmp_path: Path, serve: Callable[..., Server]) -> None:
+    files = {}
+    for name, values in arrays().items():
+        idx.write(tmp_path / name, values)
+        files[f"/set/{name}"] = (tmp_path / name).read_bytes()
+
+    def answer(handler: object) -> None:
+        content = files.get(handler.path)  # type: ignore[attr-defined]
+        handler.send_response(404 if content is None else 200)  # type: ignore[attr-defined]
+        handler.send_header("Content-Length", str(len(content or b"")))  # type: ignore[attr-defined]
+        handler.end_headers()  # type: ignore[attr-defined]
+        handler.wfile.write(content or b"")  # type: ignore[attr-defined]
+
+    parameters.run("python", "-m", "add", "letters", f"{serve(answer).url}/set")
+    assert is_right(fetched(parameters, "letters"))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("x_train", "y_train", "x_test", "y_test"),
+        ("train_images", "train_labels", "test_images", "test_labels"),
+    ],
+)
+def test_an_archive_of_arrays(parameters: Project, tmp_path: Path, names: tuple[str, ...]) -> None:
+    values = dict(zip(names, arrays().values(), strict=True))
+    values[names[1]] = values[names[1]].astype(np.int64)[:, None]  # as some have them
+    np.savez_compressed(tmp_path / "letters.npz", **values, val_images=np.zeros((3, 4, 5)))
+    parameters.run("python", "-m", "add", "letters", str(tmp_path / "letters.npz"))
+    assert is_right(fetched(parameters, "letters"))
+    assert list((parameters.folder / "data/raw/letters").glob("*.npz")) == []
+
+    np.savez_compressed(tmp_path / "letters.npz", **values, more=1)
+    changed = parameters.run("python", "-m", "stages", "fetch", "letters", expect=2)
+    assert "letters.npz: expected " in changed.stderr
+    assert is_right({file: idx.read(parameters.folder / "data/raw/letters" / file) for file in arrays()})
+
+
+@pytest.mark.parametrize(
+    ("name", "files", "message"),
+    [
+        ("letters", {}, "expected one file with train-images-idx in its name, found none"),
+        ("mnist", {}, "expected a new name, found 'mnist' there already"),
+        ("letters", {"a.npz": b"no archive"}, "a.npz: expected an .npz file of numbers"),
+        ("letters", {"train/x/a.png": b"", "test/x/a.png": b""}, "train/x/a.png: expected a picture"),
+        ("Letters", {"a.npz": b"whole"}, "Letters"),
+    ],
+)
+def test_what_cannot_be_added_is_one_line(
+    parameters: Project, tmp_path: Path, name: str, files: dict[str, bytes], message: str
+) -> None:
+    origin = tmp_path / "origin"
+    origin.mkdir()
+    for file, content in files.items():
+        (origin / file).parent.mkdir(parents=True, exist_ok=True)
+        (origin / file).write_bytes(content)
+        if file == "a.npz":
+            origin = origin / file
+            if content == b"whole":
+                np.savez(
+                    origin,
+                    **dict(zip(("x_train", "y_train", "x_test", "y_test"), arrays().values(), strict=True)),
+                )
+    before = (parameters.folder / "params.yaml").read_bytes()
+    done = parameters.run("python", "-m", "add", name, str(origin), expect=2)
+    assert done.stderr.count("\n") == 1
+    assert message in done.stderr
+    assert (parameters.folder / "params.yaml").read_bytes() == before

@@ -1,0 +1,43 @@
+"""What docs/experiments.md says works, command by command; and a training can be watched."""
+
+import json
+import re
+import subprocess
+
+from conftest import ROOT, Project, environment
+
+DOCUMENT = (ROOT / "docs/experiments.md").read_text(encoding="utf-8")
+
+
+def test_every_command_of_the_document_runs_one_after_the_other(project: Project) -> None:
+    (block,) = re.findall(r"```sh\n(.*?)```", DOCUMENT, flags=re.DOTALL)
+    commands = [line for line in block.splitlines() if line and not line.startswith("#")]
+    shown = {command: project.run("bash", "-euc", command).stdout for command in commands}
+    (table,) = (text for command, text in shown.items() if "exp show" in command)
+    header, _, *rows = table.strip().splitlines()
+    columns = [column.strip() for column in header.strip("|").split("|")]
+    assert "accuracy" in columns
+    assert not [column for column in columns if "data" in column.split("/")]
+    assert len(rows) >= 5  # the workspace, the commit, the experiment, and two of the grid
+    assert "dropout: 0.4" in (project.folder / "params.yaml").read_text()
+
+
+def test_a_training_is_watched_while_it_runs(project: Project) -> None:
+    project.edit_parameters(lambda content: content["datasets"]["digits"]["training"].update(epochs=400))
+    project.commit("A long training")
+    history = project.folder / "plots/history/digits.csv"
+    with subprocess.Popen(
+        ["dvc", "repro", "train@digits"], cwd=project.folder, env=environment(),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ) as training:  # fmt: skip
+        seen = set()
+        while training.poll() is None and len(seen) < 2:
+            text = history.read_text() if history.exists() else ""
+            rows = text.count("\n") - 1
+            if 0 < rows < 400 and rows not in seen:
+                assert text.startswith("epoch,loss,accuracy,val_loss,val_accuracy\n1,")
+                shown = project.run("dvc", "plots", "show", "plots/history/digits.csv", "--json").stdout
+                assert "val_accuracy" in json.dumps(json.loads(shown))
+                seen.add(rows)
+        assert len(seen) == 2
+        training.terminate()

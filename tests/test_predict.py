@@ -1,0 +1,146 @@
+"""Predictions of images of one's own, and model cards."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT, Project
+from PIL import Image
+
+from compare import statistics
+from predict import card, images
+from predict.images import Form
+from stages import idx, parameters, scores
+from stages.errors import UserError
+
+RAW = "data/raw/digits/t10k-images-idx3-ubyte"
+DIGITS = Form((8, 8), np.dtype(np.uint8), 16, "dark")
+
+
+def predicted(project: Project, *arguments: str) -> list[dict]:
+    return json.loads(project.run("python", "-m", "predict", "digits", "--json", *arguments).stdout)
+
+
+def test_the_test_images_are_predicted_as_they_were_scored(finished: Project) -> None:
+    found = predicted(finished, RAW)
+    scored = pd.read_csv(finished.folder / "predictions/digits.csv", dtype={"predicted": str})
+    assert [one["class"] for one in found] == scored["predicted"].tolist()
+    assert [one["probability"] for one in found] == pytest.approx(scored["probability"].tolist(), abs=1e-3)
+    assert [one["image"] for one in found] == list(range(len(scored)))
+
+
+def test_pictures_and_arrays_of_the_same_image_are_the_same(finished: Project, tmp_path: Path) -> None:
+    image = idx.read(finished.folder / RAW)[1]
+    np.save(tmp_path / "array.npy", image)
+    idx.write(tmp_path / "image.idx", image)
+    enlarged = Image.fromarray(np.rint(image * (255 / 16)).astype(np.uint8)).resize((80, 80), 0)
+    enlarged.save(tmp_path / "picture.png")
+    Image.fromarray(255 - np.asarray(enlarged)).save(tmp_path / "ink.jpg", quality=95)
+    files = [str(tmp_path / name) for name in ("array.npy", "image.idx", "picture.png", "ink.jpg")]
+    found = predicted(finished, *files)
+    assert [one["file"] for one in found] == files
+    assert len({one["class"] for one in found}) == 1
+    assert [(one["background"], one["inverted"]) for one in found] == [
+        (None, False), (None, False), ("dark", False), ("light", True),
+    ]  # fmt: skip
+    lines = finished.run("python", "-m", "predict", "digits", *files).stdout.splitlines()
+    assert lines[3].startswith(f"{files[3]}: {found[3]['class']} (")
+    assert lines[3].endswith("%, on light, inverted)")
+
+
+def test_whoever_knows_the_background_says_it(tmp_path: Path) -> None:
+    Image.fromarray(np.full((8, 8), 255, np.uint8)).save(tmp_path / "white.png")
+    judged, told = (images.read(tmp_path / "white.png", DIGITS, given) for given in (None, "dark"))
+    assert (judged.inverted, told.inverted) == (True, False)
+    assert judged.pixels.max() == 0
+    assert told.pixels.min() == 16
+    idx.write(tmp_path / "array.idx", np.full((2, 8, 8), 16, np.uint8))
+    assert images.read(tmp_path / "array.idx", DIGITS, "light").pixels.max() == 0
+    unknown = DIGITS._replace(background=None)
+    assert not images.read(tmp_path / "white.png", unknown).inverted
+
+
+def test_arrays_of_another_size_are_stretched(tmp_path: Path) -> None:
+    np.save(tmp_path / "large.npy", np.full((3, 20, 30), 16.0))
+    found = images.read(tmp_path / "large.npy", DIGITS).pixels
+    assert found.dtype == np.uint8
+    assert np.array_equal(found, np.full((3, 8, 8), 16))
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros(8), "expected images of shape ('n', 8, 8)"),
+        (np.zeros((2, 8, 8, 3)), "expected images of shape ('n', 8, 8)"),
+        (np.zeros((0, 8, 8)), "expected images of shape ('n', 8, 8)"),
+        (np.full((8, 8), 17), "expected pixels from 0 to 16"),
+        (np.full((8, 8), np.nan), "expected pixels from 0 to 16"),
+        (np.full((8, 8), "1"), "expected pixels from 0 to 16"),
+        (np.full((8, 8), print), "expected an .npy file"),
+    ],
+)
+def test_arrays_that_are_no_images_are_one_line(tmp_path: Path, array: np.ndarray, message: str) -> None:
+    np.save(tmp_path / "array.npy", array)
+    with pytest.raises(UserError) as error:
+        images.read(tmp_path / "array.npy", DIGITS)
+    assert str(error.value).startswith(f"{tmp_path / 'array.npy'}: {message}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["digits", "no-such.png"], "no-such.png: expected a file of images, found none"),
+        (["digits", "README.md"], "README.md: expected a picture"),
+        (["letters", "README.md"], "expected one of digits, twin, found 'letters'"),
+        (["digits"], "the following arguments are required: FILE"),
+    ],
+)
+def test_what_cannot_be_predicted_is_one_line(finished: Project, arguments: list[str], message: str) -> None:
+    done = finished.run("python", "-m", "predict", *arguments, expect=2)
+    assert done.stderr.count("\n") == 1
+    assert message in done.stderr
+
+
+def test_a_card_says_what_the_repository_holds(project: Project) -> None:
+    assert project.run("python", "-m", "predict.card", "digits").stdout == "cards/digits.md\n"
+    found = (project.folder / "cards/digits.md").read_text()
+    metrics = json.loads((project.folder / "metrics/digits.json").read_text())
+    for metric, value in metrics.items():
+        assert f"| {metric} | {value:.4f} | " in found
+    dataset = parameters.load(ROOT / "params.yaml").dataset("digits")
+    for text in (dataset.about.licence, *dataset.about.limits, card.OF_EVERY_NETWORK):
+        assert text in found
+    for file in dataset.files.by_name().values():
+        assert file.sha256 in found
+    assert "| learning_rate | 0.003 |" in found
+    assert found.count("\n| ") > 30
+    assert "?" not in project.run("git", "status", "--porcelain").stdout
+
+
+def test_a_card_needs_no_results_yet(project: Project) -> None:
+    (project.folder / "predictions/digits.csv").unlink()
+    project.run("python", "-m", "predict.card", "digits")
+    assert "## Results" not in (project.folder / "cards/digits.md").read_text()
+
+
+def test_the_intervals_of_one_network_cover_the_truth() -> None:
+    random = np.random.default_rng(0)
+    covered = dict.fromkeys(statistics.METRICS, 0)
+    runs, rate = 100, 0.8
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(statistics, "RESAMPLES", 100)
+        for run in range(runs):
+            actual = random.integers(0, 3, 300)
+            other = (actual + random.integers(1, 3, 300)) % 3
+            guess = np.where(random.random(300) < rate, actual, other)
+            probabilities = np.full((300, 3), (1 - rate) / 2, np.float32)
+            probabilities[np.arange(300), guess] = rate
+            table = scores.prediction_table(actual, probabilities, ["a", "b", "c"])
+            for metric, (value, low, high) in statistics.intervals(table, 15, run).items():
+                assert low <= value <= high
+                truth = {"log_loss": -rate * np.log(rate) - (1 - rate) * np.log((1 - rate) / 2)}
+                covered[metric] += low <= truth.get(metric, rate) <= high
+    for metric in ("accuracy", "macro_f1", "log_loss"):
+        assert 0.88 * runs <= covered[metric] <= runs, metric
