@@ -24,13 +24,15 @@ repro: $(INSTALLED) ## the whole pipeline: what changed, and nothing else; JOBS=
 	dvc repro
 
 new: $(INSTALLED) ## a data set of your own: NAME=letters FROM=folder, address or .npz file; writes params.yaml
+	@$(if $(and $(NAME),$(FROM)),,$(error expected make new NAME=letters FROM=folder, address or .npz file))
 	python -m add "$(NAME)" "$(FROM)"
 
 cards: $(INSTALLED) ## a model card of each network, in cards/
 	python -m predict.card
 
 share: $(INSTALLED) ## data and models to REMOTE=folder, s3://bucket/project or ssh://host/folder, for dvc pull
-	dvc remote add --force --default storage "$(REMOTE)"
+	@$(if $(REMOTE),,$(error expected make share REMOTE=folder, s3://bucket/project or ssh://host/folder))
+	dvc remote modify storage url "$(REMOTE)" 2> /dev/null || dvc remote add --default storage "$(REMOTE)"
 	dvc push
 
 repair: $(INSTALLED) ## after a broken disk: remove what is no longer what it was, for make repro to make again

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from stages import checksums, layout, mirrors, npz, pictures
+from stages import checksums, layout, mirrors, npz, parameters, pictures
 from stages.errors import UserError
-from stages.sources import Npz, Pictures
+from stages.sources import Npz, Pictures, Url
 
 LARGEST_BYTES = 10**12  # of a file whose size nobody has told yet; sets how long it may take
 FILES = (layout.TRAIN_IMAGES, layout.TRAIN_LABELS, layout.TEST_IMAGES, layout.TEST_LABELS)
@@ -25,6 +25,7 @@ def fetch(origin: str, folder: Path) -> tuple[dict[str, Any], dict[str, dict[str
     Raises:
         UserError: if there is no data set of a known kind.
     """
+    parameters.checked(Url, origin, "FROM")  # before anything is sent there
     names: dict[str, str] = {}
     if Path(origin, "train").is_dir():
         source = _from_pictures(origin, folder)
@@ -42,21 +43,24 @@ def fetch(origin: str, folder: Path) -> tuple[dict[str, Any], dict[str, dict[str
 def _from_pictures(origin: str, folder: Path) -> dict[str, Any]:
     height, width, channels = pictures.commonest_shape(Path(origin))
     source = {"kind": "pictures", "folder": origin, "height": height, "width": width, "channels": channels}
-    pictures.write_files(Pictures.model_validate(source), folder)
+    pictures.write_files(parameters.checked(Pictures, source, "FROM"), folder)
     return source
 
 
 def _from_archive(origin: str, folder: Path) -> dict[str, Any]:
-    place, _, name = origin.rpartition("/")
+    if "://" in origin:
+        place, _, name = origin.rpartition("/")
+    else:
+        place, name = str(Path(origin).parent), Path(origin).name
     archive = folder / name
     _copy(origin, archive)
     source = {
         "kind": "npz",
-        "urls": [place or "."],
+        "urls": [place],
         "archive": {"name": name, **_described(archive)},
         "arrays": {file: _array_for(file, archive) for file in FILES},
     }
-    npz.write_files(Npz.model_validate(source), archive, folder)
+    npz.write_files(parameters.checked(Npz, source, "FROM"), archive, folder)
     return source
 
 
@@ -73,7 +77,7 @@ def _array_for(file: str, archive: Path) -> str:
     if len(suitable) != 1:
         there = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
         raise UserError(
-            f"the archive: expected one array with {part[0]} in its name and {dimensions[0]} or "
+            f"{archive.name}: expected one array with {part[0]} in its name and {dimensions[0]} or "
             f"{dimensions[1]} dimensions, found of all arrays ({there}) {len(suitable)}; save them so"
         )
     return suitable[0]

@@ -2,7 +2,8 @@
 
 import io
 import re
-from math import ceil, log
+import textwrap
+from math import ceil, isfinite, log
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
-from stages import idx, layout, pictures
-from stages.parameters import Dataset, Parameters
+from stages import idx, layout, pictures, preprocess
+from stages.errors import UserError
+from stages.parameters import MOST_CLASSES, Parameters
 
 MOST_NAMED = 100  # classes in a list of their own names, where those are only numbers
 VALIDATION_SHARE, MOST_VALIDATION_IMAGES = 0.1, 5000
-INDENT = "  "
+BYTE = 255
 
 
 def of(
@@ -23,18 +25,24 @@ def of(
 ) -> dict[str, Any]:
     """All that params.yaml says of a data set.
 
-    What the files do not tell, the hyperparameters, is that of the data set nearest in size.
+    What the files do not tell, the hyperparameters, is that of the data set with the nearest number of bytes.
 
     Args:
         source: as in params.yaml.
         files: likewise.
         folder: where the files are.
         known: the other data sets.
+
+    Raises:
+        UserError: if the files hold no images, or labels that are none.
     """
-    images, labels = idx.read(folder / layout.TRAIN_IMAGES), idx.read(folder / layout.TRAIN_LABELS)
-    like = min(known.datasets.values(), key=lambda other: abs(log(_images(other) / max(1, len(labels)))))
+    size = files[layout.TRAIN_IMAGES]["bytes"]
+    like = min(known.datasets.values(), key=lambda other: abs(log(other.files.train_images.bytes / size)))
+    largest_pixel = BYTE if source["kind"] == "pictures" else _largest_pixel(folder)
+    images, labels = preprocess.decode(
+        folder / layout.TRAIN_IMAGES, folder / layout.TRAIN_LABELS, largest_pixel
+    )
     classes = _classes(source, labels)
-    largest_pixel = _largest_pixel(images)
     return {
         "source": source,
         "files": files,
@@ -51,40 +59,45 @@ def of(
             "title": None,
             "licence": None,
             "source": None,
-            "background": pictures.background(images, largest_pixel),
             "limits": [],
+            "background": pictures.background(images, largest_pixel),
         },
     }
-
-
-def _images(dataset: Dataset) -> int:
-    return dataset.files.train_labels.bytes  # one a label, nearly
 
 
 def _classes(source: dict[str, Any], labels: NDArray[Any]) -> list[str] | int:
     if source["kind"] == "pictures":
         return pictures.classes(Path(source["folder"]))
     first, last = min(1, int(labels.min())), int(labels.max())
+    if last > MOST_CLASSES:
+        raise UserError(f"{layout.TRAIN_LABELS}: expected labels up to {MOST_CLASSES:,}, found {last:,}")
     return last + 1 if first == 0 and last >= MOST_NAMED else [str(n) for n in range(first, last + 1)]
 
 
-def _largest_pixel(images: NDArray[Any]) -> int:
-    largest = ceil(images.max())
-    bytes_in_full = images.dtype == np.uint8 and largest > np.iinfo(np.uint8).max // 2
-    return int(np.iinfo(np.uint8).max) if bytes_in_full else max(1, largest)
+def _largest_pixel(folder: Path) -> int:
+    of_both = [idx.read(folder / name) for name in (layout.TRAIN_IMAGES, layout.TEST_IMAGES)]
+    largest = max(float(images.max(initial=0)) for images in of_both)
+    if not isfinite(largest):
+        raise UserError(f"{layout.TRAIN_IMAGES}: expected pixels that are numbers, found {largest}")
+    in_bytes = all(images.dtype == np.uint8 for images in of_both)
+    return BYTE if in_bytes and largest > BYTE // 2 else max(1, ceil(largest))
 
 
 def inserted(text: str, name: str, section: dict[str, Any]) -> str:
     """The text of params.yaml with one more data set, the last one, and all else as it was."""
+    line_end = "\r\n" if "\r\n" in text else "\n"
+    text = text.replace("\r\n", "\n")
+    start = re.search(r"^datasets:.*\n(?:[ ]*(?:#.*)?\n)*([ ]*)", text, re.MULTILINE)
+    after, indent = (start.end(), start[1]) if start else (len(text), "")
     dumped = io.StringIO()
     YAML().dump({name: section}, dumped)
-    block = "".join(f"{INDENT}{line}" for line in dumped.getvalue().splitlines(keepends=True))
-    start = re.search(r"^datasets:.*\n", text, re.MULTILINE)
-    after = start.end() if start else len(text)
-    rest = re.compile(r"^[^\s#]", re.MULTILINE).search(text, after)
+    block = textwrap.indent(dumped.getvalue(), indent)
+    # The next section, or what is said above it.
+    rest = re.compile(r"^(?:#.*\n|[ ]*\n)*(?=[^\s#])", re.MULTILINE).search(text, after)
     end = rest.start() if rest else len(text)
-    before = text[:end].rstrip("\n")
-    return f"{before}\n\n{block}\n{text[end:]}"
+    before, behind = text[:end].rstrip("\n"), text[end:].lstrip("\n")
+    whole = f"{before}\n\n{block}" + (f"\n{behind}" if behind else "")
+    return whole.replace("\n", line_end)
 
 
 def summary(section: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import sparse
 from scipy.stats import binomtest, bootstrap, false_discovery_control, norm
 
 from stages import scores
@@ -120,7 +121,7 @@ def compare(before: pd.DataFrame, after: pd.DataFrame, bins: int, seed: int = 0)
         method="percentile",
         rng=seed,
     )
-    values = [_metrics(part.sum(axis=0), len(classes)) for part in parts]
+    values = [_metrics(_sums(part), len(classes)) for part in parts]
     right = [(table["predicted"] == table["actual"]).to_numpy() for table in (before, after)]
     lost, gained = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
 
@@ -161,12 +162,13 @@ def intervals(table: pd.DataFrame, bins: int, seed: int = 0) -> dict[str, tuple[
     right = int((table["predicted"] == table["actual"]).sum())
     found = {}
     for metric, value, error in zip(
-        METRICS, _metrics(part.sum(axis=0), len(classes)), drawn.std(axis=0, ddof=1), strict=True
+        METRICS, _metrics(_sums(part), len(classes)), drawn.std(axis=0, ddof=1), strict=True
     ):
         low, high = value - NORMAL_QUANTILE * error, value + NORMAL_QUANTILE * error
         if metric == "accuracy":
             low, high = binomtest(right, images).proportion_ci(CONFIDENCE, method="wilson")
-        found[metric] = (float(value), max(0.0, float(low)), float(high))
+        most = 1.0 if metric != "log_loss" else float("inf")
+        found[metric] = (float(value), max(0.0, float(low)), min(float(high), most))
     return found
 
 
@@ -203,20 +205,36 @@ def compare_classes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index()
 
 
-def _additive(table: pd.DataFrame, classes: NDArray[Any], bins: int) -> NDArray[np.float64]:
+def _additive(table: pd.DataFrame, classes: NDArray[Any], bins: int) -> sparse.csr_array:
     """What each image adds to the sums that every metric is a function of.
 
     Returns:
-        Shape (images, 3 * classes + 1 + bins): whether it is of each class, predicted as each class, and
-        both; its loss in nats; by how much its confidence, in each bin, falls short of being right.
+        Shape (images, 3 * classes + 1 + bins), float64: whether it is of each class, predicted as each
+        class, and both; its loss in nats; by how much its confidence, in each bin, falls short of being
+        right.
     """
-    actual = (table["actual"].to_numpy()[:, None] == classes).astype(np.float64)
-    predicted = (table["predicted"].to_numpy()[:, None] == classes).astype(np.float64)
+    actual, predicted = (_one_hot(table[column], classes) for column in ("actual", "predicted"))
     loss = -np.log(table["probability_of_actual"].clip(lower=scores.SMALLEST_PROBABILITY)).to_numpy()
     confidence = table["probability"].to_numpy()
     gap = (table["predicted"] == table["actual"]).to_numpy() - confidence
-    in_bin = scores.bin_of(confidence, bins)[:, None] == np.arange(bins)
-    return np.hstack([actual, predicted, actual * predicted, loss[:, None], gap[:, None] * in_bin])
+    gaps = _in_columns(scores.bin_of(confidence, bins), gap, bins)
+    parts = [actual, predicted, actual * predicted, sparse.csr_array(loss[:, None]), gaps]
+    whole: sparse.csr_array = sparse.hstack(parts, format="csr")
+    return whole
+
+
+def _sums(part: sparse.csr_array) -> NDArray[np.float64]:
+    return np.asarray(part.sum(axis=0), np.float64)
+
+
+def _one_hot(column: "pd.Series[str]", classes: NDArray[Any]) -> sparse.csr_array:
+    return _in_columns(pd.Categorical(column, categories=classes).codes, np.ones(len(column)), len(classes))
+
+
+def _in_columns(columns: NDArray[Any], values: NDArray[np.float64], width: int) -> sparse.csr_array:
+    """A row for each value, with the value in its column; in none, if that is -1."""
+    there = np.flatnonzero(columns >= 0)
+    return sparse.csr_array((values[there], (there, columns[there])), shape=(len(values), width))
 
 
 def _metrics(sums: NDArray[np.float64], classes: int) -> NDArray[np.float64]:

@@ -15,6 +15,7 @@ import numpy as np
 from predict import images
 from predict.images import Form, Images
 from stages import command, layout, parameters
+from stages.errors import UserError
 
 
 def predictions(dataset: str, paths: list[Path], background: str | None) -> Iterator[dict[str, Any]]:
@@ -33,6 +34,11 @@ def predictions(dataset: str, paths: list[Path], background: str | None) -> Iter
 
     settings = parameters.load().dataset(dataset)
     model = model_file.load(layout.model(dataset))
+    if (outputs := model.output_shape[-1]) != len(settings.classes):
+        raise UserError(
+            f"{layout.model(dataset)}: expected {len(settings.classes)} classes, as in params.yaml, found "
+            f"{outputs}; run: dvc repro train@{dataset}"
+        )
     form = Form(
         model.input_shape[1:],
         np.dtype(model.inputs[0].dtype),

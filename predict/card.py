@@ -6,10 +6,12 @@ It needs no data and no model. Sections after Mitchell et al., "Model Cards for 
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from compare import revision, statistics
 from stages import command, files, layout, parameters
+from stages.errors import UserError
 from stages.parameters import Dataset, Parameters
 
 FOLDER = Path("cards")
@@ -76,11 +78,21 @@ def _results(predictions: pd.DataFrame, bins: int) -> str:
 
 
 def _classes(dataset: str) -> str:
-    table = pd.read_csv(layout.classes(dataset), dtype={"class": str}, keep_default_na=False, na_values=[""])
+    path = layout.classes(dataset)
+    try:
+        table = pd.read_csv(path, dtype={"class": str}, keep_default_na=False, na_values=[""])
+    except (FileNotFoundError, ValueError):  # pandas's errors are ValueErrors
+        raise UserError(
+            f"{path}: expected the scores of each class, found none; run: dvc repro evaluate@{dataset}"
+        ) from None
     shown = table.nsmallest(MOST_CLASSES, "f1", keep="first").sort_index()
-    rows = [[row[0], *(f"{value:.4g}" for value in row[1:])] for row in shown.itertuples(index=False)]
+    rows = [[row[0], *map(_score, row[1:])] for row in shown.itertuples(index=False)]
     left = "" if len(table) == len(shown) else f"The {len(shown)} of {len(table)} with the lowest f1.\n\n"
     return left + _table(["class", "precision", "recall", "f1"], rows)
+
+
+def _score(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.4g}"
 
 
 def _confusions(predictions: pd.DataFrame) -> str:
@@ -92,9 +104,7 @@ def _confusions(predictions: pd.DataFrame) -> str:
 
 def _limits(section: Dataset) -> str:
     limits = section.about.limits or ["None are stated in params.yaml."]
-    return "\n".join(
-        f"- {limit}" for limit in [*limits, "It names a class for every image, also for one of none."]
-    )
+    return "\n".join(f"- {limit}" for limit in [*limits, OF_EVERY_NETWORK])
 
 
 def main(datasets: list[str]) -> None:

@@ -11,6 +11,8 @@ from stages.errors import UserError
 
 NPY_MAGIC, IDX_MAGIC = b"\x93NUMPY", b"\0\0"
 BYTE = 255
+GREY = 2  # dimensions
+CHANNELS = (1, 3)
 
 
 class Form(NamedTuple):
@@ -90,16 +92,24 @@ def _array(path: Path, start: bytes) -> NDArray[Any]:
 def _like_training(array: NDArray[Any], form: Form, path: Path) -> NDArray[Any]:
     dimensions = len(form.shape)
     many = array[None] if array.ndim == dimensions else array
-    if many.ndim != dimensions + 1 or many.shape[3:] != form.shape[2:] or many.size == 0:
+    # A colour image, or one of a single channel, is as many-dimensional as many grey ones.
+    in_channels = dimensions == GREY and many.shape[-1] in CHANNELS and many.shape[-1] != form.shape[-1]
+    shaped = many.ndim == dimensions + 1 and many.shape[3:] == form.shape[2:] and not in_channels
+    if not shaped or many.size == 0:
         raise UserError(
             f"{path}: expected images of shape {('n', *form.shape)}, or of another height and width, found "
             f"{array.shape}"
         )
-    if not (many.dtype.kind in "iuf" and 0 <= many.min() <= many.max() <= form.largest_pixel):
-        raise UserError(
-            f"{path}: expected pixels from 0 to {form.largest_pixel}, as the network was trained on, found "
-            f"{many.dtype.name} from {many.min()} to {many.max()}"
-        )
+    whole = "whole " if form.dtype.kind in "iu" else ""
+    expected = (
+        f"{path}: expected {whole}numbers from 0 to {form.largest_pixel}, as those of the training images"
+    )
+    if many.dtype.kind not in "iuf":
+        raise UserError(f"{expected}, found {many.dtype}")
+    if not 0 <= many.min() <= many.max() <= form.largest_pixel:
+        raise UserError(f"{expected}, found {many.dtype.name} from {many.min()} to {many.max()}")
+    if whole and (many != np.rint(many)).any():
+        raise UserError(f"{expected}, found fractions up to {many.max()}; multiply and round them")
     if many.shape[1:] == form.shape:
         return many.astype(form.dtype)
     in_bytes = np.rint(many * (BYTE / form.largest_pixel)).astype(np.uint8)

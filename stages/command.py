@@ -5,6 +5,7 @@ import signal
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable
+from io import TextIOWrapper
 from typing import NoReturn
 
 from stages.errors import UserError
@@ -30,6 +31,8 @@ def finish(action: Callable[[], int | None]) -> NoReturn:
     """
     # As an exception, so that what is half-written is taken away.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(STOPPED))
+    if isinstance(sys.stdout, TextIOWrapper):  # names of files need not be text
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         sys.exit(action())
     except (UserError, OSError) as error:

@@ -47,14 +47,20 @@ def fetch(source: Source, files: RawFiles, folder: Path, first_mirror: str | Non
 
 
 def check(files: RawFiles, folder: Path) -> None:
-    """Raise a UserError if a file of the folder has not the expected hash."""
+    """Raise a UserError that names every file of the folder that is not the expected one."""
+    wrong = []
     for name, expected in files.by_name().items():
-        found = checksums.sha256(folder / name)
-        if found != expected.sha256:
-            raise UserError(
-                f"params.yaml: files.{name}.sha256: expected {expected.sha256}, found {found}; "
-                "if the source was changed on purpose, write the new hash there"
+        size, found = (folder / name).stat().st_size, checksums.sha256(folder / name)
+        if (size, found) != (expected.bytes, expected.sha256):
+            wrong.append(
+                f"{name}: expected {expected.bytes} bytes, SHA-256 {expected.sha256}, "
+                f"found {size} bytes, SHA-256 {found}"
             )
+    if wrong:
+        raise UserError(
+            f"params.yaml: files: {'; '.join(wrong)}; if the source was changed on purpose, write the new "
+            "numbers there"
+        )
 
 
 def main(dataset: str) -> None:

@@ -39,7 +39,7 @@ def save(path: Path, title: str, images: NDArray[Any], captions: Sequence[str]) 
         for panel in panels:
             panel.set_axis_off()
         for panel, image, caption in zip(figure.axes, images, captions, strict=False):
-            panel.imshow(image.squeeze() if grey else image / brightest, cmap="gray_r")
+            panel.imshow(image.reshape(image.shape[:2]) if grey else image / brightest, cmap="gray_r")
             panel.set_title(caption, fontsize=8, parse_math=False)
         drawn = io.BytesIO()
         figure.savefig(drawn, dpi=100, format="png")

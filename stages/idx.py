@@ -66,15 +66,16 @@ def _map(path: Path) -> mmap.mmap | bytes:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
 
 
-def narrowed(array: NDArray[Any]) -> NDArray[Any]:
-    """The same whole numbers in the smallest type that the format has for them; other arrays as they are."""
-    if array.dtype.kind not in "iub" or array.size == 0:
-        return array
-    smallest, largest = int(array.min()), int(array.max())
+def narrowed(*arrays: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    """The same whole numbers, all in the smallest type that the format has for them; others as they are."""
+    if any(array.dtype.kind not in "iub" for array in arrays):
+        return arrays
+    smallest = min(int(array.min(initial=0)) for array in arrays)
+    largest = max(int(array.max(initial=0)) for array in arrays)
     for dtype in (np.uint8, np.int16, np.int32):
         if np.iinfo(dtype).min <= smallest and largest <= np.iinfo(dtype).max:
-            return array.astype(dtype)
-    return array
+            return tuple(array.astype(dtype) for array in arrays)
+    return arrays
 
 
 def write(path: Path, array: NDArray[Any]) -> None:

@@ -2,16 +2,18 @@
 
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from stages import idx
+from stages import idx, layout
 from stages.errors import UserError
 from stages.sources import Npz
 
-LABELS = "labels"
-# What reading something else raises, and writing what IDX has no type for.
-ERRORS = (ValueError, OSError, EOFError, TypeError, zipfile.BadZipFile)
+# Whose arrays are of one type, so that those for testing mean what those for training do.
+PAIRS = ((layout.TRAIN_IMAGES, layout.TEST_IMAGES), (layout.TRAIN_LABELS, layout.TEST_LABELS))
+COLUMN = (1,)
 
 
 def shapes(archive: Path) -> dict[str, tuple[int, ...]]:
@@ -22,10 +24,11 @@ def shapes(archive: Path) -> dict[str, tuple[int, ...]]:
     """
     try:
         if not zipfile.is_zipfile(archive):
-            raise ValueError("something else")
-        with np.load(archive, allow_pickle=False) as arrays:
-            return {name: arrays[name].shape for name in arrays}
-    except ERRORS as error:
+            raise ValueError("something else")  # noqa: TRY301 - one message for all
+        with np.load(archive, allow_pickle=False) as members:
+            arrays = ((name, members[name]) for name in members)
+            return {name: array.shape for name, array in arrays if isinstance(array, np.ndarray)}
+    except Exception as error:  # noqa: BLE001 - a file may be anything, and zipfile and NumPy raise anything
         raise _unexpected(archive.name, error) from None
 
 
@@ -40,19 +43,27 @@ def write_files(source: Npz, archive: Path, folder: Path) -> None:
     Raises:
         UserError: if an array is missing or of a type that IDX has no code for.
     """
+    names = source.arrays.by_name()
+    there = shapes(archive)
+    for name, array in names.items():
+        if array not in there:
+            raise UserError(
+                f"params.yaml: source.arrays.{name}: expected one of {', '.join(there)}, found {array!r}"
+            )
     try:
         with np.load(archive, allow_pickle=False) as arrays:
-            for name, array in source.arrays.by_name().items():
-                if array not in arrays:
-                    raise UserError(
-                        f"params.yaml: source.arrays.{name}: expected one of {', '.join(arrays)}, "
-                        f"found {array!r}"
-                    )
-                values = idx.narrowed(arrays[array])
-                # Some have a column of labels, one of them in each row.
-                idx.write(folder / name, values.reshape(-1) if LABELS in name else values)
-    except ERRORS as error:
+            for pair in PAIRS:
+                for name, values in zip(
+                    pair, idx.narrowed(*(arrays[names[name]] for name in pair)), strict=True
+                ):
+                    idx.write(folder / name, _flat(values))
+    except ValueError as error:
         raise _unexpected(source.archive.name, error) from None
+
+
+def _flat(values: NDArray[Any]) -> NDArray[Any]:
+    """Labels in one dimension, which some have in a column; all else as it is."""
+    return values.reshape(-1) if values.shape[1:] == COLUMN else values
 
 
 def _unexpected(name: str, error: Exception) -> UserError:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -71,15 +71,15 @@ class About(Section):
         title: its name.
         licence: its terms.
         source: whose it is, and where it is described.
-        background: what is behind the things on its images: darker or lighter than they are.
         limits: what it is not good for.
+        background: what is behind the things on its images: darker or lighter than they are.
     """
 
     title: str | None = None
     licence: str | None = None
     source: str | None = None
-    background: Literal["dark", "light"] | None = None
     limits: list[str] = Field(default=[])
+    background: Literal["dark", "light"] | None = None
 
 
 class Dataset(Section):
@@ -155,13 +155,23 @@ def load(path: Path = FILE) -> Parameters:
     except (YAMLError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, or no such date
         raise UserError(f"{path}: not valid YAML: {error}") from None
     _expect_few_values(content, path)
+    parameters: Parameters = checked(Parameters, content, str(path))
+    return parameters
+
+
+def checked(kind: Any, content: Any, place: str) -> Any:
+    """The content as a type of this file's or of `stages.sources`.
+
+    Raises:
+        UserError: naming the place, each key that is wrong, what was expected and what was found.
+    """
     try:
-        return Parameters.model_validate(content)
+        return TypeAdapter(kind).validate_python(content)
     except ValidationError as error:
         details = error.errors()
         more = f"; and {len(details) - ERRORS_SHOWN} more" if len(details) > ERRORS_SHOWN else ""
         problems = "; ".join(_describe(detail, content) for detail in details[:ERRORS_SHOWN])
-        raise UserError(f"{path}: {problems}{more}") from None
+        raise UserError(f"{place}: {problems}{more}") from None
 
 
 def _expect_few_values(content: Any, path: Path) -> None:
@@ -189,9 +199,9 @@ def _describe(detail: Any, content: Any) -> str:
             content = content[key]
         except (KeyError, IndexError, TypeError):
             content = None
-    place = ".".join(keys) or "the file"
+    place = f"{'.'.join(keys)}: " if keys else ""
     if detail["type"] == "value_error":
-        return f"{place}: {detail['ctx']['error']}"
+        return f"{place}{detail['ctx']['error']}"
     found = repr(detail["input"])
     if len(found) > FOUND_SHOWN:
         found = f"{found[:FOUND_SHOWN]}..."
@@ -211,4 +221,4 @@ def _describe(detail: Any, content: Any) -> str:
             expected = f"to match {detail['ctx']['pattern']!r}"
         case _:
             expected = detail["msg"].removeprefix("Input should be ")
-    return f"{place}: expected {expected}, found {found}"
+    return f"{place}expected {expected}, found {found}"

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from stages import idx, layout
 from stages.errors import UserError
@@ -17,6 +17,8 @@ from stages.sources import Pictures
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 # Eight bits a channel; of others, Pillow would cut off what is brighter.
 MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "CMYK", "YCbCr")
+GREY_MODES = ("1", "L", "LA", "La")
+ON_THE_SIDE = range(5, 9)  # EXIF's orientations whose width is the height
 WHITE = (255, 255, 255, 255)  # under what is transparent
 PARTS = {
     "train": (layout.TRAIN_IMAGES, layout.TRAIN_LABELS),
@@ -60,11 +62,14 @@ def resized(pixels: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uin
     """An image in the given size, stretched if need be, and in grey or colour as that is.
 
     Args:
-        pixels: shape (h, w) or (h, w, 3).
+        pixels: shape (h, w), (h, w, 1) or (h, w, 3).
         shape: of the result.
     """
     height, width, *channels = shape
-    image = Image.fromarray(pixels).convert("RGB" if channels == [3] else "L")
+    grey = pixels.shape[2:] != (3,)
+    image = Image.fromarray(pixels.reshape(pixels.shape[:2]) if grey else pixels).convert(
+        "RGB" if channels == [3] else "L"
+    )
     if image.size != (width, height):
         image = image.resize((width, height), Image.Resampling.LANCZOS)
     return np.asarray(image).reshape(shape)
@@ -81,17 +86,17 @@ def files_by_class(folder: Path) -> dict[str, list[Path]]:
     """The pictures of each class: those in its sub-folder, in alphabetical order, without hidden files.
 
     Raises:
-        UserError: if there are no sub-folders, or one has something else in it.
+        UserError: if there are no pictures in sub-folders, or something else is.
     """
     if not folder.is_dir():
-        raise UserError(f"{folder}: expected a folder with a sub-folder for each class, found none")
+        raise UserError(f"{folder}: expected pictures in a sub-folder for each class, found none")
     found = {
         sub.name: sorted(file for file in sub.iterdir() if not file.name.startswith("."))
         for sub in sorted(folder.iterdir())
         if sub.is_dir() and not sub.name.startswith(".")
     }
-    if not found:
-        raise UserError(f"{folder}: expected a sub-folder for each class, found none")
+    if not any(found.values()):
+        raise UserError(f"{folder}: expected pictures in a sub-folder for each class, found none")
     for file in (file for files in found.values() for file in files):
         if file.suffix.lower() not in SUFFIXES:
             raise UserError(f"{file}: expected a picture, one of {', '.join(SUFFIXES)}; move it elsewhere")
@@ -123,7 +128,7 @@ def write_files(source: Pictures, folder: Path) -> None:
         for row, (file, _) in enumerate(files):
             pixels[row] = read(file, shape)
         idx.write(folder / images, pixels)
-        idx.write(folder / labels, idx.narrowed(np.array([label for _, label in files], np.int64)))
+        idx.write(folder / labels, np.array([label for _, label in files], np.int32))
 
 
 def commonest_shape(folder: Path) -> tuple[int, int, int]:
@@ -131,10 +136,11 @@ def commonest_shape(folder: Path) -> tuple[int, int, int]:
     sizes: Counter[tuple[int, int]] = Counter()
     channels = 1
     for image in _opened(folder / "train"):
-        sizes[image.height, image.width] += 1
-        if image.mode not in ("1", "L", "LA"):
+        lying = image.getexif().get(ExifTags.Base.Orientation) in ON_THE_SIDE
+        sizes[image.size if lying else image.size[::-1]] += 1
+        if image.mode not in GREY_MODES:
             channels = 3
-    ((height, width), _), *_ = sizes.most_common(1) or [((0, 0), 0)]
+    ((height, width), _), *_ = sizes.most_common(1)
     return height, width, channels
 
 

@@ -27,7 +27,7 @@ def decode(images_file: Path, labels_file: Path, largest_pixel: int) -> Split:
 
     Raises:
         UserError: unless the images are grey or have three colours, every pixel is from 0 to
-            `largest_pixel`, and there are as many labels, whole numbers, as images.
+            `largest_pixel`, which their type can have, and there is a label, a whole number, for each.
     """
     images, labels = idx.read(images_file), idx.read(labels_file)
     if images.ndim not in (GREY, COLOUR) or (images.ndim == COLOUR and images.shape[-1] not in (1, 3)):
@@ -44,6 +44,11 @@ def decode(images_file: Path, labels_file: Path, largest_pixel: int) -> Split:
         raise UserError(f"{labels_file}: expected {len(images)} labels, one an image, found {len(labels)}")
     if images.size == 0:
         raise UserError(f"{images_file}: expected images with pixels, found shape {images.shape}")
+    if images.dtype.kind != "f" and largest_pixel > np.iinfo(images.dtype).max:
+        raise UserError(
+            f"params.yaml: largest_pixel: expected at most {np.iinfo(images.dtype).max}, the largest number "
+            f"of the type {images.dtype.name} of {images_file}, found {largest_pixel}"
+        )
     smallest, largest = images.min(), images.max()
     if not 0 <= smallest <= largest <= largest_pixel:  # which no NaN is
         raise UserError(
@@ -61,16 +66,15 @@ def class_indices(labels: NDArray[Any], first: int, classes: int, file: Path) ->
     """
     found = np.unique(labels)
     if found[0] < first or found[-1] >= first + classes:
-        raise _wrong_labels(found, first, classes, file)
+        raise _wrong_labels(found, f"labels from {first} to {first + classes - 1}", classes, file)
     return (labels.astype(np.int64) - first).astype(np.uint8 if classes <= UINT8 else np.int32)
 
 
-def _wrong_labels(found: NDArray[Any], first: int, classes: int, file: Path) -> UserError:
+def _wrong_labels(found: NDArray[Any], expected: str, classes: int, file: Path) -> UserError:
     texts = [str(label) for label in found]
     shown = texts if len(texts) <= SHOWN else [*texts[: SHOWN - 2], "...", texts[-1]]
     return UserError(
-        f"{file}: expected labels from {first} to {first + classes - 1} ({classes} classes in params.yaml), "
-        f"found {', '.join(shown)}"
+        f"{file}: expected {expected} ({classes} classes in params.yaml), found {', '.join(shown)}"
     )
 
 
@@ -126,14 +130,19 @@ def splits(dataset: Dataset, raw: Path) -> dict[str, tuple[Split, Rows]]:
             "from 1; write names there"
         )
     if len(found := np.unique(given.labels)) < classes:
-        raise _wrong_labels(found, first, classes, labels_file)
+        every = f"every label from 0 to {classes - 1} or every one from 1 to {classes}"
+        raise _wrong_labels(found, every, classes, labels_file)
     given = Split(given.images, class_indices(given.labels, first, classes, labels_file))
     test = Split(test.images, class_indices(test.labels, first, classes, raw / layout.TEST_LABELS))
-    if given.images.shape[1:] != test.images.shape[1:]:
-        raise UserError(
-            f"{raw / layout.TEST_IMAGES}: expected images of {given.images.shape[1:]} pixels like the "
-            f"training images, found {test.images.shape[1:]}"
-        )
+    shapes, types = zip(
+        *((part.images.shape[1:], part.images.dtype.name) for part in (given, test)), strict=True
+    )
+    for what, (expected, other) in (("shape", shapes), ("type", types)):
+        if expected != other:
+            raise UserError(
+                f"{raw / layout.TEST_IMAGES}: expected images of {what} {expected}, as the training images "
+                f"are, found {other}"
+            )
     training, validation = hold_out(given.labels, dataset.validation_images, dataset.seed)
     return {
         "train": (given, training),

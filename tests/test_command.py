@@ -21,6 +21,12 @@ def test_an_error_in_a_terminal_is_red_unless_no_color_is_set(no_color: str | No
     os.close(terminal)
 
 
+def test_a_name_of_a_file_that_is_no_text_is_printed() -> None:
+    program = "from stages import command; command.finish(lambda: print('\\udcff.png'))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=True)
+    assert done.stdout == rb"\udcff.png" + os.linesep.encode()
+
+
 def test_an_error_elsewhere_is_plain() -> None:
     done = subprocess.run(
         WRONG, cwd=ROOT, env=environment(NO_COLOR=None), capture_output=True, text=True, check=False

@@ -319,7 +319,11 @@ def test_the_variable_names_a_mirror_with_a_folder_for_each_data_set(
             {"loader": "load_nothing"},
             "source.loader: expected a function of sklearn.datasets that loads images",
         ),
-        ({"seed": 1}, "files.train-images-idx3-ubyte.sha256: expected 0{64}, found [0-9a-f]{64}; "),
+        (
+            {"seed": 1},
+            "params.yaml: files: train-images-idx3-ubyte: expected 1 bytes, SHA-256 0{64}, found 91984 "
+            "bytes, SHA-256 [0-9a-f]{64}; .*t10k-labels-idx1-ubyte: expected 1 bytes, .*; if was changed",
+        ),
     ],
 )
 def test_a_bundled_data_set_that_is_not_the_expected_one_is_refused(

@@ -134,8 +134,8 @@ def test_a_name_of_a_data_set_is_a_plain_word(tmp_path: Path, content: Any, name
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "the file: expected"),
-        ("- a list", "the file: expected"),
+        ("", "expected a mapping"),
+        ("- a list", "expected a mapping"),
         ("datasets: {a: 1, a: 2}", "not valid YAML"),
         ("datasets: [", "not valid YAML"),
         ("datasets:\n\t- tab", "not valid YAML"),

@@ -45,6 +45,16 @@ def test_a_photograph_is_turned_upright(tmp_path: Path) -> None:
     assert np.array_equal(pictures.read(tmp_path / "photo.png", (3, 2)), np.rot90(GREY, -1))
 
 
+def test_the_commonest_size_is_that_of_photographs_held_upright(tmp_path: Path) -> None:
+    (tmp_path / "train/a").mkdir(parents=True)
+    photo = Image.fromarray(GREY)
+    exif = photo.getexif()
+    for number, orientation in enumerate((6, 8, 1)):
+        exif[0x0112] = orientation
+        photo.save(tmp_path / f"train/a/{number}.png", exif=exif)
+    assert pictures.commonest_shape(tmp_path) == (3, 2, 1)
+
+
 def test_what_is_transparent_is_white(tmp_path: Path) -> None:
     alpha = np.array([[0, 255, 255], [255, 255, 0]], np.uint8)
     Image.fromarray(np.stack([GREY, alpha], axis=-1), "LA").save(tmp_path / "picture.png")

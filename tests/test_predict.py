@@ -75,9 +75,12 @@ def test_arrays_of_another_size_are_stretched(tmp_path: Path) -> None:
         (np.zeros(8), "expected images of shape ('n', 8, 8)"),
         (np.zeros((2, 8, 8, 3)), "expected images of shape ('n', 8, 8)"),
         (np.zeros((0, 8, 8)), "expected images of shape ('n', 8, 8)"),
-        (np.full((8, 8), 17), "expected pixels from 0 to 16"),
-        (np.full((8, 8), np.nan), "expected pixels from 0 to 16"),
-        (np.full((8, 8), "1"), "expected pixels from 0 to 16"),
+        (np.zeros((8, 8, 3)), "expected images of shape ('n', 8, 8)"),
+        (np.zeros((8, 8, 1)), "expected images of shape ('n', 8, 8)"),
+        (np.full((8, 8), 17), "expected whole numbers from 0 to 16"),
+        (np.full((8, 8), np.nan), "expected whole numbers from 0 to 16"),
+        (np.full((8, 8), 0.5), "expected whole numbers from 0 to 16"),
+        (np.full((8, 8), "1"), "expected whole numbers from 0 to 16"),
         (np.full((8, 8), print), "expected an .npy file"),
     ],
 )
@@ -117,6 +120,20 @@ def test_a_card_says_what_the_repository_holds(project: Project) -> None:
     assert "| learning_rate | 0.003 |" in found
     assert found.count("\n| ") > 30
     assert "?" not in project.run("git", "status", "--porcelain").stdout
+
+
+def test_a_network_of_other_classes_than_the_parameters_is_one_line(project: Project) -> None:
+    project.edit_parameters(lambda content: content["datasets"]["digits"]["classes"].append("ten"))
+    done = project.run("python", "-m", "predict", "digits", RAW, expect=2)
+    assert "models/digits.keras: expected 11 classes, as in params.yaml, found 10" in done.stderr
+
+
+@pytest.mark.parametrize("content", [None, ""])
+def test_a_card_without_the_scores_of_classes_is_one_line(project: Project, content: str | None) -> None:
+    path = project.folder / "plots/classes/digits.csv"
+    path.unlink() if content is None else path.write_text(content)
+    done = project.run("python", "-m", "predict.card", "digits", expect=2)
+    assert "plots/classes/digits.csv: expected the scores of each class, found none" in done.stderr
 
 
 def test_a_card_needs_no_results_yet(project: Project) -> None:

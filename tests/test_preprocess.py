@@ -169,14 +169,16 @@ def test_labels_that_count_from_1_must_not_be_named_from_0(tmp_path: Path) -> No
         preprocess.splits(dataset_of(3, 6), tmp_path)
 
 
-FROM_0 = "expected labels from 0 to 2 (3 classes in params.yaml)"
+OF_3 = "(3 classes in params.yaml)"
+FROM_0 = f"expected labels from 0 to 2 {OF_3}"
+EVERY = f"expected every label from 0 to 2 or every one from 1 to 3 {OF_3}"
 
 
 @pytest.mark.parametrize(
     ("train", "test", "message"),
     [
         ([0, 1, 2, 3], [0], f"{layout.TRAIN_LABELS}: {FROM_0}, found 0, 1, 2, 3"),
-        ([0, 2], [0], f"{layout.TRAIN_LABELS}: {FROM_0}, found 0, 2"),
+        ([0, 2], [0], f"{layout.TRAIN_LABELS}: {EVERY}, found 0, 2"),
         ([0, 1, 2], [3], f"{layout.TEST_LABELS}: {FROM_0}, found 3"),
         ([1, 2, 3], [0], f"{layout.TEST_LABELS}: expected labels from 1 to 3"),
         ([-1, 1, 2], [0], f"{layout.TRAIN_LABELS}: {FROM_0}, found -1, 1, 2"),
@@ -200,11 +202,31 @@ def test_a_thousand_classes_of_which_the_test_images_have_a_few(tmp_path: Path) 
 def test_images_of_each_type_are_kept_as_they_are(tmp_path: Path, dtype: str, shape: tuple[int, ...]) -> None:
     image = np.arange(np.prod(shape), dtype=dtype).reshape(shape)
     raw_files(tmp_path, np.array([0, 1] * 10, np.uint8), np.array([0], np.uint8), image)
-    for name, (given, rows) in preprocess.splits(dataset_of(2, 4), tmp_path).items():
+    for name, (given, rows) in preprocess.splits(dataset_of(2, 4, largest_pixel=127), tmp_path).items():
         arrays.write(tmp_path / name, given, rows)
         kept = arrays.read(tmp_path / name).images
         assert kept.dtype == np.dtype(dtype).newbyteorder("<")
         assert np.array_equal(kept, np.repeat(image[None], len(rows), axis=0))
+
+
+def test_a_largest_pixel_that_the_images_cannot_have_is_refused(tmp_path: Path) -> None:
+    raw_files(tmp_path, np.array([0, 1] * 10, np.uint8), np.array([0], np.uint8), IMAGE.astype(np.int8))
+    with pytest.raises(UserError, match=r"largest_pixel: expected at most 127, .* int8 .*, found 255"):
+        preprocess.splits(dataset_of(2, 4), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (IMAGE[:, :2], r"shape \(2, 3\), .* found \(2, 2\)"),
+        (IMAGE.astype(np.int16), "type uint8, .* found int16"),
+    ],
+)
+def test_test_images_must_be_like_training_images(tmp_path: Path, other: np.ndarray, message: str) -> None:
+    raw_files(tmp_path, np.array([0, 1] * 10, np.uint8), np.array([0], np.uint8), IMAGE)
+    idx.write(tmp_path / layout.TEST_IMAGES, other[None])
+    with pytest.raises(UserError, match=f"t10k-images-idx3-ubyte: expected images of {message}"):
+        preprocess.splits(dataset_of(2, 4), tmp_path)
 
 
 def test_a_class_of_one_image_cannot_be_divided() -> None:

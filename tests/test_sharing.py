@@ -137,6 +137,7 @@ def test_a_lost_connection_to_s3_is_an_error_and_the_second_try_goes_on(
 def test_another_project_takes_a_model(project: Project, tmp_path: Path) -> None:
     shared(project, str(tmp_path / "storage"))
     project.run("dvc", "push")
+    project.run("git", "tag", "--annotate", "digits@v1.0.0", "--message", "Version 1.0.0 of digits")
     other = Project(tmp_path / "other")
     other.folder.mkdir()
     other.run("git", "init", "--quiet", "--initial-branch=main")
