@@ -103,6 +103,7 @@ $(INSTALLED): requirements.lock
 		f"error: expected Python 3.11 to 3.13, found {v[0]}.{v[1]}; name another: make PYTHON=python3.12")'
 	$(PYTHON) -m venv --clear .venv
 	@echo "Installing TensorFlow, DVC and the rest into .venv: 2 GB, a few minutes"
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-compile -r requirements.lock
+	-.venv/bin/python -m compileall -q -j 0 -x '/tests?/' .venv/lib # on all processors, as pip does not
 	.venv/bin/python -m compare.offline
 	@touch $(INSTALLED)

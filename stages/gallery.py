@@ -40,7 +40,8 @@ def save(path: Path, title: str, images: NDArray[Any], captions: Sequence[str]) 
             panel.set_axis_off()
         for panel, image, caption in zip(figure.axes, images, captions, strict=False):
             panel.imshow(image.reshape(image.shape[:2]) if grey else image / brightest, cmap="gray_r")
-            panel.set_title(caption, fontsize=8, parse_math=False)
+            # With y, Matplotlib need not look for a place, which takes it half of the time.
+            panel.set_title(caption, fontsize=8, parse_math=False, y=1.0)
         drawn = io.BytesIO()
         figure.savefig(drawn, dpi=100, format="png")
     with files.whole_file(path) as new:

@@ -30,6 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 # A copy of digits under another name, trained for a moment: what happens to one must not touch the other.
 TWIN = "twin"
 TWIN_EPOCHS = 2
+WORSE_RATE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -114,18 +115,39 @@ def copy_of_the_project(folder: Path) -> Project:
     return project
 
 
+def shared(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Project]) -> Project:
+    """A project that the first of the processes that run tests makes, for all of them. Not to be changed."""
+    place = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = place.parent
+    with (place / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (place / name).exists():
+            make(place / f"unfinished-{name}").folder.rename(place / name)
+    return Project(place / name)
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The project reduced to digits and its twin, after its first `dvc repro`. Not to be changed."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:  # one of the processes that run tests at the same time
-        shared = shared.parent
-    folder = shared / "finished"
-    with (shared / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # the first one makes it
-        if not folder.exists():
-            make_finished(shared / "unfinished").folder.rename(folder)
-    return Project(folder)
+    """The project reduced to digits and its twin, after its first `make repro`. Not to be changed."""
+    return shared(tmp_path_factory, "finished", make_finished)
+
+
+@pytest.fixture(scope="session")
+def slower(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The same with a learning rate of the twin that is much too low, on a branch. Not to be changed."""
+
+    def make(folder: Path) -> Project:
+        project = finished.copy(folder)
+        project.run("git", "switch", "--quiet", "--create", "slower")
+        rate = {"learning_rate": WORSE_RATE}
+        project.edit_parameters(lambda content: content["datasets"][TWIN]["training"].update(rate))
+        done = project.run("dvc", "repro")
+        (project.folder / ".git/repro.txt").write_text(done.stdout)  # where it is in nobody's way
+        project.commit("A lower learning rate")
+        return project
+
+    return shared(tmp_path_factory, "slower", make)
 
 
 def make_finished(folder: Path) -> Project:
@@ -141,7 +163,7 @@ def make_finished(folder: Path) -> Project:
     project.edit_parameters(keep_digits_and_add_a_twin)
     project.run("git", "rm", "--quiet", "dvc.lock")
     project.run("git", "rm", "--quiet", "-r", "metrics", "plots", "predictions", "environment")
-    project.run("dvc", "repro")
+    project.run("make", "-o", ".venv/installed", "repro", "JOBS=2")
     project.commit("First results")
     return project
 

@@ -11,6 +11,8 @@ DOCUMENT = (ROOT / "docs/experiments.md").read_text(encoding="utf-8")
 
 def test_every_command_of_the_document_runs_one_after_the_other(project: Project) -> None:
     (block,) = re.findall(r"```sh\n(.*?)```", DOCUMENT, flags=re.DOTALL)
+    project.edit_parameters(lambda content: content["datasets"]["digits"]["training"].update(epochs=4))
+    project.commit("A short training")
     commands = [line for line in block.splitlines() if line and not line.startswith("#")]
     shown = {command: project.run("bash", "-euc", command).stdout for command in commands}
     (table,) = (text for command, text in shown.items() if "exp show" in command)

@@ -126,7 +126,7 @@ def test_a_verdict_knows_what_is_better(metric: str, before: float, after: float
     assert not noise.worse_than(0)
 
 
-SIMULATIONS = 1000
+SIMULATIONS = 500
 
 
 @pytest.fixture(scope="module")
@@ -180,9 +180,9 @@ def test_the_gate_stops_what_changes_nothing_at_its_nominal_rate(
     simulated = simulate(1000, (2, temperature), (2, temperature))
     for position, metric in enumerate(METRICS):
         false_alarms = np.mean([found[position].worse_than(0) for found in simulated])
-        # Two standard errors of a share of 2.5 % are 1 %. McNemar's exact test has fewer false alarms, and
+        # Two standard errors of a share of 2.5 % are 1.4 %. McNemar's exact test has fewer false alarms, and
         # so has the calibration error of what is calibrated.
-        assert (0.001 if metric in fewer else 0.015) <= false_alarms <= 0.04, metric
+        assert (0.001 if metric in fewer else 0.011) <= false_alarms <= 0.04, metric
 
 
 def test_the_spread_over_seeds_is_compared_by_welchs_test() -> None:
