@@ -76,6 +76,9 @@ def line(found: dict[str, Any]) -> str:
 def main(dataset: str, paths: list[Path], background: str | None, *, as_json: bool) -> None:
     """Print the predictions."""
     parameters.load().dataset(dataset)
+    for path in paths:
+        if not path.is_file():
+            raise UserError(f"{path}: expected a file of images, found none; check its name")
     found = list(predictions(dataset, paths, background))
     print(json.dumps(found, indent=2, ensure_ascii=False) if as_json else "\n".join(map(line, found)))
 

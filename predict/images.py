@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from stages import idx, pictures
 from stages.errors import UserError
 
-NPY_MAGIC, IDX_MAGIC = b"\x93NUMPY", b"\0\0"
+NPY_MAGIC = b"\x93NUMPY"
+IDX_MAGICS = tuple(b"\0\0" + bytes([code]) for code in idx.DTYPES)  # other files begin with two zeros, too
 BYTE = 255
 GREY = 2  # dimensions
-CHANNELS = (1, 3)
+CHANNELS = ((1,), (3,))
 
 
 class Form(NamedTuple):
@@ -60,14 +61,11 @@ def read(path: Path, form: Form, background: str | None = None) -> Images:
         background: what the file has, where the caller knows better: `dark` or `light`.
 
     Raises:
-        UserError: if the file is missing, or no image.
+        UserError: if the file is no image.
     """
-    try:
-        with path.open("rb") as file:
-            start = file.read(len(NPY_MAGIC))
-    except FileNotFoundError:
-        raise UserError(f"{path}: expected a file of images, found none; check its name") from None
-    if start == NPY_MAGIC or start.startswith(IDX_MAGIC):
+    with path.open("rb") as file:
+        start = file.read(len(NPY_MAGIC))
+    if start == NPY_MAGIC or start.startswith(IDX_MAGICS):
         pixels = _like_training(_array(path, start), form, path)
     else:
         whole = pictures.read(path, form.shape)[None]
@@ -93,7 +91,7 @@ def _like_training(array: NDArray[Any], form: Form, path: Path) -> NDArray[Any]:
     dimensions = len(form.shape)
     many = array[None] if array.ndim == dimensions else array
     # A colour image, or one of a single channel, is as many-dimensional as many grey ones.
-    in_channels = dimensions == GREY and many.shape[-1] in CHANNELS and many.shape[-1] != form.shape[-1]
+    in_channels = dimensions == GREY and many.shape[-1:] in CHANNELS and many.shape[-1:] != form.shape[-1:]
     shaped = many.ndim == dimensions + 1 and many.shape[3:] == form.shape[2:] and not in_channels
     if not shaped or many.size == 0:
         raise UserError(

@@ -25,7 +25,7 @@ def shapes(archive: Path) -> dict[str, tuple[int, ...]]:
     try:
         if not zipfile.is_zipfile(archive):
             raise ValueError("something else")  # noqa: TRY301 - one message for all
-        with np.load(archive, allow_pickle=False) as members:
+        with archive.open("rb") as file, np.load(file, allow_pickle=False) as members:
             arrays = ((name, members[name]) for name in members)
             return {name: array.shape for name, array in arrays if isinstance(array, np.ndarray)}
     except Exception as error:  # noqa: BLE001 - a file may be anything, and zipfile and NumPy raise anything
@@ -51,7 +51,7 @@ def write_files(source: Npz, archive: Path, folder: Path) -> None:
                 f"params.yaml: source.arrays.{name}: expected one of {', '.join(there)}, found {array!r}"
             )
     try:
-        with np.load(archive, allow_pickle=False) as arrays:
+        with archive.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             for pair in PAIRS:
                 for name, values in zip(
                     pair, idx.narrowed(*(arrays[names[name]] for name in pair)), strict=True

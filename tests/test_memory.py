@@ -96,7 +96,7 @@ def test_every_stage_needs_less_memory_than_the_data(large: Path) -> None:
     assert (large / "metrics/large.json").exists()
 
     # The limit is one.
-    done = run(large, "stages.train", READ_WHOLE, "data/processed/large/train/images.npy")
+    done = run(large, "stages.preprocess", READ_WHOLE, "data/processed/large/train/images.npy")
     assert done.returncode == 1
     assert "MemoryError" in done.stderr
 

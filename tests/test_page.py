@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -39,10 +40,13 @@ SEEN = """() => [...document.querySelectorAll('.vega-embed')].map(chart => {
 })"""
 
 
+@cache
 def draw(project: Project, *command: str) -> Path:
+    """Draw a page, once."""
     project.run("python", "-m", "compare.offline")
-    project.run("dvc", "plots", *command)
-    return project.folder / "dvc_plots/index.html"
+    folder = "-".join(("dvc_plots/page", *command))  # in a folder that git ignores
+    project.run("dvc", "plots", *command, "--out", folder)
+    return project.folder / folder / "index.html"
 
 
 def charts(opened: Opened) -> dict[str, dict]:
@@ -62,10 +66,10 @@ def confusion(project: Project, revision: str, dataset: str) -> pd.DataFrame:
 
 
 def test_every_chart_is_drawn_without_a_request(
-    project: Project, open_page: Callable[[Path], Opened]
+    changed: Project, open_page: Callable[[Path], Opened]
 ) -> None:
-    opened = open_page(draw(project, "show"))
-    folder = project.folder.as_uri()
+    opened = open_page(draw(changed, "show"))
+    folder = changed.folder.as_uri()
     assert [url for url in opened.requests if not url.startswith((f"{folder}/", "data:"))] == []
     assert opened.messages == []
     assert opened.page.locator(".vega-embed svg.marks").count() == 2 * len(KINDS)
@@ -75,16 +79,16 @@ def test_every_chart_is_drawn_without_a_request(
 
 
 def test_every_chart_has_marks_labels_and_the_counts(
-    project: Project, open_page: Callable[[Path], Opened]
+    changed: Project, open_page: Callable[[Path], Opened]
 ) -> None:
-    drawn = charts(open_page(draw(project, "show")))
+    drawn = charts(open_page(draw(changed, "show")))
     titles = ("learning curves", "confusion matrix", "scores of each class", "reliability diagram")
     assert sorted(drawn) == sorted(f"{name}: {title}" for name in ("digits", TWIN) for title in titles)
     for title, one in drawn.items():
         assert one["marks"] >= 4, title
     matrix = drawn["digits: confusion matrix"]
     assert matrix["axes"] == CLASSES * 2
-    assert matrix["panels"] == [counts(confusion(project, "HEAD", "digits"))]
+    assert matrix["panels"] == [counts(confusion(changed, "HEAD", "digits"))]
     assert drawn["digits: scores of each class"]["axes"][:10] == CLASSES
 
 
@@ -178,9 +182,9 @@ def test_without_the_set_up_dvcs_own_page_works(project: Project) -> None:
     assert 'src="https://' in page
 
 
-def test_the_page_is_kept_out_of_git(project: Project) -> None:
-    draw(project, "show")
-    assert project.run("git", "status", "--porcelain").stdout == ""
+def test_the_page_is_kept_out_of_git(changed: Project) -> None:
+    assert draw(changed, "show").exists()
+    assert changed.run("git", "status", "--porcelain").stdout == ""
 
 
 def test_yaml_of_the_templates_in_use(finished: Project) -> None:

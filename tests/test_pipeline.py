@@ -4,6 +4,7 @@ import csv
 import json
 import platform
 import re
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import keras
 import numpy as np
 import pytest
 from conftest import ROOT, TWIN, Project, copy_of_the_project, set_value
+from ruamel.yaml import YAML
 from sklearn.metrics import accuracy_score, confusion_matrix
 
 from stages import environment
@@ -151,7 +153,6 @@ def test_the_confusion_counts_are_those_of_the_model_on_the_test_set(finished: P
     ("stage", "file", "content"),
     [
         ("preprocess", "data/raw/digits/t10k-labels-idx1-ubyte", None),
-        ("preprocess", "data/raw/digits/t10k-labels-idx1-ubyte", b""),
         ("train", "data/processed/digits/train/images.npy", None),
         ("evaluate", "models/digits.keras", b"damaged"),
     ],
@@ -234,6 +235,16 @@ def test_an_experiment_changes_one_line_of_the_committed_parameters(tmp_path: Pa
     project = copy_of_the_project(tmp_path)
     project.run("dvc", "exp", "run", "-S", "datasets.digits.training.epochs=20", "fetch@digits")
     assert project.run("git", "diff", "--numstat", "params.yaml").stdout == "1\t1\tparams.yaml\n"
+
+
+def test_before_a_commit_results_must_be_those_of_the_parameters(project: Project) -> None:
+    hooks = YAML(typ="safe").load(project.folder / ".pre-commit-config.yaml")["repos"][0]["hooks"]
+    (entry,) = (hook["entry"].replace(".venv/bin/", "") for hook in hooks if hook["id"] == "dvc")
+    for folder in ("data", "models"):
+        shutil.rmtree(project.folder / folder)  # which a clone may not have
+    project.run("bash", "-c", entry)
+    project.edit_parameters(lambda content: content["evaluation"].update(calibration_bins=14))
+    assert f"Running stage 'evaluate@{TWIN}'" in project.run("bash", "-c", entry, expect=1).stdout
 
 
 def test_an_error_in_one_of_two_data_sets_is_reported(project: Project) -> None:

@@ -32,7 +32,8 @@ def test_a_run_and_a_review_leave_no_secret_behind(project: Project, serve: Call
     project.edit_parameters(downloaded)
     mirror = server.url.replace("://", f"://me:{PASSWORD}@")
     printed = []
-    for command in (("dvc", "repro", "--force", f"evaluate@{TWIN}"), ("python", "-m", "compare", "main")):
+    again = ("dvc", "repro", "--force", "--single-item", f"fetch@{TWIN}", f"train@{TWIN}")
+    for command in (again, ("python", "-m", "compare", "main")):
         done = project.run(*command, DATASETS_MIRROR=mirror, **SECRETS)
         printed += [done.stdout.encode(), done.stderr.encode()]
     assert f"from {server.url}/{TWIN}".encode() in printed[0]  # by way of the address with the password

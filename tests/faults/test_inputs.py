@@ -14,12 +14,14 @@ import pytest
 from conftest import ROOT, TWIN, Project, set_value
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from ruamel.yaml import YAML
 
 from faults.conftest import Tally
-from stages import arrays, checksums, idx, model_file, network, parameters
+from stages import arrays, checksums, idx, model_file, network, npz, parameters, pictures
 from stages.errors import UserError
 from stages.parameters import Network
+from stages.sources import ArrayNames, Npz
 
 LONGEST = 3000  # characters of an error
 
@@ -34,12 +36,12 @@ def mutated(content: bytes, chance: random.Random, tokens: list[bytes]) -> bytes
     return content
 
 
-def read_or_refused(read: Callable[[], object], path: Path) -> bool:
-    """Whether it was read; otherwise an error names it. Any other exception passes."""
+def read_or_refused(read: Callable[[], object], path: Path, *others: str) -> bool:
+    """Whether it was read; otherwise an error names it, or another place. Any other exception passes."""
     try:
         read()
     except UserError as error:
-        assert str(error).startswith(str(path)), error
+        assert str(error).startswith((str(path), path.name, *others)), error
         return False
     return True
 
@@ -194,6 +196,47 @@ def test_a_npy_file_that_is_mutated(tally: Tally, tmp_path: Path) -> None:
         with tally.case(f"{number}: {[path.read_bytes() for path in paths]!r}"):
             read += read_or_refused(lambda: np.sum(arrays.read(folder).images), folder)
     assert 0 < read < 0.9 * tally.cases
+
+
+@pytest.mark.timeout(1800)
+def test_an_npz_file_that_is_mutated(tally: Tally, tmp_path: Path) -> None:
+    path = tmp_path / "archive.npz"
+    names = [str(field.alias) for field in ArrayNames.model_fields.values()]
+    images, labels = np.arange(24).reshape(4, 2, 3), np.arange(4)
+    content = dict(zip(names, (images, labels, images[:1], labels[:1]), strict=True))
+    whole = []
+    for save in (np.savez, np.savez_compressed):
+        save(path, **content)
+        whole.append(path.read_bytes())
+    described = {"name": path.name, "bytes": 1, "sha256": "0" * 64}
+    source = Npz.model_validate(
+        {"kind": "npz", "urls": ["x"], "archive": described, "arrays": {name: name for name in names}}
+    )
+    tokens = [bytes(4), b"\xff" * 4, b"PK\x03\x04", b"\x93NUMPY", b"'<i8'", b"'|O'", b"(-1,)", b"9" * 20]
+    read = 0
+    for number in range(tally.number(1000, 20_000)):
+        path.write_bytes(mutated(tally.random.choice(whole), tally.random, tokens))
+        with tally.case(f"{number}: {path.read_bytes()!r}"):
+            read += read_or_refused(lambda: npz.write_files(source, path, tmp_path), path, "params.yaml")
+    assert 0 < read < 0.5 * tally.cases
+
+
+@pytest.mark.timeout(1800)
+def test_a_picture_that_is_mutated(tally: Tally, tmp_path: Path) -> None:
+    pixels = np.arange(12 * 10 * 3, dtype=np.uint8).reshape(12, 10, 3)
+    whole = []
+    for suffix in ("png", "jpeg", "gif", "tiff", "webp", "bmp"):
+        content = io.BytesIO()
+        Image.fromarray(pixels).save(content, suffix)
+        whole.append(content.getvalue())
+    path = tmp_path / "picture"
+    tokens = [bytes(4), b"\xff" * 4, b"IHDR", b"IDAT", b"\xff\xd8", b"\xff\xc0", b"II*\0", bytes(1000)]
+    read = 0
+    for number in range(tally.number(1000, 20_000)):
+        path.write_bytes(mutated(tally.random.choice(whole), tally.random, tokens))
+        with tally.case(f"{number}: {path.read_bytes()!r}"):
+            read += read_or_refused(lambda: pictures.read(path, (8, 8)), path)
+    assert 0 < read < tally.cases
 
 
 def archive(members: dict[str, bytes]) -> bytes:
