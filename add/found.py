@@ -1,5 +1,6 @@
 """What is where somebody says that their data set is: its source, and the four IDX files that come of it."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from stages.errors import UserError
 from stages.sources import Npz, Pictures, Url
 
 LARGEST_BYTES = 10**12  # of a file whose size nobody has told yet; sets how long it may take
+LARGEST_SIDE = 64  # pixels: each costs a feed-forward network as many weights as its first layer is wide
 FILES = (layout.TRAIN_IMAGES, layout.TRAIN_LABELS, layout.TEST_IMAGES, layout.TEST_LABELS)
 TEST_NAMES = ("t10k", "test")  # MNIST's name and the usual one
 
@@ -26,6 +28,8 @@ def fetch(origin: str, folder: Path) -> tuple[dict[str, Any], dict[str, dict[str
         UserError: if there is no data set of a known kind.
     """
     parameters.checked(Url, origin, "FROM")  # before anything is sent there
+    if "://" not in origin:
+        origin = str(Path(origin).expanduser())
     names: dict[str, str] = {}
     if Path(origin, "train").is_dir():
         source = _from_pictures(origin, folder)
@@ -42,7 +46,15 @@ def fetch(origin: str, folder: Path) -> tuple[dict[str, Any], dict[str, dict[str
 
 def _from_pictures(origin: str, folder: Path) -> dict[str, Any]:
     height, width, channels = pictures.commonest_shape(Path(origin))
-    source = {"kind": "pictures", "folder": origin, "height": height, "width": width, "channels": channels}
+    smaller = min(1, LARGEST_SIDE / max(height, width))
+    source = {
+        "kind": "pictures",
+        "folder": origin,
+        "classes": pictures.classes(Path(origin)),
+        "height": max(1, round(height * smaller)),
+        "width": max(1, round(width * smaller)),
+        "channels": channels,
+    }
     pictures.write_files(parameters.checked(Pictures, source, "FROM"), folder)
     return source
 
@@ -54,21 +66,21 @@ def _from_archive(origin: str, folder: Path) -> dict[str, Any]:
         place, name = str(Path(origin).parent), Path(origin).name
     archive = folder / name
     _copy(origin, archive)
+    shapes = npz.shapes(archive)
     source = {
         "kind": "npz",
         "urls": [place],
         "archive": {"name": name, **_described(archive)},
-        "arrays": {file: _array_for(file, archive) for file in FILES},
+        "arrays": {file: _array_for(file, name, shapes) for file in FILES},
     }
     npz.write_files(parameters.checked(Npz, source, "FROM"), archive, folder)
     return source
 
 
-def _array_for(file: str, archive: Path) -> str:
+def _array_for(file: str, archive: str, shapes: dict[str, tuple[int, ...]]) -> str:
     """The array of the archive that a file is to be made of, by its name and its dimensions."""
     part = ("train",) if file in FILES[:2] else TEST_NAMES
     dimensions = (3, 4) if file in (layout.TRAIN_IMAGES, layout.TEST_IMAGES) else (1, 2)
-    shapes = npz.shapes(archive)
     suitable = [
         name
         for name, shape in shapes.items()
@@ -77,7 +89,7 @@ def _array_for(file: str, archive: Path) -> str:
     if len(suitable) != 1:
         there = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
         raise UserError(
-            f"{archive.name}: expected one array with {part[0]} in its name and {dimensions[0]} or "
+            f"{archive}: expected one array with {part[0]} in its name and {dimensions[0]} or "
             f"{dimensions[1]} dimensions, found of all arrays ({there}) {len(suitable)}; save them so"
         )
     return suitable[0]
@@ -100,11 +112,12 @@ def _file_for(file: str, directory: Path, beginning: str) -> str:
     """The file of a folder that has the role of a file of MNIST's: its name, without .gz."""
     part, what = file.split("-")[:2]
     words = TEST_NAMES if part == TEST_NAMES[0] else (part,)
+    name = re.compile(rf"({'|'.join(words)})-{what}[-.]idx\d-[a-z]+\d*(\.gz)?$")
     there = sorted(directory.iterdir()) if directory.is_dir() else []
     suitable = {
         path.name.removesuffix(".gz")
         for path in there
-        if path.name.startswith(beginning) and any(f"{word}-{what}-idx" in path.name for word in words)
+        if path.name.startswith(beginning) and name.search(path.name)
     }
     if len(suitable) != 1:
         raise UserError(
@@ -120,7 +133,8 @@ def _copy(address: str, target: Path) -> None:
             for chunk in mirrors.chunks(address, LARGEST_BYTES):
                 file.write(chunk)
     except mirrors.MirrorError as error:
-        raise UserError(f"{address}: expected a file, found: {error}; check FROM") from None
+        what_to_do = "try again" if error.may_pass else "check FROM"
+        raise UserError(f"{address}: expected a file, found: {error}; {what_to_do}") from None
 
 
 def _described(file: Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import io
 import re
 import textwrap
-from math import ceil, isfinite, log
+from math import ceil, floor, isfinite, log
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from stages.parameters import MOST_CLASSES, Parameters
 MOST_NAMED = 100  # classes in a list of their own names, where those are only numbers
 VALIDATION_SHARE, MOST_VALIDATION_IMAGES = 0.1, 5000
 BYTE = 255
+ROUNDING = 1e-3  # as resizing leaves it in floating-point pixels
 
 
 def of(
@@ -67,7 +68,7 @@ def of(
 
 def _classes(source: dict[str, Any], labels: NDArray[Any]) -> list[str] | int:
     if source["kind"] == "pictures":
-        return pictures.classes(Path(source["folder"]))
+        return list(source["classes"])
     first, last = min(1, int(labels.min())), int(labels.max())
     if last > MOST_CLASSES:
         raise UserError(f"{layout.TRAIN_LABELS}: expected labels up to {MOST_CLASSES:,}, found {last:,}")
@@ -79,6 +80,12 @@ def _largest_pixel(folder: Path) -> int:
     largest = max(float(images.max(initial=0)) for images in of_both)
     if not isfinite(largest):
         raise UserError(f"{layout.TRAIN_IMAGES}: expected pixels that are numbers, found {largest}")
+    whole = floor(largest)
+    if largest > 1 and 0 < largest - whole < ROUNDING:
+        raise UserError(
+            f"{layout.TRAIN_IMAGES}: expected pixels up to a whole number, found {largest}; "
+            f"clip them to {whole}"
+        )
     in_bytes = all(images.dtype == np.uint8 for images in of_both)
     return BYTE if in_bytes and largest > BYTE // 2 else max(1, ceil(largest))
 

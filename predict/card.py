@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from compare import revision, statistics
+from compare import changes, revision, statistics
 from stages import command, files, layout, parameters
 from stages.errors import UserError
 from stages.parameters import Dataset, Parameters
@@ -25,7 +25,13 @@ def card(dataset: str, settings: Parameters) -> str:
     """The card as Markdown."""
     section = settings.dataset(dataset)
     about = section.about
-    predictions = revision.find(revision.WORKSPACE).predictions(dataset)
+    workspace = revision.find(revision.WORKSPACE)
+    predictions = workspace.predictions(dataset)
+    if predictions is not None and (changed := changes.stale(workspace, dataset)):
+        raise UserError(
+            f"{dataset}: expected the results of these parameters and this code, found changed since: "
+            f"{', '.join(changed)}; run: dvc repro evaluate@{dataset}"
+        )
     parts = [
         f"# Model card: {about.title or dataset}",
         f"`{layout.model(dataset)}`, a feed-forward network in Keras's format that takes an image as the "
@@ -78,13 +84,7 @@ def _results(predictions: pd.DataFrame, bins: int) -> str:
 
 
 def _classes(dataset: str) -> str:
-    path = layout.classes(dataset)
-    try:
-        table = pd.read_csv(path, dtype={"class": str}, keep_default_na=False, na_values=[""])
-    except (FileNotFoundError, ValueError):  # pandas's errors are ValueErrors
-        raise UserError(
-            f"{path}: expected the scores of each class, found none; run: dvc repro evaluate@{dataset}"
-        ) from None
+    table = pd.read_csv(layout.classes(dataset), dtype={"class": str}, keep_default_na=False, na_values=[""])
     shown = table.nsmallest(MOST_CLASSES, "f1", keep="first").sort_index()
     rows = [[row[0], *map(_score, row[1:])] for row in shown.itertuples(index=False)]
     left = "" if len(table) == len(shown) else f"The {len(shown)} of {len(table)} with the lowest f1.\n\n"

@@ -26,8 +26,8 @@ def shapes(archive: Path) -> dict[str, tuple[int, ...]]:
         if not zipfile.is_zipfile(archive):
             raise ValueError("something else")  # noqa: TRY301 - one message for all
         with archive.open("rb") as file, np.load(file, allow_pickle=False) as members:
-            arrays = ((name, members[name]) for name in members)
-            return {name: array.shape for name, array in arrays if isinstance(array, np.ndarray)}
+            arrays = {name: _array(members, name) for name in members}
+            return {name: array.shape for name, array in arrays.items() if array is not None}
     except Exception as error:  # noqa: BLE001 - a file may be anything, and zipfile and NumPy raise anything
         raise _unexpected(archive.name, error) from None
 
@@ -59,6 +59,15 @@ def write_files(source: Npz, archive: Path, folder: Path) -> None:
                     idx.write(folder / name, _flat(values))
     except ValueError as error:
         raise _unexpected(source.archive.name, error) from None
+
+
+def _array(members: Any, name: str) -> NDArray[Any] | None:
+    """An array, unless it is of objects or none, which an archive may have besides those that are wanted."""
+    try:
+        array = members[name]
+    except ValueError:  # as NumPy refuses to unpickle
+        return None
+    return array if isinstance(array, np.ndarray) else None
 
 
 def _flat(values: NDArray[Any]) -> NDArray[Any]:

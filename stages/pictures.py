@@ -2,7 +2,6 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +18,7 @@ SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "CMYK", "YCbCr")
 GREY_MODES = ("1", "L", "LA", "La")
 ON_THE_SIDE = range(5, 9)  # EXIF's orientations whose width is the height
+EXCEPTIONS = 0.05  # the share of images whose edges are otherwise, where all have one background
 WHITE = (255, 255, 255, 255)  # under what is transparent
 PARTS = {
     "train": (layout.TRAIN_IMAGES, layout.TRAIN_LABELS),
@@ -75,11 +75,16 @@ def resized(pixels: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uin
     return np.asarray(image).reshape(shape)
 
 
-def background(images: NDArray[Any], largest_pixel: int) -> Literal["dark", "light"]:
-    """What is behind the things on images, shape (n, height, width, ...), as their edges tell."""
+def background(images: NDArray[Any], largest_pixel: int) -> Literal["dark", "light"] | None:
+    """What is behind the things on images, shape (n, height, width, ...), as the edges of each tell.
+
+    Returns:
+        None if it is dark on some and light on others, as on photographs.
+    """
     edges = (images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1])
-    mean = np.concatenate([edge.ravel() for edge in edges]).mean()
-    return "light" if mean > largest_pixel / 2 else "dark"
+    means = np.concatenate([edge.reshape(len(images), -1) for edge in edges], axis=1).mean(axis=1)
+    light = (means > largest_pixel / 2).mean()
+    return "light" if light > 1 - EXCEPTIONS else "dark" if light < EXCEPTIONS else None
 
 
 def files_by_class(folder: Path) -> dict[str, list[Path]]:
@@ -112,19 +117,26 @@ def write_files(source: Pictures, folder: Path) -> None:
     """Write the four IDX files of a folder of pictures into another.
 
     Raises:
-        UserError: if a file is no picture, or a class of test pictures has none for training.
+        UserError: if a file is no picture, folders are not those of the classes, or the memory is too small.
     """
-    names = classes(Path(source.folder))
+    names = source.classes
     shape = (source.height, source.width) if source.channels == 1 else (source.height, source.width, 3)
     for part, (images, labels) in PARTS.items():
-        by_class = files_by_class(Path(source.folder, part))
-        for name in by_class.keys() - names:
+        place = Path(source.folder, part)
+        by_class = files_by_class(place)
+        if unknown := sorted(by_class.keys() - names):
             raise UserError(
-                f"{Path(source.folder, part, name)}: expected a class with pictures in "
-                f"{Path(source.folder, 'train', name)}, found no such folder"
+                f"{place / unknown[0]}: expected a class in source.classes in params.yaml, found another "
+                "sub-folder; remove it, or add the data set anew"
             )
-        files = [(file, names.index(name)) for name, of_class in by_class.items() for file in of_class]
-        pixels = np.empty((len(files), *shape), np.uint8)
+        empty = [name for name in names if not by_class.get(name)]
+        if empty and part == "train":
+            raise UserError(f"{place / empty[0]}: expected pictures of this class, found none")
+        files = [(file, label) for label, name in enumerate(names) for file in by_class.get(name, [])]
+        try:
+            pixels = np.empty((len(files), *shape), np.uint8)
+        except MemoryError as error:
+            raise UserError(f"{place}: expected pictures that the memory holds, found: {error}") from None
         for row, (file, _) in enumerate(files):
             pixels[row] = read(file, shape)
         idx.write(folder / images, pixels)
@@ -133,21 +145,16 @@ def write_files(source: Pictures, folder: Path) -> None:
 
 def commonest_shape(folder: Path) -> tuple[int, int, int]:
     """The height, width and number of channels that most training pictures have; colour if any has it."""
-    sizes: Counter[tuple[int, int]] = Counter()
-    channels = 1
-    for image in _opened(folder / "train"):
-        lying = image.getexif().get(ExifTags.Base.Orientation) in ON_THE_SIDE
-        sizes[image.size if lying else image.size[::-1]] += 1
-        if image.mode not in GREY_MODES:
-            channels = 3
-    ((height, width), _), *_ = sizes.most_common(1)
-    return height, width, channels
+    shapes = [_shape(file) for files in files_by_class(folder / "train").values() for file in files]
+    ((height, width), _), *_ = Counter((height, width) for height, width, _ in shapes).most_common(1)
+    return height, width, max(channels for *_, channels in shapes)
 
 
-def _opened(folder: Path) -> Iterator[Image.Image]:
-    for file in (file for files in files_by_class(folder).values() for file in files):
-        try:
-            with Image.open(file) as image:
-                yield image
-        except Exception as error:  # noqa: BLE001 - as in `read`
-            raise UserError(f"{file}: expected a picture, found: {error}; move it elsewhere") from None
+def _shape(file: Path) -> tuple[int, int, int]:
+    try:
+        with Image.open(file) as image:
+            on_the_side = image.getexif().get(ExifTags.Base.Orientation) in ON_THE_SIDE
+            width, height = image.size[::-1] if on_the_side else image.size
+            return height, width, 1 if image.mode in GREY_MODES else 3
+    except Exception as error:  # noqa: BLE001 - as in `read`
+        raise UserError(f"{file}: expected a picture, found: {error}; move it elsewhere") from None

@@ -91,10 +91,9 @@ def hold_out(labels: NDArray[Any], validation_images: int, seed: int) -> tuple[R
 
     Raises:
         UserError: if a class would have no training images; for validation a rare one may be without.
+        ValueError: if a class has one image, which cannot be divided.
     """
     classes, images = int(labels.max()) + 1, len(labels)
-    if min(np.bincount(labels)) < 2:  # noqa: PLR2004 - one for each part
-        raise UserError("the labels: expected at least two training images of each class, found fewer")
     if not classes <= validation_images <= images - classes:
         raise UserError(
             f"params.yaml: validation_images: expected from {classes} (one a class) to {images - classes}, "
@@ -143,6 +142,12 @@ def splits(dataset: Dataset, raw: Path) -> dict[str, tuple[Split, Rows]]:
                 f"{raw / layout.TEST_IMAGES}: expected images of {what} {expected}, as the training images "
                 f"are, found {other}"
             )
+    rare = np.flatnonzero(np.bincount(given.labels) < 2)[:SHOWN]  # noqa: PLR2004 - one for each part
+    if rare.size:
+        raise UserError(
+            f"{labels_file}: expected at least two training images of each class, found one of "
+            f"{', '.join(dataset.classes[label] for label in rare)}"
+        )
     training, validation = hold_out(given.labels, dataset.validation_images, dataset.seed)
     return {
         "train": (given, training),

@@ -65,10 +65,14 @@ class ScikitLearn(Section):
 
 
 class Pictures(Section):
-    """A folder of pictures, train/CLASS/*.png and test/CLASS/*.png, which become images of one size."""
+    """A folder of pictures, train/CLASS/*.png and test/CLASS/*.png, which become images of one size.
+
+    The classes are the sub-folders in the order of their labels; `classes` of the data set names them.
+    """
 
     kind: Literal["pictures"]
     folder: Annotated[str, Field(min_length=1)]
+    classes: Annotated[list[Name], Field(min_length=2)]
     height: Side
     width: Side
     channels: Literal[1, 3]

@@ -140,6 +140,20 @@ def test_idx_files_whose_names_begin_otherwise(parameters: Project, tmp_path: Pa
     assert is_right(fetched(parameters, "letters"))
 
 
+@pytest.mark.parametrize("spelling", ["images-idx3-ubyte", "images.idx3-ubyte"])
+def test_idx_files_of_either_spelling_beside_their_checksums(
+    parameters: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spelling: str
+) -> None:
+    for name, values in arrays().items():
+        elsewhere = name.replace("-idx", ".idx") if "." in spelling else name
+        idx.write(tmp_path / elsewhere, values)
+        (tmp_path / f"{elsewhere}.gz.sha256").write_text("")
+    monkeypatch.setenv("HOME", str(tmp_path.parent))
+    with contextlib.chdir(parameters.folder):
+        add.main("letters", f"~/{tmp_path.name}")
+    assert is_right(fetched(parameters, "letters"))
+
+
 def test_idx_files_on_a_server(parameters: Project, tmp_path: Path, serve: Callable[..., Server]) -> None:
     files = {}
     for name, values in arrays().items():
@@ -168,7 +182,9 @@ def test_idx_files_on_a_server(parameters: Project, tmp_path: Path, serve: Calla
 def test_an_archive_of_arrays(parameters: Project, tmp_path: Path, names: tuple[str, ...]) -> None:
     values = dict(zip(names, arrays().values(), strict=True))
     values[names[1]] = values[names[1]].astype(np.int64)[:, None]  # as some have them
-    np.savez_compressed(tmp_path / "letters.npz", **values, val_images=np.zeros((3, 4, 5)))
+    np.savez_compressed(
+        tmp_path / "letters.npz", **values, val_images=np.zeros((3, 4, 5)), names=np.array(["a", 1], object)
+    )
     with contextlib.chdir(parameters.folder):
         add.main("letters", str(tmp_path / "letters.npz"))
     assert is_right(fetched(parameters, "letters"))
@@ -197,6 +213,7 @@ def test_an_archive_of_arrays(parameters: Project, tmp_path: Path, names: tuple[
         ),
         (layout.TRAIN_IMAGES, np.full((260, 4, 5), np.nan), "expected pixels that are numbers, found nan"),
         (layout.TEST_IMAGES, np.full((26, 4, 5), np.inf), "expected pixels that are numbers, found inf"),
+        (layout.TEST_IMAGES, np.full((26, 4, 5), 200.00001), "found 200.00001; clip them to 200"),
         (layout.TRAIN_IMAGES, np.zeros(260, np.uint8), "train-images-idx3-ubyte: expected shape (n, height"),
         (
             layout.TEST_IMAGES,

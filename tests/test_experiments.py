@@ -18,7 +18,10 @@ def test_every_command_of_the_document_runs_one_after_the_other(project: Project
     (table,) = (text for command, text in shown.items() if "exp show" in command)
     header, _, *rows = table.strip().splitlines()
     columns = [column.strip() for column in header.strip("|").split("|")]
-    assert [column for column in columns if column.endswith("accuracy")]
+    assert {f"datasets.digits.{name}" for name in ("network.dropout", "training.learning_rate")} < set(
+        columns
+    )
+    assert [column for column in columns if column.endswith("accuracy")] == ["metrics/digits.json:accuracy"]
     assert not [column for column in columns if "data" in column.split("/")]
     assert len(rows) >= 5  # the workspace, the commit, the experiment, and two of the grid
     assert "dropout: 0.4" in (project.folder / "params.yaml").read_text()

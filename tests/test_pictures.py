@@ -108,6 +108,11 @@ def test_the_background_is_what_the_edges_are(pixels: np.ndarray, background: st
     assert pictures.background(framed[None], 255) == background
 
 
+def test_photographs_have_no_background_in_common() -> None:
+    mixed = np.stack([np.zeros((4, 4)), np.full((4, 4), 255)])
+    assert pictures.background(mixed, 255) is None
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     for part, name, files in (("train", "b", 2), ("train", "a c", 3), ("test", "b", 1)):
@@ -119,7 +124,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def source(folder: Path) -> Pictures:
-    return Pictures(kind="pictures", folder=str(folder), height=2, width=3, channels=1)
+    return Pictures(kind="pictures", folder=str(folder), classes=["a c", "b"], height=2, width=3, channels=1)
 
 
 def test_classes_are_numbered_alphabetically_and_pictures_taken_in_order(folder: Path) -> None:
@@ -132,8 +137,33 @@ def test_classes_are_numbered_alphabetically_and_pictures_taken_in_order(folder:
 
 def test_a_class_of_test_pictures_alone_is_refused(folder: Path) -> None:
     (folder / "test/d").mkdir()
-    with pytest.raises(UserError, match=r"test/d: expected a class with pictures in .*train/d, found no"):
+    with pytest.raises(UserError, match=r"test/d: expected a class in source\.classes in params\.yaml"):
         pictures.write_files(source(folder), folder)
+
+
+def test_a_folder_of_another_name_does_not_exchange_the_classes(folder: Path) -> None:
+    (folder / "train/a c").rename(folder / "train/zebra")
+    with pytest.raises(UserError, match=r"train/zebra: expected a class in source\.classes"):
+        pictures.write_files(source(folder), folder)
+
+
+def test_a_class_without_training_pictures_is_refused(folder: Path) -> None:
+    for file in (folder / "train/b").iterdir():
+        file.unlink()
+    with pytest.raises(UserError, match=r"train/b: expected pictures of this class, found none"):
+        pictures.write_files(source(folder), folder)
+
+
+def test_pictures_that_the_memory_does_not_hold_are_refused(folder: Path) -> None:
+    large = source(folder).model_copy(update={"height": 10**7, "width": 10**7})
+    with pytest.raises(UserError, match="expected pictures that the memory holds, found: Unable to allocate"):
+        pictures.write_files(large, folder)
+
+
+def test_a_picture_with_broken_exif_is_named(folder: Path) -> None:
+    Image.fromarray(GREY).save(folder / "train/b/broken.png", exif=b"Exif\0\0garbagegarbage")
+    with pytest.raises(UserError, match=r"train/b/broken\.png: expected a picture"):
+        pictures.commonest_shape(folder)
 
 
 def test_a_file_that_is_no_picture_is_named(folder: Path) -> None:

@@ -140,12 +140,24 @@ def test_a_file_that_is_no_picture_is_refused(finished: Project) -> None:
         predicted(finished, "README.md")
 
 
+def test_two_zeros_do_not_make_an_idx_file(tmp_path: Path) -> None:
+    (tmp_path / "photo.heic").write_bytes(b"\0\0\0\x24ftypheic")
+    with pytest.raises(UserError, match=r"photo\.heic: expected a picture"):
+        images.read(tmp_path / "photo.heic", DIGITS)
+
+
 @pytest.mark.parametrize("content", [None, ""])
 def test_a_card_without_the_scores_of_classes_is_one_line(project: Project, content: str | None) -> None:
     path = project.folder / "plots/classes/digits.csv"
     path.unlink() if content is None else path.write_text(content)
     done = project.run("python", "-m", "predict.card", "digits", expect=2)
-    assert "plots/classes/digits.csv: expected the scores of each class, found none" in done.stderr
+    assert "found changed since: plots/classes/digits.csv; run: dvc repro evaluate@digits" in done.stderr
+
+
+def test_a_card_is_not_made_of_old_results_and_new_parameters(project: Project) -> None:
+    project.edit_parameters(lambda content: content["datasets"]["digits"]["training"].update(epochs=3))
+    done = project.run("python", "-m", "predict.card", "digits", expect=2)
+    assert "found changed since: datasets.digits.training; run: dvc repro evaluate@digits" in done.stderr
 
 
 def test_a_card_needs_no_results_yet(project: Project) -> None:

@@ -229,9 +229,10 @@ def test_test_images_must_be_like_training_images(tmp_path: Path, other: np.ndar
         preprocess.splits(dataset_of(2, 4), tmp_path)
 
 
-def test_a_class_of_one_image_cannot_be_divided() -> None:
-    with pytest.raises(UserError, match="expected at least two training images of each class"):
-        hold_out(whole([100, 100, 1]).labels, 20, seed=0)
+def test_a_class_of_one_image_cannot_be_divided(tmp_path: Path) -> None:
+    raw_files(tmp_path, np.array([0, 1] * 10 + [2], np.uint8), np.array([0], np.uint8), IMAGE)
+    with pytest.raises(UserError, match="at least two training images of each class, found one of c"):
+        preprocess.splits(dataset_of(["a", "b", "c"], 4), tmp_path)
 
 
 def test_a_written_split_is_mapped_into_memory(tmp_path: Path) -> None:
