@@ -84,7 +84,8 @@ def points(name: str, dataset: Dataset, rows: float, width: float, size: float) 
             measured = run(
                 sys.executable,
                 "-m",
-                f"stages.{stage}",
+                "stages",
+                stage,
                 KEY,
                 cwd=project,
                 variables={"DATASETS_MIRROR": str(project / "mirror"), "PYTHONPATH": os.curdir},

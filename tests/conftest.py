@@ -23,6 +23,28 @@ import stages  # noqa: F401
 ROOT = Path(__file__).parents[1]
 
 
+# Those that take minutes come first, so that both processes are busy to the end.
+LONG = (
+    "review",
+    "verify",
+    "experiments",
+    "add",
+    "kills",
+    "disk",
+    "page",
+    "readme",
+    "sharing",
+    "memory",
+    "concurrency",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long files of tests first, the longest before all."""
+    place = {f"test_{name}": number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(LONG)))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--torture", action="store_true", help="inject each fault many times, not once or twice")
 

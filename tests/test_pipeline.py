@@ -240,11 +240,14 @@ def test_an_experiment_changes_one_line_of_the_committed_parameters(tmp_path: Pa
 def test_before_a_commit_results_must_be_those_of_the_parameters(project: Project) -> None:
     hooks = YAML(typ="safe").load(project.folder / ".pre-commit-config.yaml")["repos"][0]["hooks"]
     (entry,) = (hook["entry"].replace(".venv/bin/", "") for hook in hooks if hook["id"] == "dvc")
-    for folder in ("data", "models"):
-        shutil.rmtree(project.folder / folder)  # which a clone may not have
-    project.run("bash", "-c", entry)
+    before = (project.folder / "params.yaml").read_text()
     project.edit_parameters(lambda content: content["evaluation"].update(calibration_bins=14))
     assert f"Running stage 'evaluate@{TWIN}'" in project.run("bash", "-c", entry, expect=1).stdout
+    for folder in ("data", "models"):
+        shutil.rmtree(project.folder / folder)  # as in a clone, where DVC cannot even say what it would run
+    assert project.run("bash", "-c", entry, expect=None).returncode != 0
+    (project.folder / "params.yaml").write_text(before)
+    project.run("bash", "-c", entry)
 
 
 def test_an_error_in_one_of_two_data_sets_is_reported(project: Project) -> None:

@@ -52,6 +52,8 @@ def main(dataset: str, models: Sequence[str], images: int | None) -> int:
         prepare(dataset, images, project)
         stages = STAGES if images is None else STAGES[2:]
         expected = run(dataset, stages, (), project)
+        if not expected:  # of which no other processor could differ
+            raise UserError(f"{dataset}: expected files that the stages write, found none")
         print(f"here: {environment.cpu()}: {len(expected)} files", flush=True)
         same = True
         for model, start in emulators.items():
@@ -104,7 +106,7 @@ def run(dataset: str, stages: Sequence[str], emulated: Sequence[str], project: P
 def _run_all(dataset: str, stages: Sequence[str], emulated: Sequence[str], folder: Path) -> None:
     for stage in stages:
         done = subprocess.run(
-            [*emulated, sys.executable, "-m", f"stages.{stage}", dataset],
+            [*emulated, sys.executable, "-m", "stages", stage, dataset],
             cwd=folder,
             env={**os.environ, **(EMULATED if emulated else {})},
             capture_output=True,
@@ -113,7 +115,7 @@ def _run_all(dataset: str, stages: Sequence[str], emulated: Sequence[str], folde
         )
         if done.returncode != 0:
             last = (done.stderr.strip() or "nothing").splitlines()[-1]
-            raise UserError(f"{' '.join(emulated)} stages.{stage}: exit code {done.returncode}: {last}")
+            raise UserError(f"{' '.join(emulated)} stages {stage}: exit code {done.returncode}: {last}")
 
 
 def number_of_images(text: str) -> int:
