@@ -8,6 +8,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from stages.arrays import Split, rows_at_once
+from stages.augmentation import augmented
+from stages.parameters import Augmentation
 from stages.streams import seed_of
 
 # Nothing here is left for TensorFlow to tune, and the thread that would tune it sleeps for twice as long
@@ -16,7 +18,9 @@ UNTUNED = tf.data.Options()
 UNTUNED.autotune.enabled = False
 
 
-def shuffled(split: Split, classes: int, batch_size: int, seed: int) -> tf.data.Dataset:
+def shuffled(
+    split: Split, classes: int, batch_size: int, seed: int, augmentation: Augmentation
+) -> tf.data.Dataset:
     """Epoch after epoch without end, each in an order of its own that only the seed decides.
 
     What is shuffled is indices, so that every order is equally likely, however large the split.
@@ -26,12 +30,20 @@ def shuffled(split: Split, classes: int, batch_size: int, seed: int) -> tf.data.
         `batch_size`, or less for the last batch of an epoch.
     """
     seed_of_order = tf.constant(seed_of("order", seed), tf.int64)
+    seed_of_distortions = tf.constant([seed_of("augmentation", seed), 0], tf.int64)
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(
             tf.range(len(split.labels)), seed=tf.stack([seed_of_order, epoch])
         )
-        return _gather(tf.data.Dataset.from_tensor_slices(order), split, classes, batch_size)
+        batches = _gather(tf.data.Dataset.from_tensor_slices(order), split, classes, batch_size)
+        of_epoch = tf.random.fold_in(seed_of_distortions, epoch)
+
+        def distort(step: tf.Tensor, batch: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+            images, labels = batch
+            return augmented(images, augmentation, tf.random.fold_in(of_epoch, step)), labels
+
+        return batches.enumerate().map(distort)
 
     return tf.data.Dataset.counter().flat_map(one_epoch).prefetch(2).with_options(UNTUNED)
 

@@ -48,7 +48,7 @@ def normalized(
     derivative takes twice as many passes over the batch.
 
     Args:
-        inputs: shape (n, width).
+        inputs: shape (n, width), or (n, height, images' width, width) of convolutions.
         gamma: the standard deviation of the outputs, shape (width,).
         beta: their mean, shape (width,).
         epsilon: added to the variance, a scalar.
@@ -56,17 +56,18 @@ def normalized(
     Returns:
         The outputs, and the mean and the variance of the inputs, to which no gradient flows; the derivative.
     """
-    mean = tf.reduce_mean(inputs, axis=0)
+    columns = list(range(inputs.shape.rank - 1))
+    mean = tf.reduce_mean(inputs, axis=columns)
     centered = inputs - mean
-    variance = tf.reduce_mean(tf.square(centered), axis=0)
+    variance = tf.reduce_mean(tf.square(centered), axis=columns)
     deviation = tf.sqrt(variance + epsilon)
     # TensorFlow would rewrite an ordinary division by a square root as a product with rsqrt.
     scale = tf.math.divide_no_nan(gamma, deviation)
 
     def gradient(upstream: tf.Tensor, *_: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
-        count = tf.cast(tf.shape(inputs)[0], inputs.dtype)
-        of_beta = tf.reduce_sum(upstream, axis=0)
-        along = tf.reduce_sum(upstream * centered, axis=0)
+        count = tf.cast(tf.size(inputs) / tf.size(gamma), inputs.dtype)
+        of_beta = tf.reduce_sum(upstream, axis=columns)
+        along = tf.reduce_sum(upstream * centered, axis=columns)
         slope = tf.math.divide_no_nan(scale * along, count * (variance + epsilon))
         of_inputs = (upstream - of_beta / count) * scale - centered * slope
         return of_inputs, tf.math.divide_no_nan(along, deviation), of_beta, None
@@ -75,7 +76,7 @@ def normalized(
 
 
 class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
-    """`keras.layers.BatchNormalization` of shape (n, width), by a square root and a division."""
+    """`keras.layers.BatchNormalization` of the last axis, by a square root and a division."""
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Normalise by the batch's mean and variance in training, by their moving averages otherwise."""
@@ -134,8 +135,9 @@ def logits(model: keras.Sequential, *, sparse: bool = False) -> keras.Sequential
     copy = keras.Sequential([keras.Input(model.input_shape[1:], dtype=model.inputs[0].dtype)])
     for layer in layers:
         kind: Any = INSTEAD.get(type(layer), type(layer))
-        if sparse and kind is keras.layers.Dense:  # the first one: what comes out of it is not sparse
-            kind, sparse = SparseDense, False
+        if sparse and kind in (keras.layers.Dense, keras.layers.Conv2D):
+            # The first one alone: what comes out of it is not sparse.
+            kind, sparse = SparseDense if kind is keras.layers.Dense else kind, False
         copy.add(kind.from_config(layer.get_config()))
     copy.set_weights(model.get_weights())
     return copy

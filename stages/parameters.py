@@ -3,7 +3,16 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -36,11 +45,38 @@ Bins = Annotated[int, Field(gt=0, le=10_000)]
 
 
 class Network(Section):
-    """The layers between the pixels and the classes."""
+    """The layers between the pixels and the classes.
 
+    Attributes:
+        convolutions: the filters of layers of 3 x 3 convolutions, a list for each size of image; after each
+            list the image is half as high and wide. Empty for none.
+        hidden: the widths of the dense layers behind them.
+        dropout: the share of the units of those that a training step leaves out.
+        batch_normalization: whether every layer's outputs are normalised.
+    """
+
+    convolutions: list[Annotated[list[Width], Field(min_length=1)]] = Field(default=[])
     hidden: Annotated[list[Width], Field(min_length=1)]
     dropout: Share
     batch_normalization: bool
+
+
+class Augmentation(Section):
+    """By how much training images are distorted at most; all 0 for not at all.
+
+    Attributes:
+        shift: pixels, down and to the right.
+        rotation: degrees.
+        scaling: the share by which they are larger or smaller.
+        elastic: pixels, the standard deviation of a smooth bend.
+        flip: whether half of them are mirrored.
+    """
+
+    shift: Annotated[float, Field(ge=0, le=1000)] = 0.0
+    rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
+    scaling: Annotated[float, Field(ge=0, le=10)] = 0.0
+    elastic: Annotated[float, Field(ge=0, le=1000)] = 0.0
+    flip: bool = False
 
 
 class Training(Section):
@@ -54,6 +90,7 @@ class Training(Section):
     label_smoothing: Share
     batch_size: Positive
     epochs: Positive
+    augmentation: Augmentation = Augmentation()
 
     @model_validator(mode="after")
     def _warm_up_ends(self) -> "Training":
@@ -123,12 +160,74 @@ class Review(Section):
     tolerance: Tolerance
 
 
+class Range(Section):
+    """Numbers from `low` to `high`, whole ones if both are; evenly on a logarithmic scale if `log`."""
+
+    low: float | int
+    high: float | int
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Range":
+        if self.low >= self.high or (self.log and self.low <= 0):
+            least = " of 0 and less" if self.log else ""
+            raise ValueError(f"expected low less than high, and no log{least}, found {self.low}, {self.high}")
+        return self
+
+
+class Choice(Section):
+    """One of some values."""
+
+    choices: Annotated[list[Any], Field(min_length=2)]
+
+
+def _kind(drawn: Any) -> str:
+    return (
+        "choice" if isinstance(drawn, Choice) or (isinstance(drawn, dict) and "choices" in drawn) else "range"
+    )
+
+
+Drawn = Annotated[Annotated[Range, Tag("range")] | Annotated[Choice, Tag("choice")], Discriminator(_kind)]
+
+
+def _hyperparameters(section: type[Section], prefix: str) -> list[str]:
+    """The dotted names of all that a section and those in it hold."""
+    found = []
+    for name, field in section.model_fields.items():
+        kind: Any = field.annotation
+        inner = isinstance(kind, type) and issubclass(kind, Section)
+        found += _hyperparameters(kind, f"{prefix}.{name}") if inner else [f"{prefix}.{name}"]
+    return found
+
+
+def _known(name: str) -> str:
+    known = [*_hyperparameters(Network, "network"), *_hyperparameters(Training, "training")]
+    if name not in known:
+        raise ValueError(f"expected one of {', '.join(known)}, found {name!r}")
+    return name
+
+
+class Search(Section):
+    """Where better hyperparameters are looked for.
+
+    Attributes:
+        seed: of what is drawn.
+        generation: trials drawn at a time, from what the generations before have shown.
+        space: by hyperparameter of a data set, as network.dropout, what its values are drawn from.
+    """
+
+    seed: Seed
+    generation: Positive
+    space: Annotated[dict[Annotated[str, AfterValidator(_known)], Drawn], Field(min_length=1)]
+
+
 class Parameters(Section):
     """The whole of params.yaml."""
 
     datasets: Annotated[dict[DatasetName, Dataset], Field(min_length=1)]
     evaluation: Evaluation
     review: Review
+    search: Search
 
     def dataset(self, name: str) -> Dataset:
         """The section of one data set, or a UserError that names those there are."""

@@ -90,7 +90,7 @@ def train(
         monitor="val_accuracy", mode="max", patience=settings.epochs, restore_best_weights=True
     )
     history = trained.fit(
-        batches.shuffled(training, classes, settings.batch_size, dataset.seed),
+        batches.shuffled(training, classes, settings.batch_size, dataset.seed, settings.augmentation),
         epochs=settings.epochs,
         steps_per_epoch=steps_per_epoch,
         validation_data=batches.in_order(validation, classes, VALIDATION_BATCH),

@@ -36,10 +36,11 @@ def test_the_copy_has_the_weights_and_ends_with_the_logits() -> None:
     assert np.allclose(probabilities, model.predict(IMAGES, verbose=0), atol=1e-6)
 
 
-def test_it_trains_as_keras_does() -> None:
+@pytest.mark.parametrize("convolutions", [[], [[4, 4], [8]]])
+def test_it_trains_as_keras_does(convolutions: list[list[int]]) -> None:
     trained = []
     labels = tf.one_hot(np.arange(64) % 3, 3)
-    for model in (build(), layers.logits(build())):
+    for model in (build(convolutions=convolutions), layers.logits(build(convolutions=convolutions))):
         model.compile(
             keras.optimizers.SGD(0.1),
             keras.losses.CategoricalCrossentropy(from_logits=model.layers[-1].name == "logit"),
@@ -48,7 +49,8 @@ def test_it_trains_as_keras_does() -> None:
         trained.append(model.get_weights())
     for keras_has, copy_has in zip(*trained, strict=True):
         assert np.allclose(keras_has, copy_has, atol=1e-5)
-    assert not np.allclose(trained[0][0], build().get_weights()[0], atol=2e-4)  # both have moved
+    fresh = build(convolutions=convolutions).get_weights()[0]
+    assert not np.allclose(trained[0][0], fresh, atol=2e-4)  # both have moved
 
 
 @contextlib.contextmanager

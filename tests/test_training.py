@@ -1,5 +1,6 @@
 """Training: the batches, the network, the learning rate, the choice of an epoch, the model file."""
 
+import itertools
 import json
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from sklearn.datasets import load_digits
 from stages import batches, model_file, network, parameters
 from stages.arrays import Split
 from stages.errors import UserError
-from stages.parameters import Network, Training
+from stages.parameters import Augmentation, Network, Training
 from stages.train import optimizer, train
 
 
@@ -46,7 +47,7 @@ def numbered(count: int) -> Split:
 
 def epochs_of(split: Split, batch_size: int, seed: int, epochs: int) -> list[np.ndarray]:
     steps = -(-len(split.labels) // batch_size)
-    taken = batches.shuffled(split, 3, batch_size, seed).take(steps * epochs)
+    taken = batches.shuffled(split, 3, batch_size, seed, Augmentation()).take(steps * epochs)
     numbers = []
     for images, labels in taken.as_numpy_iterator():
         number = images.reshape(-1, 2).view(">u2").ravel()
@@ -81,7 +82,8 @@ def test_batches_in_order_have_every_image_once() -> None:
 
 def test_no_thread_tunes_the_batches() -> None:
     # It would hold up the end of the training for up to as long as the training took.
-    for data in (batches.shuffled(numbered(10), 3, 4, seed=0), batches.in_order(numbered(10), 3, 4)):
+    shuffled = batches.shuffled(numbered(10), 3, 4, 0, Augmentation())
+    for data in (shuffled, batches.in_order(numbered(10), 3, 4)):
         assert data.options().autotune.enabled is False
 
 
@@ -97,6 +99,12 @@ def test_no_thread_tunes_the_batches() -> None:
             {"batch_normalization": True, "hidden": [4]},
             "image scale flatten hidden_1 normalize_1 relu_1 logit probability",
         ),
+        (
+            {"convolutions": [[2, 3], [4]], "batch_normalization": True, "hidden": [4]},
+            "image scale channel convolution_1_1 normalize_1_1 relu_1_1 convolution_1_2 normalize_1_2 "
+            "relu_1_2 half_1 convolution_2_1 normalize_2_1 relu_2_1 half_2 flatten hidden_1 normalize_1 "
+            "relu_1 logit probability",
+        ),
     ],
 )
 def test_the_network_has_the_layers_of_params(settings: dict[str, object], layers: str) -> None:
@@ -107,6 +115,21 @@ def test_the_network_has_the_layers_of_params(settings: dict[str, object], layer
     assert model.output_shape == (None, 3)
     widths = [layer.units for layer in model.layers if isinstance(layer, keras.layers.Dense)]
     assert widths == [*chosen.hidden, 3]
+    filters = [layer.filters for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+    assert filters == [*itertools.chain(*chosen.convolutions)]
+
+
+def test_an_image_too_small_for_the_convolutions_is_named() -> None:
+    chosen = Network(convolutions=[[2], [2], [2]], hidden=[4], dropout=0.0, batch_normalization=True)
+    with pytest.raises(UserError, match=r"expected at most 2 lists, .* 5 x 6 pixels, found 3"):
+        network.build(chosen, image_shape=(5, 6), largest_pixel=16, classes=3, seed=0)
+
+
+def test_convolutions_take_images_in_colour() -> None:
+    chosen = Network(convolutions=[[2]], hidden=[4], dropout=0.0, batch_normalization=True)
+    model = network.build(chosen, image_shape=(5, 6, 3), largest_pixel=16, classes=3, seed=0)
+    assert model.get_layer("convolution_1_1").kernel.shape == (3, 3, 3, 2)
+    assert model.predict(np.zeros((2, 5, 6, 3), np.uint8), verbose=0).shape == (2, 3)
 
 
 def test_the_network_scales_pixels_and_gives_probabilities() -> None:
