@@ -5,7 +5,7 @@ BASE ?= main
 INSTALLED = .venv/installed
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help install demo repro new cards share repair test torture audit verify verify-all emulate review comment lint format bench bench-pytorch pictures lock clean
+.PHONY: help install demo repro new search cards share repair test torture audit verify verify-all emulate review comment lint format bench bench-pytorch pictures lock clean
 
 help: ## what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,10 @@ repro: $(INSTALLED) ## the whole pipeline: what changed, and nothing else; JOBS=
 new: $(INSTALLED) ## a data set of your own: NAME=letters FROM=folder, address or .npz file; writes params.yaml
 	@$(if $(and $(NAME),$(FROM)),,$(error expected make new NAME=letters FROM=folder, address or .npz file))
 	python -m add "$(NAME)" "$(FROM)"
+
+search: $(INSTALLED) ## better hyperparameters for DATASET=digits, from TRIALS=50 of the space in params.yaml
+	@$(if $(DATASET),,$(error expected make search DATASET=digits, or another key of datasets in params.yaml))
+	python -m search "$(DATASET)" --trials $(or $(TRIALS),50)
 
 cards: $(INSTALLED) ## a model card of each network, in cards/
 	python -m predict.card

@@ -1,0 +1,1 @@
+"""The search for better hyperparameters, on one machine or many."""
