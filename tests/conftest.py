@@ -26,6 +26,8 @@ ROOT = Path(__file__).parents[1]
 # Those that take minutes come first, so that both processes are busy to the end.
 LONG = (
     "review",
+    "memory",  # needs no finished project, which the first one makes meanwhile
+    "search",
     "verify",
     "experiments",
     "add",
@@ -34,7 +36,6 @@ LONG = (
     "page",
     "readme",
     "sharing",
-    "memory",
     "concurrency",
 )
 
@@ -101,6 +102,13 @@ class Project:
         """The content of each file that a pattern names, by its path."""
         found = sorted(path for pattern in patterns for path in self.folder.glob(pattern) if path.is_file())
         return {str(path.relative_to(self.folder)): path.read_bytes() for path in found}
+
+
+def targets_of_ci() -> set[str]:
+    """The targets of make that CI runs."""
+    lines = (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()
+    words = [line.partition("#")[0].split()[1:] for line in lines if line.startswith("make ")]
+    return {word for several in words for word in several if word.isalpha()}
 
 
 ENVIRONMENT = {

@@ -6,10 +6,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Project
+from conftest import ROOT, Project, targets_of_ci
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-CI = (ROOT / ".ci/run").read_text(encoding="utf-8")
 
 # What sets up the environment that these tests run in; CI runs these lines themselves.
 SET_UP = {
@@ -31,8 +30,7 @@ def commands() -> list[str]:
 def test_ci_runs_the_commands_that_set_up() -> None:
     used = SET_UP & set(commands())
     assert {"make demo", "make test", "make repro"} <= used
-    targets_of_ci = re.findall(r"^make ([a-z]+)", CI, flags=re.MULTILINE)
-    assert {command.split()[1] for command in used if command.startswith("make")} <= set(targets_of_ci)
+    assert {command.split()[1] for command in used if command.startswith("make")} <= targets_of_ci()
 
 
 def test_every_other_command_runs_one_after_the_other(project: Project) -> None:

@@ -4,11 +4,10 @@ import re
 from typing import Any
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, targets_of_ci
 from ruamel.yaml import YAML
 
 WORKFLOWS = {path.name: path for path in sorted((ROOT / ".github/workflows").iterdir())}
-CI = (ROOT / ".ci/run").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TOKEN = {"GITHUB_TOKEN": "${{ github.token }}"}
 TESTED_ELSEWHERE = {"comment"}  # tests/test_comment.py runs it
@@ -75,7 +74,7 @@ def test_nothing_is_interpolated_into_shell(name: str) -> None:
 
 @pytest.mark.parametrize("name", WORKFLOWS)
 def test_what_it_runs_is_a_make_target_that_ci_runs_too(name: str) -> None:
-    run_by_ci = set(re.findall(r"^make ([a-z]+)", CI, re.MULTILINE))
+    run_by_ci = targets_of_ci()
     for step in steps(name):
         if "run" in step:
             target = step["run"].split()[1]

@@ -7,6 +7,7 @@ of another architecture than the results were made on, the metrics are compared 
 import os
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -38,11 +39,14 @@ def main(datasets: Sequence[str]) -> int:
     if not network_can_be_cut_off():
         print("The network stays on: this system does not let a program run without it.")
     with tempfile.TemporaryDirectory() as scratch:
-        folders = {}
-        for surroundings in (USUAL, ODD):
-            folders[surroundings.name] = rerun(
-                str(head.commit), datasets, Path(raw).absolute(), surroundings, Path(scratch)
-            )
+        with ThreadPoolExecutor() as pool:  # at the same time: much of a stage is one processor's work
+            runs = {
+                one.name: pool.submit(
+                    rerun, str(head.commit), datasets, Path(raw).absolute(), one, Path(scratch)
+                )
+                for one in (USUAL, ODD)
+            }
+        folders = {name: run.result() for name, run in runs.items()}
         verified = [report(dataset, head, expected[dataset], folders) for dataset in datasets]
     print("\nVerified." if all(verified) else "\nNOT verified.")
     return 0 if all(verified) else 1
