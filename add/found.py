@@ -4,9 +4,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from stages import checksums, layout, mirrors, npz, parameters, pictures
+from stages import checksums, layout, mirrors, npz, pictures
 from stages.errors import UserError
 from stages.sources import Npz, Pictures, Url
+from stages.validation import checked
 
 LARGEST_BYTES = 10**12  # of a file whose size nobody has told yet; sets how long it may take
 LARGEST_SIDE = 64  # pixels: each costs a feed-forward network as many weights as its first layer is wide
@@ -27,7 +28,7 @@ def fetch(origin: str, folder: Path) -> tuple[dict[str, Any], dict[str, dict[str
     Raises:
         UserError: if there is no data set of a known kind.
     """
-    parameters.checked(Url, origin, "FROM")  # before anything is sent there
+    checked(Url, origin, "FROM")  # before anything is sent there
     if "://" not in origin:
         origin = str(Path(origin).expanduser())
     names: dict[str, str] = {}
@@ -55,7 +56,7 @@ def _from_pictures(origin: str, folder: Path) -> dict[str, Any]:
         "width": max(1, round(width * smaller)),
         "channels": channels,
     }
-    pictures.write_files(parameters.checked(Pictures, source, "FROM"), folder)
+    pictures.write_files(checked(Pictures, source, "FROM"), folder)
     return source
 
 
@@ -73,7 +74,7 @@ def _from_archive(origin: str, folder: Path) -> dict[str, Any]:
         "archive": {"name": name, **_described(archive)},
         "arrays": {file: _array_for(file, name, shapes) for file in FILES},
     }
-    npz.write_files(parameters.checked(Npz, source, "FROM"), archive, folder)
+    npz.write_files(checked(Npz, source, "FROM"), archive, folder)
     return source
 
 

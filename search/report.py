@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from search import space
 from search.trials import NUMBER
 from stages import files
-from stages.parameters import Choice, Range
+from stages.variations import Choice, Range
 
 FEWEST = 4  # complete trials, to tell what mattered
 

@@ -12,10 +12,11 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from stages import parameters
-from stages.parameters import Choice, Dataset, Range
+from stages.parameters import Dataset
+from stages.variations import Choice, Range
 
 DIGITS = 3  # of a number that was drawn: as many as tell a better one, and can be read
+PLACE = "params.yaml: search: space"
 Space = Mapping[str, Range | Choice]  # by hyperparameter, such as network.dropout
 Values = dict[str, Any]  # likewise
 
@@ -46,8 +47,9 @@ def present(dataset: Dataset, space: Space) -> dict[str, Any] | None:
     """The values that a data set has now, as if they were drawn; None if one of them is not in the space."""
     found = {}
     for name, one in space.items():
-        section, field = _place(dataset.model_dump(), name)
-        value = section[field]
+        value: Any = dataset.model_dump()
+        for part in name.split("."):
+            value = value[part]
         if isinstance(one, Choice):
             if value not in one.choices:
                 return None
@@ -66,25 +68,11 @@ def values(drawn: Mapping[str, Any], space: Space) -> Values:
     }
 
 
-def changed(dataset: Dataset, of: Values) -> Dataset:
-    """A data set with other hyperparameters.
-
-    Raises:
-        UserError: if they are none, or do not go together.
-    """
-    content = dataset.model_dump(by_alias=True)
-    for name, value in of.items():
-        section, field = _place(content, name)
-        section[field] = value
-    new: Dataset = parameters.checked(Dataset, content, f"params.yaml: search: space: {of}")
-    return new
-
-
 def expect_hyperparameters(space: Space, dataset: Dataset) -> None:
     """Raise a UserError unless a data set may have every choice, and both ends of every range."""
     for name, one in space.items():
         for value in one.choices if isinstance(one, Choice) else (one.low, one.high):
-            changed(dataset, {name: value})
+            dataset.varied({name: value}, PLACE)
 
 
 def experiment(name: str, of: Values) -> str:
@@ -94,11 +82,3 @@ def experiment(name: str, of: Values) -> str:
         for hyperparameter, value in of.items()
     ]
     return " ".join(["dvc exp run", *options, f"evaluate@{name}"])
-
-
-def _place(content: dict[str, Any], name: str) -> tuple[dict[str, Any], str]:
-    """The mapping that holds what a dotted name says, and its key there."""
-    *path, field = name.split(".")
-    for part in path:
-        content = content[part]
-    return content, field

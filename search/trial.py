@@ -17,10 +17,11 @@ import stages  # noqa: F401 - before TensorFlow, whose kernels and threads it fi
 import keras  # isort: skip
 import optuna
 
-from stages import arrays, checksums, layout, parameters
+from stages import arrays, checksums, layout
 from stages.errors import UserError
 from stages.parameters import Dataset
 from stages.train import train
+from stages.validation import checked
 
 FEWEST_TRIALS = 4  # before any is stopped early
 SPLITS = ("train", "validation")
@@ -110,7 +111,7 @@ def run(
             f"{Path.cwd()}: expected the code and data of the search, fingerprint {expected:.12}, found "
             f"{found:.12}; git pull, dvc pull and start the worker again"
         )
-    dataset: Dataset = parameters.checked(Dataset, content, "the trial")
+    dataset: Dataset = checked(Dataset, content, "the trial")
     training, validation = (arrays.read(layout.processed(name, split)) for split in SPLITS)
     prune = Prune(earlier, max(dataset.training.warmup_epochs, dataset.training.epochs // 4))
     keras.backend.clear_session()

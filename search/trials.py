@@ -18,8 +18,9 @@ from search import space, trial
 from search.trial import Outcome
 from stages import parameters
 from stages.errors import UserError
-from stages.parameters import Dataset, Search
+from stages.parameters import Dataset
 from stages.streams import seed_of
+from stages.variations import Search
 
 FOLDER = Path("searches")
 NUMBER = "number"  # of a trial in its search; Optuna counts them as they end
@@ -143,7 +144,7 @@ def outcomes(
     waiting = {}
     for number, values in drawn.items():
         try:
-            dataset = space.changed(task.dataset, space.values(values, task.search.space))
+            dataset = task.dataset.varied(space.values(values, task.search.space), space.PLACE)
         except UserError as error:  # values that do not go together
             yield number, Outcome(error=str(error))
             continue

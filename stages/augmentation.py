@@ -5,7 +5,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from stages.parameters import Augmentation
+from stages.hyperparameters import Augmentation
 
 SMOOTHNESS = 4.0  # pixels over which a bend changes; Simard, Steinkraus and Platt, 2003, have the same
 

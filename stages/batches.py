@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from stages.arrays import Split, rows_at_once
 from stages.augmentation import augmented
-from stages.parameters import Augmentation
+from stages.hyperparameters import Augmentation
 from stages.streams import seed_of
 
 # Nothing here is left for TensorFlow to tune, and the thread that would tune it sleeps for twice as long

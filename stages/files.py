@@ -3,6 +3,7 @@
 import errno
 import glob
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from stages.errors import UserError
 # What the disk answers to whoever may not write, and to whoever has no room left.
 REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# A folder, with the number of the process that writes in it.
+UNFINISHED = re.compile(r"\..*\.partial\.(\d+)\.")
 
 
 @contextmanager
@@ -67,6 +70,12 @@ def write_text(path: Path, text: str) -> None:
         new.write_bytes(content)
 
 
+def is_abandoned(path: Path) -> bool:
+    """Whether this is where a process, which is gone, has written what was to have another name."""
+    match = UNFINISHED.match(path.name)
+    return match is not None and not psutil.pid_exists(int(match[1]))
+
+
 @contextmanager
 def _scratch(path: Path, size: int) -> Iterator[Path]:
     """Give an empty folder on the disk of `path`; with it goes what killed processes have left of theirs."""
@@ -74,8 +83,7 @@ def _scratch(path: Path, size: int) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         prefix = f".{path.name}.partial."
         for left in path.parent.glob(f"{glob.escape(prefix)}*"):
-            owner = left.name.removeprefix(prefix).partition(".")[0]
-            if owner.isdecimal() and not psutil.pid_exists(int(owner)):
+            if is_abandoned(left):
                 shutil.rmtree(left, ignore_errors=True)
         _expect_room(path.parent, size)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{prefix}{os.getpid()}.") as scratch:

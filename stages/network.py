@@ -3,7 +3,7 @@
 import keras
 
 from stages.errors import UserError
-from stages.parameters import Network
+from stages.hyperparameters import Network
 from stages.streams import seed_of
 
 GREY = 2  # dimensions of an image without channels

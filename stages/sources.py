@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from stages import layout
 
+DatasetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 Name = Annotated[str, Field(min_length=1, max_length=255)]
 Positive = Annotated[int, Field(gt=0, le=1_000_000_000)]
 Side = Annotated[int, Field(gt=0, le=10_000)]

@@ -22,7 +22,8 @@ from stages import (
 )
 from stages.arrays import Split
 from stages.errors import UserError
-from stages.parameters import Dataset, Training
+from stages.hyperparameters import Training
+from stages.parameters import Dataset
 from stages.streams import seed_of
 
 VALIDATION_BATCH = 1000  # fixed: how a sum is split can change its last bit

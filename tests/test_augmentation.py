@@ -8,7 +8,7 @@ import tensorflow as tf
 from stages import batches
 from stages.arrays import Split
 from stages.augmentation import augmented
-from stages.parameters import Augmentation
+from stages.hyperparameters import Augmentation
 
 COUNT, HEIGHT, WIDTH = 200, 21, 25
 SEED = [3, 4]

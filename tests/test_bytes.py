@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from stages import arrays, environment, evaluate, gallery, model_file, network, scores
-from stages.parameters import Network
+from stages.hyperparameters import Network
 
 folder = Path(sys.argv[1])
 random = np.random.default_rng(0)

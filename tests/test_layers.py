@@ -13,7 +13,7 @@ from tensorflow.python.eager import context
 from stages import layers, network, optimizers, parameters
 from stages.arrays import Split
 from stages.errors import UserError
-from stages.parameters import Network
+from stages.hyperparameters import Network
 from stages.train import train
 
 IMAGES = np.random.default_rng(0).integers(0, 17, (64, 5, 6), np.uint8)

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from stages import arrays, layout
 from stages.arrays import Split
 from stages.batches import shuffled
-from stages.parameters import Augmentation
+from stages.hyperparameters import Augmentation
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits what is not a mapped file")
 

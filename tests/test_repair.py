@@ -67,6 +67,19 @@ def test_a_whole_lock_stays_as_it_is(lock: Path) -> None:
         assert lock.read_text() == text
 
 
+def test_what_a_killed_stage_has_left_is_removed(project: Project) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    folders = []
+    for pid in (gone.pid, os.getpid()):
+        for place in ("data/processed/twin/.train", "metrics/.twin.json"):
+            folders.append(project.folder / f"{place}.partial.{pid}.x")
+            (folders[-1] / "new" / f".SHA256SUMS.partial.{pid}.y").mkdir(parents=True)
+    printed = project.run(*QUICK).stdout
+    assert printed.count("left by a stage that was killed, removed") == 2
+    assert [folder.exists() for folder in folders] == [False, False, True, True]
+
+
 def test_a_conflict_is_left_to_its_author(lock: Path) -> None:
     text = lock.read_text()
     cut = text.rindex("    outs:")

@@ -21,7 +21,7 @@ from search import cluster, report, space, trials
 from search.__main__ import main
 from stages import parameters
 from stages.errors import UserError
-from stages.parameters import Choice, Range
+from stages.variations import Choice, Range
 
 SPACE = {
     "network.hidden": {"choices": [[128, 64], [32, 16]]},

@@ -15,7 +15,7 @@ from sklearn.datasets import load_digits
 from stages import batches, model_file, network, parameters
 from stages.arrays import Split
 from stages.errors import UserError
-from stages.parameters import Augmentation, Network, Training
+from stages.hyperparameters import Augmentation, Network, Training
 from stages.train import optimizer, train
 
 

@@ -26,6 +26,8 @@ LOCK = Path("dvc.lock")
 TMP = Path(".dvc/tmp")
 CACHE = Path(".dvc/cache")
 KEPT_BY_DVC = (CACHE, Path("data"), Path("models"))
+WRITTEN_BY_STAGES = tuple(map(Path, ("data", "models", "metrics", "predictions", "plots", "environment")))
+UNFINISHED = "**/.*.partial.*"
 COPIES = "**/.*.tmp"  # what DVC calls a copy until it is complete
 CONFLICT = re.compile(r"^(<<<<<<<|>>>>>>>) ", re.MULTILINE)  # how git marks it
 SPLITS = ("train", "validation", "test")
@@ -117,11 +119,15 @@ def _whole(stages: dict[str, Any]) -> bool:
 
 
 def remove_copies() -> Iterator[str]:
-    """Remove copies that DVC has not completed."""
+    """Remove copies that DVC has not completed, and what killed stages have not."""
     own = [folder for folder in KEPT_BY_DVC if not folder.is_symlink()]  # another project may use it now
     for path in [path for folder in own for path in folder.glob(COPIES)]:
         path.unlink()
         yield f"{path}: an incomplete copy, removed"
+    for path in [path for folder in WRITTEN_BY_STAGES for path in folder.glob(UNFINISHED)]:
+        if path.exists() and files.is_abandoned(path):
+            shutil.rmtree(path)
+            yield f"{path}: left by a stage that was killed, removed"
 
 
 def remove_rotten_results() -> Iterator[str]:
