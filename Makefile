@@ -5,7 +5,7 @@ BASE ?= main
 INSTALLED = .venv/installed
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help install demo repro new search cards share repair test torture audit verify verify-all emulate review comment lint format bench bench-pytorch pictures lock clean
+.PHONY: help install demo repro new try search cards share repair test torture audit verify verify-all emulate review comment lint format bench bench-pytorch pictures lock clean
 
 help: ## what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,10 @@ repro: $(INSTALLED) ## the whole pipeline: what changed, and nothing else; JOBS=
 new: $(INSTALLED) ## a data set of your own: NAME=letters FROM=folder, address or .npz file; writes params.yaml
 	@$(if $(and $(NAME),$(FROM)),,$(error expected make new NAME=letters FROM=folder, address or .npz file))
 	python -m add "$(NAME)" "$(FROM)"
+
+try: $(INSTALLED) ## a network that params.yaml has under a name: DATASET=digits CONFIGURATION=best
+	@$(if $(and $(DATASET),$(CONFIGURATION)),,$(error expected make try DATASET=digits CONFIGURATION=best))
+	eval "$$(python -m search.configuration "$(DATASET)" "$(CONFIGURATION)")"
 
 search: $(INSTALLED) ## better hyperparameters for DATASET=digits, from TRIALS=50 of the space in params.yaml
 	@$(if $(DATASET),,$(error expected make search DATASET=digits, or another key of datasets in params.yaml))
@@ -57,7 +61,7 @@ emulate: $(INSTALLED) ## whether other processors give the same bits, as qemu-us
 	python -m verify.processors mnist --images 1024
 	python -m verify.processors fashion_mnist --images 1024
 
-torture: $(INSTALLED) ## kills, full disks, rot, bad mirrors and bad input, many of each; a quarter of an hour
+torture: $(INSTALLED) ## kills, full disks, rot, bad mirrors and bad input, many of each; 18 minutes
 	python -m pytest tests/faults --torture
 
 audit: $(INSTALLED) ## whether a package of the lock file is known to be vulnerable; asks a database

@@ -63,6 +63,7 @@ class Dataset(Section):
     seed: Seed
     network: Network
     training: Training
+    configurations: Configurations = Field(default={})
     about: About = About()
 
     @model_validator(mode="after")
@@ -71,8 +72,14 @@ class Dataset(Section):
             raise ValueError(f"expected classes that all differ, found {self.classes}")
         return self
 
+    @model_validator(mode="after")
+    def _configurations_fit(self) -> "Dataset":
+        for name, values in self.configurations.items():
+            self.varied(values, f"{FILE}: configurations.{name}")
+        return self
+
     def varied(self, values: Mapping[str, Any], place: str) -> "Dataset":
-        """The same with other hyperparameters.
+        """The same with other hyperparameters, and without names for any.
 
         Args:
             values: by their dotted names, such as network.dropout.
@@ -81,7 +88,7 @@ class Dataset(Section):
         Raises:
             UserError: if they are none, or do not go together.
         """
-        content = self.model_dump(by_alias=True)
+        content = self.model_dump(by_alias=True, exclude={"configurations"})
         for name, value in values.items():
             section = content
             *path, key = name.split(".")
@@ -120,7 +127,6 @@ class Parameters(Section):
     evaluation: Evaluation
     review: Review
     search: Search
-    configurations: Configurations = Field(default={})
 
     def dataset(self, name: str) -> Dataset:
         """The section of one data set, or a UserError that names those there are."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from stages.hyperparameters import Hyperparameter
-from stages.sources import DatasetName, Positive, Section, Seed
+from stages.sources import Positive, Section, Seed
 
 
 class Range(Section):
@@ -52,8 +52,8 @@ class Search(Section):
     space: Annotated[dict[Hyperparameter, Drawn], Field(min_length=1)]
 
 
-# By name, such as best, and by data set.
+# Hyperparameters of a data set under a name, such as best.
 Configurations = dict[
-    Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=64)],
-    dict[DatasetName, Annotated[dict[Hyperparameter, Any], Field(min_length=1)]],
+    Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)],
+    Annotated[dict[Hyperparameter, Any], Field(min_length=1)],
 ]

@@ -281,7 +281,13 @@ def test_the_rest_of_the_file_stays_as_it_is(before: str, after: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "message"), [("new", "expected make new NAME="), ("share", "expected make share REMOTE=")]
+    ("target", "message"),
+    [
+        ("new", "expected make new NAME="),
+        ("share", "expected make share REMOTE="),
+        ("search", "expected make search DATASET="),
+        ("try", "expected make try DATASET="),
+    ],
 )
 def test_a_target_says_what_it_needs(parameters: Project, target: str, message: str) -> None:
     make = ("make", "--file", str(ROOT / "Makefile"), "-o", ".venv/installed")

@@ -17,7 +17,7 @@ import pytest
 from conftest import ROOT, TWIN, Project, environment
 from distributed import Client
 
-from search import cluster, report, space, trials
+from search import cluster, configuration, report, space, trials
 from search.__main__ import main
 from stages import parameters
 from stages.errors import UserError
@@ -298,3 +298,35 @@ def test_the_shipped_space_holds_what_is_shipped() -> None:
     content = parameters.load(ROOT / "params.yaml")
     for name in content.datasets:
         assert space.present(content.dataset(name), content.search.space) is not None
+
+
+def test_a_configuration_is_the_command_that_makes_it_an_experiment(
+    searched: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = {"wide": {"network.hidden": [256, 256], "training.augmentation.shift": 1.5}}
+    searched.edit_parameters(lambda content: content["datasets"][TWIN].update(configurations=named))
+    monkeypatch.chdir(searched.folder)
+    assert configuration.line(TWIN, "wide") == (
+        f"dvc exp run -S 'datasets.{TWIN}.network.hidden=[256, 256]' "
+        f"-S datasets.{TWIN}.training.augmentation.shift=1.5 evaluate@{TWIN}"
+    )
+    message = f"params.yaml: datasets.{TWIN}.configurations: expected wide, found 'tall'"
+    with pytest.raises(UserError, match=re.escape(message)):
+        configuration.line(TWIN, "tall")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"network.colour": 1}, "expected one of network.convolutions"),
+        ({"network.dropout": 2.0}, "configurations.wide: network.dropout: expected less than 1, found 2.0"),
+        ({"training.epochs": 1, "training.warmup_epochs": 1}, "expected warmup_epochs less than epochs"),
+    ],
+)
+def test_a_configuration_that_is_none_is_refused(
+    searched: Project, values: dict[str, object], message: str
+) -> None:
+    named = {"wide": values}
+    searched.edit_parameters(lambda content: content["datasets"][TWIN].update(configurations=named))
+    with pytest.raises(UserError, match=re.escape(message)):
+        parameters.load(searched.folder / "params.yaml")
