@@ -52,6 +52,10 @@ class Task:
 def find(name: str) -> Task:
     """The search of a data set that params.yaml describes."""
     content = parameters.load()
+    if content.search is None:
+        raise UserError(
+            f"{parameters.FILE}: search: expected a space to search in, found none; docs/search.md"
+        )
     space.expect_hyperparameters(content.search.space, content.dataset(name))
     return Task(name, content.dataset(name), content.search, trial.fingerprint(name))
 

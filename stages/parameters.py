@@ -126,7 +126,7 @@ class Parameters(Section):
     datasets: Annotated[dict[DatasetName, Dataset], Field(min_length=1)]
     evaluation: Evaluation
     review: Review
-    search: Search
+    search: Search | None = None
 
     def dataset(self, name: str) -> Dataset:
         """The section of one data set, or a UserError that names those there are."""

@@ -202,6 +202,13 @@ def test_a_scheduler_that_is_none_is_named(address: str, monkeypatch: pytest.Mon
         pass
 
 
+def test_a_project_without_a_space_is_told_so(searched: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    searched.edit_parameters(lambda content: content.pop("search"))
+    monkeypatch.chdir(searched.folder)
+    with pytest.raises(UserError, match=r"params.yaml: search: expected a space to search in, found none"):
+        main(TWIN, 1)
+
+
 def test_data_that_are_not_there_are_one_line(searched: Project) -> None:
     searched.run("rm", "-r", f"data/processed/{TWIN}/validation")
     done = searched.run(*SEARCH, expect=2)
@@ -297,6 +304,7 @@ def test_what_mattered_is_what_changed_the_score() -> None:
 def test_the_shipped_space_holds_what_is_shipped() -> None:
     content = parameters.load(ROOT / "params.yaml")
     for name in content.datasets:
+        assert content.search is not None
         assert space.present(content.dataset(name), content.search.space) is not None
 
 
