@@ -68,7 +68,9 @@ def _data(section: Dataset) -> str:
 
 
 def _training(section: Dataset) -> str:
-    values = {**section.network.model_dump(), **section.training.model_dump(), "seed": section.seed}
+    training = section.training.model_dump()
+    distortions = {f"augmentation.{name}": value for name, value in training.pop("augmentation").items()}
+    values = {**section.network.model_dump(), **training, **distortions, "seed": section.seed}
     return _table(["hyperparameter", "value"], [[name, value] for name, value in values.items()])
 
 

@@ -125,6 +125,7 @@ def test_a_card_says_what_the_repository_holds(project: Project) -> None:
     for file in dataset.files.by_name().values():
         assert file.sha256 in found
     assert "| learning_rate | 0.003 |" in found
+    assert "| augmentation.shift | 0.0 |" in found
     assert found.count("\n| ") > 30
     assert "?" not in project.run("git", "status", "--porcelain").stdout
 
