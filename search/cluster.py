@@ -10,6 +10,7 @@ from stages import THREADS
 from stages.errors import UserError
 
 VARIABLE = "DASK_SCHEDULER"
+FEWEST = 2  # workers on this machine
 TIMEOUT = 10  # s, to reach a scheduler, and for its first worker to come
 
 
@@ -22,7 +23,8 @@ def connected() -> Iterator[Client]:
     """
     address = os.environ.get(VARIABLE)
     if not address:
-        workers = max(1, (os.cpu_count() or 1) // THREADS)  # each training has its threads
+        # Each training has its threads; but a second one is worth its while on two processors, too.
+        workers = max(FEWEST, (os.cpu_count() or 1) // THREADS)
         with (
             LocalCluster(
                 n_workers=workers, threads_per_worker=1, memory_limit=0, dashboard_address=None
