@@ -14,8 +14,8 @@ class Network(Section):
     """The layers between the pixels and the classes.
 
     Attributes:
-        convolutions: the filters of layers of 3 x 3 convolutions, a list for each size of image; after each
-            list the image is half as high and wide. Empty for none.
+        convolutions: the filters of layers of 3 x 3 convolutions, a list for each size of image, of which the
+            first layer halves height and width. Empty for none.
         hidden: the widths of the dense layers behind them.
         dropout: the share of the units of those that a training step leaves out.
         batch_normalization: whether every layer's outputs are normalised.

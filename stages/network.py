@@ -67,6 +67,7 @@ def build(
                 keras.layers.Conv2D(
                     filters,
                     KERNEL,
+                    strides=2 if place == 1 else 1,
                     padding="same",
                     use_bias=use_bias,
                     kernel_initializer=weights(name),
@@ -74,7 +75,6 @@ def build(
                 ),
                 which,
             )
-        model.add(keras.layers.MaxPooling2D(name=f"half_{size}"))
     model.add(keras.layers.Flatten(name="flatten"))
     for number, width in enumerate(network.hidden, start=1):
         name = f"hidden_{number}"

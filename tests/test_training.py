@@ -102,7 +102,7 @@ def test_no_thread_tunes_the_batches() -> None:
         (
             {"convolutions": [[2, 3], [4]], "batch_normalization": True, "hidden": [4]},
             "image scale channel convolution_1_1 normalize_1_1 relu_1_1 convolution_1_2 normalize_1_2 "
-            "relu_1_2 half_1 convolution_2_1 normalize_2_1 relu_2_1 half_2 flatten hidden_1 normalize_1 "
+            "relu_1_2 convolution_2_1 normalize_2_1 relu_2_1 flatten hidden_1 normalize_1 "
             "relu_1 logit probability",
         ),
     ],
