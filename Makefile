@@ -5,7 +5,7 @@ BASE ?= main
 INSTALLED = .venv/installed
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help install demo repro new try search cards share repair test torture audit verify verify-all emulate review comment lint format bench bench-pytorch pictures lock clean
+.PHONY: help install demo repro new try search study cards share repair test torture audit verify verify-all emulate review comment lint format bench bench-pytorch pictures lock clean
 
 help: ## what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,10 @@ try: $(INSTALLED) ## a network that params.yaml has under a name: DATASET=digits
 search: $(INSTALLED) ## better hyperparameters for DATASET=digits, from TRIALS=50 of the space in params.yaml
 	@$(if $(DATASET),,$(error expected make search DATASET=digits, or another key of datasets in params.yaml))
 	python -m search "$(DATASET)" --trials $(or $(TRIALS),50)
+
+study: $(INSTALLED) ## docs/accuracy.md: each configuration, trained with five seeds; two and a half hours, goes on after a stop
+	grep -o '<!-- sizes of [a-z0-9_]*' docs/accuracy.md | sed 's/.* //' | xargs -P "$(or $(JOBS),1)" -n 1 python -m study
+	python -m study
 
 cards: $(INSTALLED) ## a model card of each network, in cards/
 	python -m predict.card

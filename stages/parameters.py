@@ -12,7 +12,7 @@ from stages.errors import UserError
 from stages.hyperparameters import Network, Training
 from stages.sources import DatasetName, Positive, RawFiles, Section, Seed, Source
 from stages.validation import checked
-from stages.variations import Configurations, Search
+from stages.variations import Configurations, Search, Study
 
 FILE = Path("params.yaml")
 LARGEST_BYTES = 1_000_000  # of hundreds of data sets; the parser takes seconds for more
@@ -127,6 +127,7 @@ class Parameters(Section):
     evaluation: Evaluation
     review: Review
     search: Search | None = None
+    study: Study | None = None
 
     def dataset(self, name: str) -> Dataset:
         """The section of one data set, or a UserError that names those there are."""

@@ -1,4 +1,4 @@
-"""Other hyperparameters than those that a data set has: a space to search in, and some that have a name."""
+"""Other hyperparameters than those that a data set has: to search in, under a name, and to compare with."""
 
 from typing import Annotated, Any
 
@@ -52,8 +52,26 @@ class Search(Section):
     space: Annotated[dict[Hyperparameter, Drawn], Field(min_length=1)]
 
 
+Values = Annotated[dict[Hyperparameter, Any], Field(min_length=1)]
+
 # Hyperparameters of a data set under a name, such as best.
-Configurations = dict[
-    Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)],
-    Annotated[dict[Hyperparameter, Any], Field(min_length=1)],
-]
+Configurations = dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)], Values]
+
+
+class Study(Section):
+    """How the accuracy of configurations is measured, and what it is compared with.
+
+    Attributes:
+        seeds: of each configuration, which is scored on the test images.
+        variant_seeds: of each variant, which is scored on the validation images alone.
+        shift: pixels; test images are scored as they are, and as the mean over all shifts by so many.
+        training_images: how many, fewer than all, `default` is trained with as well.
+        variants: by configuration, and by a title, what is changed in it; all of a data set's hyperparameters
+            are as the configuration has them otherwise.
+    """
+
+    seeds: Annotated[int, Field(ge=2)]
+    variant_seeds: Annotated[int, Field(ge=2)]
+    shift: Positive
+    training_images: list[Positive] = Field(default=[])
+    variants: dict[str, dict[str, Values]] = Field(default={})

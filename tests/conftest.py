@@ -28,6 +28,7 @@ LONG = (
     "review",
     "memory",  # needs no finished project, which the first one makes meanwhile
     "search",
+    "study",
     "verify",
     "experiments",
     "add",

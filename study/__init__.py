@@ -1,0 +1,1 @@
+"""How accurate the configurations of params.yaml are, measured with several seeds: docs/accuracy.md."""

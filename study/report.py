@@ -1,0 +1,148 @@
+"""The parts of docs/accuracy.md that are measured: tables in Markdown, by the mark at which each stands."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks.report import table
+from stages.errors import UserError
+from study import results
+from study.results import Results
+from study.runs import DEFAULT
+
+PAGE = Path("docs/accuracy.md")
+BLOCK = re.compile(r"(<!-- (\w+) of (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def filled(text: str, of: dict[str, Results]) -> str:
+    """The page with its tables as they are now.
+
+    Args:
+        text: of the page, where a table stands between `<!-- kind of data_set -->` and `<!-- end -->`.
+        of: the results, by data set.
+
+    Raises:
+        UserError: if a mark names a table or a data set that there is not.
+    """
+
+    def replaced(match: re.Match[str]) -> str:
+        start, kind, name, end = match.groups()
+        if kind not in TABLES or name not in of:
+            raise UserError(
+                f"{PAGE}: expected a table of {', '.join(TABLES)} and a data set of {', '.join(of)}, "
+                f"found '{kind} of {name}'"
+            )
+        return f"{start}\n{TABLES[kind](of[name])}\n\n{end}"
+
+    return BLOCK.sub(replaced, text)
+
+
+def _percent(values: "pd.Series[float]") -> str:
+    """Mean and standard deviation."""
+    spread = f" ± {100 * values.std():.2f}" if len(values) > 1 else ""
+    return f"{100 * values.mean():.2f}{spread}"
+
+
+def configurations(found: Results) -> str:
+    """How well each does on the test images, and what it costs."""
+    rows = []
+    for name in found.configurations():
+        runs = found.of(name)
+        low, high = results.interval(100 * runs["test.accuracy"])
+        rows.append(
+            [
+                f"`{name}`",
+                _percent(runs["test.accuracy"]),
+                f"{low:.2f} to {high:.2f}" if low < high else "",
+                _percent(runs["averaged.accuracy"]),
+                f"{runs['test.log_loss'].mean():.4f}",
+                f"{runs['test.calibration_error'].mean():.4f}",
+                f"{runs['weights'].iloc[0]:,}",
+                str(runs["epochs"].iloc[0]),
+                f"{runs['seconds'].min():.0f} s",
+                str(len(runs)),
+            ]
+        )
+    head = [
+        *("", "test accuracy, %", "95 % interval", "mean over shifts, %", "log loss", "calibration error"),
+        *("weights", "epochs", "training", "seeds"),
+    ]
+    return table(head, rows)
+
+
+def variants(found: Results) -> str:
+    """What each change does to the accuracy on the validation images, seed by seed."""
+    rows = []
+    for configuration in dict.fromkeys(name for name, _ in found.variants()):
+        before = found.of(configuration).set_index("seed")
+        rows.append([f"`{configuration}`", _percent(before["validation.accuracy"]), "", "", "", ""])
+        for title in [title for name, title in found.variants() if name == configuration]:
+            after = found.of(configuration, title).set_index("seed")
+            both = after.index.intersection(before.index)
+            after, base = after.loc[both], before.loc[both]
+            change = 100 * (after["validation.accuracy"] - base["validation.accuracy"])
+            loss = (after["validation.log_loss"] - base["validation.log_loss"]).mean()
+            rows.append(
+                [
+                    title,
+                    _percent(after["validation.accuracy"]),
+                    f"{change.mean():+.2f}",
+                    f"{loss:+.4f}",
+                    f"{after['seconds'].min():.0f} s",
+                    str(len(both)),
+                ]
+            )
+    return table(["", "validation accuracy, %", "change", "of log loss", "training", "seeds"], rows)
+
+
+def sizes(found: Results) -> str:
+    """The accuracy of `default` by the number of training images."""
+    numbers = sorted({run.images for run, _ in found.runs if run.images is not None})
+    rows = []
+    for images in [*numbers, None]:
+        runs = found.of(DEFAULT, images=images)
+        if len(runs):
+            rows.append([f"{runs['images'].iloc[0]:,}", _percent(runs["test.accuracy"]), str(len(runs))])
+    return table(["training images", "test accuracy, %", "seeds"], rows)
+
+
+def pairs(found: Results) -> str:
+    """How many test images of the most confused classes are taken for the other, the mean over the seeds."""
+    names = found.configurations()
+    rows = [
+        [
+            f"{found.classes[first]} and {found.classes[second]}",
+            *(f"{results.confusions(found, name, (first, second)):.1f}" for name in names),
+        ]
+        for first, second in results.pairs(found)
+    ]
+    return table(["", *(f"`{name}`" for name in names)], rows)
+
+
+def mistakes(found: Results) -> str:
+    """How many test images some, most and all seeds take for another class."""
+    rows = []
+    for name in found.configurations():
+        seeds = len(found.mistakes(name))
+        counts = results.votes(found, name).values()
+        rows.append(
+            [
+                f"`{name}`",
+                f"{sum(counts) / seeds:.1f}",
+                str(len(counts)),
+                str(sum(count == seeds for count in counts)),
+            ]
+        )
+    rows.append(["all of them", "", "", str(len(results.always_wrong(found)))])
+    return table(["", "wrong, mean over seeds", "wrong with some seed", "wrong with every seed"], rows)
+
+
+TABLES: dict[str, Callable[[Results], str]] = {
+    "configurations": configurations,
+    "variants": variants,
+    "sizes": sizes,
+    "pairs": pairs,
+    "mistakes": mistakes,
+}

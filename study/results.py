@@ -1,0 +1,110 @@
+"""What the records of a study say of a data set, as tables."""
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t as student
+
+from compare.statistics import CONFIDENCE
+from stages import arrays, layout
+from stages.arrays import Split
+from stages.parameters import Parameters
+from study import records, runs
+from study.runs import DEFAULT, Run
+
+MOST_PAIRS = 5  # of classes, as many as one remembers
+
+
+@dataclass(frozen=True)
+class Results:
+    """What has been run for a data set.
+
+    Attributes:
+        name: of the data set.
+        classes: their names.
+        test: the test images.
+        runs: each with its record, in the order of the plan.
+    """
+
+    name: str
+    classes: list[str]
+    test: Split
+    runs: list[tuple[Run, dict[str, Any]]]
+
+    def of(self, configuration: str, variant: str | None = None, images: int | None = None) -> pd.DataFrame:
+        """Some runs, a row a seed: seed, weights, epochs, seconds, and scores such as test.accuracy."""
+        chosen = [
+            record
+            for run, record in self.runs
+            if (run.configuration, run.variant, run.images) == (configuration, variant, images)
+        ]
+        return pd.json_normalize([{k: v for k, v in one.items() if k != "mistakes"} for one in chosen])
+
+    def configurations(self) -> list[str]:
+        """Their names, in the order of the plan."""
+        return list(dict.fromkeys(run.configuration for run, _ in self.runs if run.variant is None))
+
+    def variants(self) -> list[tuple[str, str]]:
+        """Configurations and titles of what was changed in them, in the order of the plan."""
+        return list(
+            dict.fromkeys((run.configuration, run.variant) for run, _ in self.runs if run.variant is not None)
+        )
+
+    def mistakes(self, configuration: str) -> list[dict[int, int]]:
+        """For each seed, what test images, by their number, were wrongly taken for, by its index."""
+        return [
+            {int(row): predicted for row, predicted in record["mistakes"].items()}
+            for run, record in self.runs
+            if run.configuration == configuration and run.tested and run.images is None
+        ]
+
+
+def read(name: str, content: Parameters) -> Results:
+    """The results of what params.yaml plans, as far as it has been run."""
+    known = records.read(name)
+    keyed = [(run, runs.key_of(name, run)) for run in runs.planned(name, content)]
+    found = [(run, known[key]) for run, key in keyed if key in known]
+    test = arrays.read(layout.processed(name, "test"))
+    return Results(name, content.dataset(name).classes, test, found)
+
+
+def interval(values: "pd.Series[float]") -> tuple[float, float]:
+    """The 95 % interval of the mean, by Student's t: where the mean of endless seeds would be."""
+    error = values.std() / np.sqrt(len(values))
+    margin = float(student.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * error) if len(values) > 1 else np.nan
+    return values.mean() - margin, values.mean() + margin
+
+
+def pairs(results: Results) -> list[tuple[int, int]]:
+    """The classes that `default` confuses most, either for the other, the most confused first."""
+    counted: Counter[tuple[int, int]] = Counter()
+    for wrong in results.mistakes(DEFAULT):
+        counted.update(_pair(results, row, predicted) for row, predicted in wrong.items())
+    every = combinations(range(len(results.classes)), 2)
+    return sorted(every, key=lambda pair: (-counted[pair], pair))[:MOST_PAIRS]
+
+
+def confusions(results: Results, configuration: str, pair: tuple[int, int]) -> float:
+    """How many test images of two classes are taken for the other, the mean over the seeds."""
+    every = results.mistakes(configuration)
+    return sum(_pair(results, *one) == pair for wrong in every for one in wrong.items()) / len(every)
+
+
+def votes(results: Results, configuration: str) -> Counter[int]:
+    """By how many seeds each test image is taken for another class; none is not in it."""
+    return Counter(row for wrong in results.mistakes(configuration) for row in wrong)
+
+
+def always_wrong(results: Results) -> list[int]:
+    """The test images that every seed of every configuration takes for another class."""
+    sets = [set(wrong) for one in results.configurations() for wrong in results.mistakes(one)]
+    return sorted(set.intersection(*sets)) if sets else []
+
+
+def _pair(results: Results, row: int, predicted: int) -> tuple[int, int]:
+    actual = int(results.test.labels[row])
+    return min(actual, predicted), max(actual, predicted)
