@@ -78,12 +78,13 @@ def planned(name: str, content: Parameters) -> list[Run]:
         for title, values in several.items()
         if (changed := known[key].varied(values, f"{FILE}: study.variants.{key}.{title}")) != known[key]
     ]
+    configurations = {key: _seeded([Run(key, None, None, one)], plan.seeds) for key, one in known.items()}
     every = len(arrays.read(layout.processed(name, "train")).labels)
     fewer = [Run(DEFAULT, None, images, known[DEFAULT]) for images in plan.training_images if images < every]
     return [
-        *_seeded([Run(DEFAULT, None, None, known[DEFAULT])], plan.seeds),
+        *configurations[DEFAULT],
         *_seeded([*fewer, *(run for run in variants if run.configuration == DEFAULT)], plan.variant_seeds),
-        *_seeded([Run(key, None, None, one) for key, one in known.items() if key != DEFAULT], plan.seeds),
+        *(run for key in known if key != DEFAULT for run in configurations[key]),
         *_seeded([run for run in variants if run.configuration != DEFAULT], plan.variant_seeds),
     ]
 
