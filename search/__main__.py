@@ -9,7 +9,7 @@ import argparse
 import optuna
 
 from search import cluster, report, space, trials
-from stages import command, files
+from stages import command, files, lock
 from stages.errors import UserError
 
 
@@ -18,7 +18,7 @@ def main(name: str, count: int) -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     task = trials.find(name)
     try:
-        with trials.alone(name), cluster.connected() as client:
+        with lock.alone(trials.FOLDER / f"{name}.lock", f"search of {name}"), cluster.connected() as client:
             ended = trials.run(task, count, client)
     except optuna.exceptions.StorageInternalError as error:
         raise UserError(f"{trials.FOLDER / name}.db: {error.__cause__ or error}; is the disk full?") from None

@@ -4,12 +4,10 @@ import hashlib
 import json
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
-from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import optuna
-import zc.lockfile
 from distributed import Client, Future, KilledWorker, as_completed
 from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
@@ -58,23 +56,6 @@ def find(name: str) -> Task:
         )
     space.expect_hyperparameters(content.search.space, content.dataset(name))
     return Task(name, content.dataset(name), content.search, trial.fingerprint(name))
-
-
-@contextmanager
-def alone(name: str) -> Iterator[None]:
-    """Hold what no second search of a data set can hold at the same time.
-
-    Raises:
-        UserError: if one does.
-    """
-    FOLDER.mkdir(exist_ok=True)
-    path = FOLDER / f"{name}.lock"
-    try:
-        lock = zc.lockfile.LockFile(str(path))
-    except zc.lockfile.LockError:
-        raise UserError(f"{path}: expected no other search of {name}, found one; wait, or stop it") from None
-    with closing(lock):
-        yield
 
 
 def record(task: Task) -> optuna.Study:

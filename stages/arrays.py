@@ -1,5 +1,7 @@
 """The images and labels of one split, as two NumPy files in one folder, and their checksums."""
 
+import hashlib
+from collections.abc import Iterable
 from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -73,3 +75,17 @@ def read(folder: Path) -> Split:
             f"{folder}: expected as many labels as images, found {len(labels)} and {len(images)}; {REMEDY}"
         )
     return Split(images, labels)
+
+
+def fingerprint(folders: Iterable[Path]) -> str:
+    """The SHA-256 of all that some splits are.
+
+    Raises:
+        UserError: if one of them is not there.
+    """
+    found = hashlib.sha256()
+    for path in (folder / CHECKSUMS for folder in folders):
+        if not path.exists():
+            raise UserError(f"{path}: expected a file, found none; {REMEDY}")
+        found.update(path.read_bytes())
+    return found.hexdigest()

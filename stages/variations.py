@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from stages.hyperparameters import Hyperparameter
 from stages.sources import Positive, Section, Seed
@@ -53,9 +53,17 @@ class Search(Section):
 
 
 Values = Annotated[dict[Hyperparameter, Any], Field(min_length=1)]
+DEFAULT = "default"  # what the hyperparameters of a data set are called that have no other name
 
-# Hyperparameters of a data set under a name, such as best.
-Configurations = dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)], Values]
+
+def _not_default(name: str) -> str:
+    if name == DEFAULT:
+        raise ValueError(f"expected another name than {DEFAULT}, which is what the data set has itself")
+    return name
+
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64), AfterValidator(_not_default)]
+Configurations = dict[Name, Values]  # hyperparameters of a data set under a name, such as best
 
 
 class Study(Section):
@@ -75,3 +83,9 @@ class Study(Section):
     shift: Positive
     training_images: list[Positive] = Field(default=[])
     variants: dict[str, dict[str, Values]] = Field(default={})
+
+    @model_validator(mode="after")
+    def _each_number_once(self) -> "Study":
+        if len(set(self.training_images)) < len(self.training_images):
+            raise ValueError(f"expected numbers of training_images that differ, found {self.training_images}")
+        return self

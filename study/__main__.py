@@ -1,41 +1,52 @@
 """Train the configurations of params.yaml with several seeds each, and write down how accurate they are.
 
-What has been trained is kept in study/records, where the same command goes on after a stop. Without a data
-set, the tables and pictures of docs/accuracy.md are made anew from all that there is.
+What has been trained is kept in study/records, where the same command goes on after a stop. In the end it
+makes the tables and pictures of docs/accuracy.md anew, from all that has been trained.
 """
 
 from tqdm import tqdm
 
-from stages import command, files, parameters
+from stages import command, files, lock, parameters
 from study import pictures, records, report, results, runs
 
 
 def train(name: str) -> None:
     """Run what is missing of the study of a data set."""
-    content = parameters.load()
-    ended = records.read(name)
-    wanted = runs.planned(name, content)
-    missing = [run for run in wanted if runs.key_of(name, run) not in ended]
-    with tqdm(missing, initial=len(wanted) - len(missing), total=len(wanted), unit="training") as progress:
-        for run in progress:
-            progress.set_description(f"{name}, {run.configuration}, {run.variant or 'as it is'}")
-            records.add(name, runs.perform(name, run, content))
+    with lock.alone(records.FOLDER / f"{name}.lock", f"study of {name}"):
+        ended = records.read(name)
+        # By key: two configurations may be the same.
+        wanted = {records.key_of(run.identity()): run for run in runs.planned(name, parameters.load())}
+        missing = [run for key, run in wanted.items() if key not in ended]
+        done = len(wanted) - len(missing)
+        with tqdm(missing, initial=done, total=len(wanted), unit="training") as progress:
+            for run in progress:
+                progress.set_description(str(run))
+                records.add(name, runs.perform(run))
 
 
 def write() -> None:
-    """Write tables and pictures of the data sets that the page has."""
+    """Write the tables and pictures of the page."""
     content, text = parameters.load(), report.PAGE.read_text(encoding="utf-8")
-    names = dict.fromkeys(match[3] for match in report.BLOCK.finditer(text))
-    of = {name: results.read(name, content) for name in names}
-    files.write_text(report.PAGE, report.filled(text, of))
+    of = {name: results.read(name, content) for name in report.names(text)}
+    filled = report.filled(text, of)
     pictures.sizes(of)
     for found in of.values():
         pictures.pairs(found)
         pictures.mistakes(found)
+    files.write_text(report.PAGE, filled)
+
+
+def main(chosen: list[str], page_alone: bool) -> None:
+    """Train what is missing of some data sets, those of the page if none is given, and write the page."""
+    if not page_alone:
+        for name in chosen or report.names(report.PAGE.read_text(encoding="utf-8")):
+            train(name)
+    write()
 
 
 if __name__ == "__main__":
     parser = command.Parser(prog="python -m study", description=__doc__)
-    parser.add_argument("dataset", nargs="?", help="a key of `datasets` in params.yaml")
+    parser.add_argument("datasets", nargs="*", metavar="dataset", help="to train; all of the page, if none")
+    parser.add_argument("--page", action="store_true", help="train nothing, and write the page")
     given = parser.parse_args()
-    command.finish(lambda: train(given.dataset) if given.dataset else write())
+    command.finish(lambda: main(given.datasets, given.page))

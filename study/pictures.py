@@ -2,18 +2,20 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import ScalarFormatter
+from matplotlib.ticker import NullFormatter, ScalarFormatter
+from numpy.typing import NDArray
 
 from stages import files, gallery
+from stages.variations import DEFAULT
 from study import results
 from study.results import Results
-from study.runs import DEFAULT
 
 FOLDER = Path("docs/accuracy")
-ROWS = gallery.LARGEST // gallery.COLUMNS
 
 
 def sizes(of: dict[str, Results]) -> None:
@@ -22,24 +24,21 @@ def sizes(of: dict[str, Results]) -> None:
         figure = Figure(figsize=(6, 4), layout="constrained")
         axes = figure.subplots()
         for name, found in of.items():
-            tested = {run.images for run, _ in found.runs if run.configuration == DEFAULT and run.tested}
-            groups = [found.of(DEFAULT, images=images) for images in tested]
-            points = sorted(
-                (
-                    runs["images"].iloc[0],
-                    100 * (1 - runs["test.accuracy"].mean()),
-                    100 * runs["test.accuracy"].std(ddof=1) if len(runs) > 1 else 0.0,
-                )
-                for runs in groups
-            )
-            numbers, errors, deviations = zip(*points, strict=True)
+            tested = {
+                run.images or found.training_images: found.of(DEFAULT, images=run.images)["test.accuracy"]
+                for run, _ in found.runs
+                if run.configuration == DEFAULT and run.tested
+            }
+            numbers = sorted(tested)
+            errors = [100 * (1 - tested[number].mean()) for number in numbers]
+            deviations = [100 * tested[number].std() if len(tested[number]) > 1 else 0 for number in numbers]
             axes.errorbar(numbers, errors, deviations, marker="o", capsize=3, label=name)
         axes.set(xscale="log", yscale="log", xlabel="training images", ylabel="test error, %")
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(ScalarFormatter())
-            axis.set_minor_formatter(ScalarFormatter())
-            axis.set_tick_params(which="minor", labelsize=7)
-        axes.xaxis.set_minor_formatter("")
+        axes.yaxis.set_minor_formatter(ScalarFormatter())
+        axes.yaxis.set_tick_params(which="minor", labelsize=7)
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False)
         figure.savefig(new, format="png", dpi=120)
@@ -49,18 +48,24 @@ def pairs(found: Results) -> None:
     """Draw, in a row for each pair of classes, the images that most seeds of `default` take for the other."""
     names = found.configurations()
     votes = {name: results.votes(found, name) for name in names}
-    chosen, captions = [], []
-    for pair in results.pairs(found)[:ROWS]:
+    chosen: list[NDArray[Any]] = []
+    captions: list[str] = []
+    for pair in results.pairs(found):
         inside = [
             row
             for row in votes[DEFAULT]
             if {int(found.test.labels[row]), _taken_for(found, row)} == set(pair)
         ]
-        for row in sorted(inside, key=lambda row: (-votes[DEFAULT][row], row))[: gallery.COLUMNS]:
-            chosen.append(row)
-            captions.append(f"{_caption(found, row)}\n{', '.join(str(votes[name][row]) for name in names)}")
+        shown = sorted(inside, key=lambda row: (-votes[DEFAULT][row], row))[: gallery.COLUMNS]
+        chosen.extend(found.test.images[shown])
+        captions.extend(
+            f"{_caption(found, row)}\n{', '.join(str(votes[name][row]) for name in names)}" for row in shown
+        )
+        for _ in range(gallery.COLUMNS - len(shown)):  # so that the next pair has a row of its own
+            chosen.append(np.zeros_like(found.test.images[0]))
+            captions.append("")
     title = f"Confused by how many seeds of {', '.join(names)}"
-    gallery.save(FOLDER / f"{found.name}-pairs.png", title, found.test.images[chosen], captions)
+    gallery.save(FOLDER / f"{found.name}-pairs.png", title, np.stack(chosen), captions)
 
 
 def mistakes(found: Results) -> None:

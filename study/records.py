@@ -6,8 +6,43 @@ from typing import Any
 
 from stages import files
 from stages.errors import UserError
+from stages.sources import Positive, Section
+from stages.validation import checked
 
 FOLDER = Path("study/records")
+Scores = dict[str, float]
+
+
+class Record(Section):
+    """What came out of one training.
+
+    Attributes:
+        run: everything that decides it, see `study.runs.Run.identity`.
+        weights: of the network, trained or not.
+        seconds: of training, with the validation after each epoch; without loading.
+        validation: the metrics of the validation images, by name.
+        test: those of the test images, if it is scored on them.
+        averaged: those of the test images again, the probabilities being means over shifts.
+        mistakes: the test images, by their number, that it takes for another class: the index of that.
+    """
+
+    run: dict[str, Any]
+    weights: Positive
+    seconds: float
+    validation: Scores
+    test: Scores | None = None
+    averaged: Scores | None = None
+    mistakes: dict[str, int] | None = None
+
+    @property
+    def key(self) -> str:
+        """The run, as text."""
+        return key_of(self.run)
+
+
+def key_of(run: dict[str, Any]) -> str:
+    """What decides a training, as text: the same for the same."""
+    return json.dumps(run, sort_keys=True)
 
 
 def path_of(name: str) -> Path:
@@ -15,7 +50,7 @@ def path_of(name: str) -> Path:
     return FOLDER / f"{name}.jsonl"
 
 
-def read(name: str) -> dict[str, dict[str, Any]]:
+def read(name: str) -> dict[str, Record]:
     """The records of a data set, by their keys.
 
     Raises:
@@ -25,17 +60,21 @@ def read(name: str) -> dict[str, dict[str, Any]]:
     if not path.exists():
         return {}
     found = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        place = f"{path}, line {number}"
         try:
-            record = json.loads(line)
-            found[record["key"]] = record
-        except (ValueError, TypeError, KeyError):
-            raise UserError(f"{path}, line {number}: expected a record, found {line[:80]!r}") from None
+            content = json.loads(line)
+        except ValueError:
+            raise UserError(
+                f"{place}: expected a record, found {line[:80]!r}; take that line away to train it again"
+            ) from None
+        record: Record = checked(Record, content, place)
+        found[record.key] = record
     return found
 
 
-def add(name: str, record: dict[str, Any]) -> None:
+def add(name: str, record: Record) -> None:
     """Keep one more."""
-    together = {**read(name), record["key"]: record}
-    lines = [json.dumps(one, separators=(",", ":")) for one in together.values()]
+    together = {**read(name), record.key: record}
+    lines = [one.model_dump_json(exclude_none=True) for one in together.values()]
     files.write_text(path_of(name), "\n".join(lines) + "\n")

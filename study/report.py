@@ -8,12 +8,17 @@ import pandas as pd
 
 from benchmarks.report import table
 from stages.errors import UserError
+from stages.variations import DEFAULT
 from study import results
 from study.results import Results
-from study.runs import DEFAULT
 
 PAGE = Path("docs/accuracy.md")
 BLOCK = re.compile(r"(<!-- (\w+) of (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def names(text: str) -> list[str]:
+    """The data sets whose tables a page has."""
+    return list(dict.fromkeys(match[3] for match in BLOCK.finditer(text)))
 
 
 def filled(text: str, of: dict[str, Results]) -> str:
@@ -60,7 +65,7 @@ def configurations(found: Results) -> str:
                 f"{runs['test.log_loss'].mean():.4f}",
                 f"{runs['test.calibration_error'].mean():.4f}",
                 f"{runs['weights'].iloc[0]:,}",
-                str(runs["epochs"].iloc[0]),
+                str(found.epochs(name)),
                 f"{runs['seconds'].min():.0f} s",
                 str(len(runs)),
             ]
@@ -73,23 +78,27 @@ def configurations(found: Results) -> str:
 
 
 def variants(found: Results) -> str:
-    """What each change does to the accuracy on the validation images, seed by seed."""
+    """What each change does to the validation images, against the same seeds without it."""
     rows = []
     for configuration in dict.fromkeys(name for name, _ in found.variants()):
-        before = found.of(configuration).set_index("seed")
-        rows.append([f"`{configuration}`", _percent(before["validation.accuracy"]), "", "", "", ""])
-        for title in [title for name, title in found.variants() if name == configuration]:
-            after = found.of(configuration, title).set_index("seed")
+        changed = {
+            title: found.of(configuration, title) for name, title in found.variants() if name == configuration
+        }
+        seeds = set().union(*(runs.index for runs in changed.values()))
+        unchanged = found.of(configuration)
+        before = unchanged.loc[unchanged.index.isin(seeds)]
+        rows.append(
+            [f"`{configuration}`", _percent(before["validation.accuracy"]), "", "", "", str(len(before))]
+        )
+        for title, after in changed.items():
             both = after.index.intersection(before.index)
-            after, base = after.loc[both], before.loc[both]
-            change = 100 * (after["validation.accuracy"] - base["validation.accuracy"])
-            loss = (after["validation.log_loss"] - base["validation.log_loss"]).mean()
+            of = after.loc[both] - before.loc[both]
             rows.append(
                 [
                     title,
                     _percent(after["validation.accuracy"]),
-                    f"{change.mean():+.2f}",
-                    f"{loss:+.4f}",
+                    f"{100 * of['validation.accuracy'].mean():+.2f}",
+                    f"{of['validation.log_loss'].mean():+.4f}",
                     f"{after['seconds'].min():.0f} s",
                     str(len(both)),
                 ]
@@ -104,7 +113,8 @@ def sizes(found: Results) -> str:
     for images in [*numbers, None]:
         runs = found.of(DEFAULT, images=images)
         if len(runs):
-            rows.append([f"{runs['images'].iloc[0]:,}", _percent(runs["test.accuracy"]), str(len(runs))])
+            number = found.training_images if images is None else images
+            rows.append([f"{number:,}", _percent(runs["test.accuracy"]), str(len(runs))])
     return table(["training images", "test accuracy, %", "seeds"], rows)
 
 

@@ -3,7 +3,6 @@
 from collections import Counter
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,11 +11,14 @@ from scipy.stats import t as student
 from compare.statistics import CONFIDENCE
 from stages import arrays, layout
 from stages.arrays import Split
-from stages.parameters import Parameters
+from stages.errors import UserError
+from stages.parameters import FILE, Parameters
+from stages.variations import DEFAULT
 from study import records, runs
-from study.runs import DEFAULT, Run
+from study.records import Record
+from study.runs import Run
 
-MOST_PAIRS = 5  # of classes, as many as one remembers
+MOST_PAIRS = 6  # of classes, as many as one remembers
 
 
 @dataclass(frozen=True)
@@ -27,22 +29,34 @@ class Results:
         name: of the data set.
         classes: their names.
         test: the test images.
+        training_images: how many there are.
         runs: each with its record, in the order of the plan.
     """
 
     name: str
     classes: list[str]
     test: Split
-    runs: list[tuple[Run, dict[str, Any]]]
+    training_images: int
+    runs: list[tuple[Run, Record]]
 
     def of(self, configuration: str, variant: str | None = None, images: int | None = None) -> pd.DataFrame:
-        """Some runs, a row a seed: seed, weights, epochs, seconds, and scores such as test.accuracy."""
-        chosen = [
-            record
+        """Some runs, a row a seed, which is the index: weights, seconds, and scores such as test.accuracy."""
+        chosen = {
+            run.dataset.seed: record.model_dump(
+                include={"weights", "seconds", "validation", "test", "averaged"}, exclude_none=True
+            )
             for run, record in self.runs
             if (run.configuration, run.variant, run.images) == (configuration, variant, images)
-        ]
-        return pd.json_normalize([{k: v for k, v in one.items() if k != "mistakes"} for one in chosen])
+        }
+        return pd.json_normalize(list(chosen.values())).set_index(pd.Index(chosen, name="seed"))
+
+    def epochs(self, configuration: str) -> int:
+        """How many a configuration is trained for."""
+        return next(
+            run.dataset.training.epochs
+            for run, _ in self.runs
+            if (run.configuration, run.variant) == (configuration, None)
+        )
 
     def configurations(self) -> list[str]:
         """Their names, in the order of the plan."""
@@ -57,19 +71,28 @@ class Results:
     def mistakes(self, configuration: str) -> list[dict[int, int]]:
         """For each seed, what test images, by their number, were wrongly taken for, by its index."""
         return [
-            {int(row): predicted for row, predicted in record["mistakes"].items()}
+            {int(row): predicted for row, predicted in record.mistakes.items()}
             for run, record in self.runs
-            if run.configuration == configuration and run.tested and run.images is None
+            if run.configuration == configuration and record.mistakes is not None
         ]
 
 
 def read(name: str, content: Parameters) -> Results:
-    """The results of what params.yaml plans, as far as it has been run."""
+    """The results of what params.yaml plans, as far as it has been run.
+
+    Raises:
+        UserError: if nothing that the others are compared with has been.
+    """
     known = records.read(name)
-    keyed = [(run, runs.key_of(name, run)) for run in runs.planned(name, content)]
+    keyed = [(run, records.key_of(run.identity())) for run in runs.planned(name, content)]
     found = [(run, known[key]) for run, key in keyed if key in known]
-    test = arrays.read(layout.processed(name, "test"))
-    return Results(name, content.dataset(name).classes, test, found)
+    if not any(run.configuration == DEFAULT and run.averaged for run, _ in found):
+        raise UserError(
+            f"{records.path_of(name)}: expected a training of {DEFAULT} as it is in {FILE}, found none; "
+            "run make study"
+        )
+    training, test = (arrays.read(layout.processed(name, split)) for split in ("train", "test"))
+    return Results(name, content.dataset(name).classes, test, len(training.labels), found)
 
 
 def interval(values: "pd.Series[float]") -> tuple[float, float]:

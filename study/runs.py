@@ -1,9 +1,8 @@
 """The trainings of a study: which there are, and what each is scored on."""
 
 import contextlib
-import hashlib
+import gc
 import io
-import json
 import time
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,6 +11,7 @@ import stages  # noqa: F401 - before TensorFlow, whose kernels and threads it fi
 
 import keras  # isort: skip
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from stages import arrays, layout, scores
@@ -21,8 +21,9 @@ from stages.evaluate import predict
 from stages.parameters import FILE, Dataset, Parameters
 from stages.streams import seed_of
 from stages.train import train
+from stages.variations import DEFAULT
+from study.records import Record, Scores
 
-DEFAULT = "default"  # the configuration that a data set has without a name
 DECIMALS = 6
 SPLITS = ("train", "validation", "test")
 
@@ -32,21 +33,55 @@ class Run:
     """One training.
 
     Attributes:
+        name: of the data set.
         configuration: its name.
         variant: the title of what is changed in it, or None.
         images: to train with, drawn at random, or None for all.
         dataset: the parameters that follow, with a seed of its own.
+        data: the fingerprint of the arrays.
+        bins: of the calibration error.
+        shift: pixels; the probabilities of test images are averaged over all shifts by up to so many.
     """
 
+    name: str
     configuration: str
     variant: str | None
     images: int | None
     dataset: Dataset
+    data: str
+    bins: int
+    shift: int
 
     @property
     def tested(self) -> bool:
         """Whether it is scored on the test images: what is compared to find something better is not."""
         return self.variant is None
+
+    @property
+    def averaged(self) -> bool:
+        """Whether the means over shifts are scored, too."""
+        return self.tested and self.images is None
+
+    def identity(self) -> dict[str, Any]:
+        """Everything that decides what comes out, but the code.
+
+        What something is called is not part of it. After a change of code that changes results, the records
+        are to be removed; a test compares one of each data set with the metrics of the pipeline. A new
+        hyperparameter that changes no results is to be added to the records, too.
+        """
+        return {
+            "data": self.data,
+            "images": self.images,
+            "calibration_bins": self.bins,
+            "tested": self.tested,
+            "shift": self.shift if self.averaged else None,
+            **self.dataset.model_dump(mode="json", include={"network", "training", "seed", "largest_pixel"}),
+        }
+
+    def __str__(self) -> str:
+        """What it is called in messages."""
+        changed = self.variant or (f"{self.images} images" if self.images else "as it is")
+        return f"{self.name}, {self.configuration}, {changed}, seed {self.dataset.seed}"
 
 
 def planned(name: str, content: Parameters) -> list[Run]:
@@ -55,7 +90,7 @@ def planned(name: str, content: Parameters) -> list[Run]:
     What would repeat another training is left out: a variant that changes nothing, and as many images as all.
 
     Raises:
-        UserError: if params.yaml plans none, or variants of them that cannot be.
+        UserError: if params.yaml plans none, or some that cannot be, or if the arrays are not there.
     """
     plan, dataset = content.study, content.dataset(name)
     if plan is None:
@@ -67,25 +102,39 @@ def planned(name: str, content: Parameters) -> list[Run]:
                 f"{FILE}: study.variants: expected names of configurations, {', '.join(sorted(everywhere))}, "
                 f"found {key!r}"
             )
+    fewest = min(plan.training_images, default=len(dataset.classes))
+    if fewest < len(dataset.classes):
+        raise UserError(
+            f"{FILE}: study.training_images: expected at least {len(dataset.classes)}, one for each class of "
+            f"{name}, found {fewest}"
+        )
     known = {
         key: dataset.varied(values, f"{FILE}: datasets.{name}.configurations.{key}")
         for key, values in {DEFAULT: {}, **dataset.configurations}.items()
     }
+    data = arrays.fingerprint([layout.processed(name, split) for split in SPLITS])
+
+    def run(
+        configuration: str, changed: Dataset, variant: str | None = None, images: int | None = None
+    ) -> Run:
+        bins = content.evaluation.calibration_bins
+        return Run(name, configuration, variant, images, changed, data, bins, plan.shift)
+
     variants = [
-        Run(key, title, None, changed)
+        run(key, changed, variant=title)
         for key, several in plan.variants.items()
         if key in known
         for title, values in several.items()
         if (changed := known[key].varied(values, f"{FILE}: study.variants.{key}.{title}")) != known[key]
     ]
-    configurations = {key: _seeded([Run(key, None, None, one)], plan.seeds) for key, one in known.items()}
+    configurations = {key: _seeded([run(key, one)], plan.seeds) for key, one in known.items()}
     every = len(arrays.read(layout.processed(name, "train")).labels)
-    fewer = [Run(DEFAULT, None, images, known[DEFAULT]) for images in plan.training_images if images < every]
+    fewer = [run(DEFAULT, known[DEFAULT], images=images) for images in plan.training_images if images < every]
     return [
         *configurations[DEFAULT],
-        *_seeded([*fewer, *(run for run in variants if run.configuration == DEFAULT)], plan.variant_seeds),
-        *(run for key in known if key != DEFAULT for run in configurations[key]),
-        *_seeded([run for run in variants if run.configuration != DEFAULT], plan.variant_seeds),
+        *_seeded([*fewer, *(one for one in variants if one.configuration == DEFAULT)], plan.variant_seeds),
+        *(one for key in known if key != DEFAULT for one in configurations[key]),
+        *_seeded([one for one in variants if one.configuration != DEFAULT], plan.variant_seeds),
     ]
 
 
@@ -98,28 +147,21 @@ def _seeded(several: list[Run], seeds: int) -> list[Run]:
     ]
 
 
-def key_of(name: str, run: Run) -> str:
-    """What a run is known by: a hash of its hyperparameters, its seed and the data.
-
-    Neither its name nor the code is part of that. After a change of code that changes results, the records
-    are to be removed; a test compares one of each data set with the results of the pipeline.
-
-    Raises:
-        UserError: if the data are not there.
-    """
-    content = run.dataset.model_dump(include={"network", "training", "seed", "largest_pixel"})
-    found = hashlib.sha256(json.dumps([content, run.images, run.tested]).encode())
-    for path in (layout.processed(name, split) / arrays.CHECKSUMS for split in SPLITS):
-        if not path.exists():
-            raise UserError(f"{path}: expected a file, found none; run dvc repro preprocess@{name}")
-        found.update(path.read_bytes())
-    return found.hexdigest()[:16]
-
-
 def drawn(split: Split, images: int, seed: int) -> Split:
-    """Some images of a split, drawn at random: for the same seed, the more have the fewer among them."""
+    """Some images of a split, drawn at random, of each class its share.
+
+    For the same seed, the more have the fewer among them.
+
+    Args:
+        split: to draw from.
+        images: their number, from one a class.
+        seed: of what is drawn.
+    """
     order = np.random.default_rng(seed_of("fewer images", seed)).permutation(len(split.labels))
-    rows = np.sort(order[:images])
+    labels = split.labels[order]
+    # How much of its class is drawn once it is its turn: the least first draws from all classes alike.
+    share = (pd.Series(labels).groupby(labels).cumcount() + 0.5) / np.bincount(labels)[labels]
+    rows = np.sort(order[np.argsort(share, kind="stable")[:images]])
     return Split(split.images[rows], split.labels[rows])
 
 
@@ -136,43 +178,43 @@ def averaged(model: keras.Model, split: Split, shift: int) -> NDArray[np.float32
     return (total / len(places)).astype(np.float32)
 
 
-def perform(name: str, run: Run, content: Parameters) -> dict[str, Any]:
+def perform(run: Run) -> Record:
     """Train once, and score.
 
-    Returns:
-        The record of it: what was run, its training time in seconds, and its scores; of the test images
-        those, too, that it takes for another class, by their number in the split.
+    Raises:
+        UserError: if the arrays are not there, or if the loss was not finite.
     """
-    training, validation, test = (arrays.read(layout.processed(name, split)) for split in SPLITS)
+    training, validation, test = (arrays.read(layout.processed(run.name, split)) for split in SPLITS)
     if run.images is not None:
         training = drawn(training, run.images, run.dataset.seed)
     keras.backend.clear_session()
+    gc.collect()  # the network before this one, whose parts know each other
     start = time.perf_counter()
-    with contextlib.redirect_stdout(io.StringIO()):
-        model, _ = train(run.dataset, training, validation)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):  # a line an epoch
+            model, _ = train(run.dataset, training, validation)
+    except UserError as error:
+        raise UserError(f"{run}: {error}") from None
     seconds = time.perf_counter() - start
 
-    def scored(split: Split, probabilities: NDArray[np.float32]) -> dict[str, float]:
-        metrics = scores.score(split.labels, probabilities, content.evaluation.calibration_bins)
+    def scored(split: Split, probabilities: NDArray[np.float32]) -> Scores:
+        metrics = scores.score(split.labels, probabilities, run.bins)
         return {metric: round(value, DECIMALS) for metric, value in metrics.items()}
 
-    found = {
-        "key": key_of(name, run),
-        "configuration": run.configuration,
-        "variant": run.variant,
-        "images": len(training.labels),
-        "seed": run.dataset.seed,
-        "weights": model.count_params(),
-        "epochs": run.dataset.training.epochs,
-        "seconds": round(seconds, 1),
-        "validation": scored(validation, predict(model, validation)),
-    }
-    if run.tested and content.study is not None:
+    on_test: dict[str, Any] = {}
+    if run.tested:
         probabilities = predict(model, test)
+        on_test["test"] = scored(test, probabilities)
+    if run.averaged:
+        on_test["averaged"] = scored(test, averaged(model, test, run.shift))
         predicted = probabilities.argmax(axis=1)
-        found["test"] = scored(test, probabilities)
-        found["averaged"] = scored(test, averaged(model, test, content.study.shift))
-        found["mistakes"] = {
+        on_test["mistakes"] = {
             str(row): int(predicted[row]) for row in np.flatnonzero(predicted != test.labels)
         }
-    return found
+    return Record(
+        run=run.identity(),
+        weights=model.count_params(),
+        seconds=round(seconds, 1),
+        validation=scored(validation, predict(model, validation)),
+        **on_test,
+    )

@@ -6,20 +6,25 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT, TWIN, Project, environment, shared
+from conftest import ROOT, TWIN, Project, environment, set_value, shared
 from PIL import Image
-from scipy import ndimage
+from scipy import ndimage, stats
 
-from stages import arrays, layout, model_file, parameters
+from stages import arrays, layout, lock, model_file, parameters
 from stages.arrays import Split
 from stages.evaluate import predict
 from study import records, report, results, runs
+from study.records import Record
+from study.results import Results
+from study.runs import Run
 
 STUDY = (sys.executable, "-m", "study")
 RECORDS = f"study/records/{TWIN}.jsonl"
@@ -47,7 +52,11 @@ PLAN = {
         "small": {"tiny": {"network.hidden": [4]}},
     },
 }
-TRAININGS = 10  # with two seeds each: default, small, fewer images, no dropout, tiny
+RUNS = [
+    *(("default", None, None), ("default", None, 300), ("default", "no dropout", None)),
+    *(("small", None, None), ("small", "tiny", None)),
+]
+TRAININGS = 2 * len(RUNS)  # with two seeds each
 
 
 def plan(project: Project) -> Project:
@@ -74,7 +83,6 @@ def studied(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Proj
 
     def make(folder: Path) -> Project:
         project = plan(finished.copy(folder))
-        project.run(*STUDY, TWIN)
         project.run(*STUDY)
         return project
 
@@ -88,6 +96,11 @@ def recorded(project: Project) -> list[dict[str, Any]]:
 
 def without_times(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{name: value for name, value in one.items() if name != "seconds"} for one in records]
+
+
+def found_in(project: Project, monkeypatch: pytest.MonkeyPatch) -> Results:
+    monkeypatch.chdir(project.folder)
+    return results.read(TWIN, parameters.load())
 
 
 def test_a_killed_study_goes_on_and_ends_with_the_records_of_one_that_was_not(
@@ -111,53 +124,158 @@ def test_a_killed_study_goes_on_and_ends_with_the_records_of_one_that_was_not(
     assert without_times(recorded(planned)) == without_times(recorded(studied))
 
 
-def test_each_training_is_run_once(studied: Project) -> None:
-    assert len({record["key"] for record in recorded(studied)}) == len(recorded(studied)) == TRAININGS
+def test_each_training_is_run_once_and_known_by_all_that_decides_it(
+    studied: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert len(recorded(studied)) == TRAININGS
+    found = found_in(studied, monkeypatch)
+    assert {(run.configuration, run.variant, run.images) for run, _ in found.runs} == set(RUNS)
+    assert len(found.runs) == TRAININGS
 
 
-def test_the_page_has_means_and_deviations_of_what_was_recorded(studied: Project) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content["evaluation"].update(calibration_bins=14),
+        lambda content: content["study"].update(shift=2),
+        lambda content: set_value(content, f"datasets.{TWIN}.training.batch_size", 32),
+        lambda content: set_value(content, f"datasets.{TWIN}.seed", 7),
+    ],
+    ids=["bins", "shift", "batch size", "seed"],
+)
+def test_what_was_trained_or_scored_otherwise_is_not_taken_for_it(
+    studied: Project, tmp_path: Path, change: Callable[[dict[str, Any]], None]
+) -> None:
+    project = studied.copy(tmp_path / "changed")
+    project.edit_parameters(change)
+    done = project.run(*STUDY, "--page", expect=2)
+    assert f"{RECORDS}: expected a training of default as it is in params.yaml, found none" in done.stderr
+
+
+def test_a_second_study_at_the_same_time_is_refused(planned: Project) -> None:
+    with lock.alone(planned.folder / f"study/records/{TWIN}.lock", "other"):
+        done = planned.run(*STUDY, expect=2)
+    assert f"expected no other study of {TWIN}, found one" in done.stderr
+    assert not recorded(planned)
+
+
+def test_the_page_has_means_and_deviations_of_what_was_recorded(
+    studied: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = found_in(studied, monkeypatch)
     page = (studied.folder / "docs/accuracy.md").read_text()
     assert "old" not in page
     assert "\nbetween\n" in page
-    accuracies = [
-        100 * one["test"]["accuracy"]
-        for one in recorded(studied)
-        if one["configuration"] == "small" and one["variant"] is None
-    ]
-    mean, deviation = np.mean(accuracies), np.std(accuracies, ddof=1)
-    assert f"| `small` | {mean:.2f} ± {deviation:.2f} |" in page
+    accuracies = 100 * found.of("small")["test.accuracy"]
+    assert f"| `small` | {np.mean(accuracies):.2f} ± {np.std(accuracies, ddof=1):.2f} |" in page
     assert "| 300 |" in page
+    assert f"| {found.training_images:,} |" in page
     assert "| no dropout |" in page
+
+
+def test_the_pictures_have_a_row_for_each_pair(studied: Project) -> None:
+    folder = studied.folder / "docs/accuracy"
+    heights = {}
     for name in ("sizes", f"{TWIN}-pairs", f"{TWIN}-mistakes"):
-        with Image.open(studied.folder / f"docs/accuracy/{name}.png") as picture:
-            assert picture.width > 100
+        with Image.open(folder / f"{name}.png") as picture:
+            heights[name] = picture.height
+    assert heights[f"{TWIN}-pairs"] == 30 + 190 * results.MOST_PAIRS
+    assert heights["sizes"] == 480
 
 
-def test_what_is_compared_is_not_tested(studied: Project) -> None:
-    for one in recorded(studied):
-        assert one["validation"]["accuracy"] > 0
-        assert ("test" in one) == ("mistakes" in one) == (one["variant"] is None)
+def test_what_is_compared_is_not_tested(studied: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    for run, record in found_in(studied, monkeypatch).runs:
+        assert record.validation["accuracy"] > 0
+        assert (record.test is not None) == (run.variant is None)
+        averaged = run.variant is None and run.images is None
+        assert (record.averaged is not None) == (record.mistakes is not None) == averaged
 
 
-def test_the_seed_of_params_yaml_gives_what_the_pipeline_gives(studied: Project) -> None:
-    first = recorded(studied)[0]
-    assert (first["configuration"], first["variant"], first["seed"]) == ("default", None, 0)
-    assert first["test"] == json.loads((studied.folder / layout.metrics(TWIN)).read_text())
-    table = pd.read_csv(studied.folder / layout.predictions(TWIN))
-    assert sorted(map(int, first["mistakes"])) == table.index[table["actual"] != table["predicted"]].tolist()
+def test_the_seed_of_params_yaml_gives_what_the_pipeline_gives(
+    studied: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, record = found_in(studied, monkeypatch).runs[0]
+    assert (run.configuration, run.variant, run.dataset.seed) == ("default", None, 0)
+    assert record.test == json.loads(layout.metrics(TWIN).read_text())
+    table = pd.read_csv(layout.predictions(TWIN))
+    assert record.mistakes is not None
+    assert sorted(map(int, record.mistakes)) == table.index[table["actual"] != table["predicted"]].tolist()
 
 
 def test_confused_classes_are_counted_as_in_the_confusion_matrix(
     studied: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(studied.folder)
-    found = results.read(TWIN, parameters.load())
-    # Of the first seed alone, whose confusion matrix the pipeline has.
-    first = results.Results(found.name, found.classes, found.test, found.runs[:1])
+    found = found_in(studied, monkeypatch)
+    first = replace(found, runs=found.runs[:1])  # its confusion matrix is the pipeline's
     matrix = pd.read_csv(layout.confusion(TWIN))["count"].to_numpy().reshape(10, 10)
     either = matrix + matrix.T
     counts = [results.confusions(first, "default", pair) for pair in results.pairs(first)]
     assert counts == sorted(either[np.triu_indices(10, 1)], reverse=True)[: results.MOST_PAIRS]
+
+
+def by_hand(run: Run) -> Results:
+    """Six images of two classes; three seeds of default and two of small, wrong with some of them."""
+    taken: dict[str, list[dict[str, int]]] = {
+        "default": [{"0": 1, "3": 0}, {"0": 1}, {"0": 1, "4": 0, "5": 0}],
+        "small": [{"0": 1}, {"0": 1, "1": 1}],
+    }
+
+    def record(seed: int, wrong: dict[str, int]) -> Record:
+        scores = {name: 1 - len(wrong) / 6 for name in ("accuracy", "log_loss", "calibration_error")}
+        return Record(
+            run={}, weights=10, seconds=2.0 + seed, validation=scores, test=scores, averaged=scores,
+            mistakes=wrong,
+        )  # fmt: skip
+
+    def seeded(configuration: str, seed: int) -> Run:
+        dataset = run.dataset.model_copy(update={"seed": seed})
+        return replace(run, configuration=configuration, dataset=dataset)
+
+    every = [
+        (seeded(c, s), record(s, wrong)) for c, several in taken.items() for s, wrong in enumerate(several)
+    ]
+    test = Split(np.zeros((6, 8, 8), np.uint8), np.array([0, 0, 0, 1, 1, 1]))
+    return Results("made", ["a", "b"], test, 54, every)
+
+
+def cells(table: str) -> list[list[str]]:
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+
+
+def test_the_tables_are_those_that_a_hand_makes(studied: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = by_hand(found_in(studied, monkeypatch).runs[0][0])
+    # By 6 images: 2, 1 and 3 mistakes of three seeds; 1 and 2 of two.
+    low, high = stats.t.interval(0.95, 2, 100 * 4 / 6, stats.sem([100 * 4 / 6, 100 * 5 / 6, 100 * 3 / 6]))
+    (default, small) = cells(report.configurations(found))
+    assert default == [
+        *("`default`", "66.67 ± 16.67", f"{low:.2f} to {high:.2f}", "66.67 ± 16.67", "0.6667", "0.6667"),
+        *("10", str(found.runs[0][0].dataset.training.epochs), "2 s", "3"),
+    ]
+    assert small[1] == "75.00 ± 11.79"
+    assert cells(report.mistakes(found)) == [
+        ["`default`", "2.0", "4", "1"],
+        ["`small`", "1.5", "2", "1"],
+        ["all of them", "", "", "1"],
+    ]
+    assert cells(report.pairs(found)) == [["a and b", "2.0", "1.5"]]
+    assert cells(report.sizes(found)) == [["54", "66.67 ± 16.67", "3"]]
+
+
+def test_a_variant_is_compared_with_its_own_seeds(studied: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = found_in(studied, monkeypatch)
+    before, after = (
+        [100 * record.validation["accuracy"] for run, record in found.runs if wanted(run)]
+        for wanted in (
+            lambda run: (run.configuration, run.variant, run.images) == ("default", None, None),
+            lambda run: run.variant == "no dropout",
+        )
+    )
+    # One seed of the variant has not been trained yet.
+    last = max(index for index, (run, _) in enumerate(found.runs) if run.variant == "no dropout")
+    fewer = replace(found, runs=[one for index, one in enumerate(found.runs) if index != last])
+    table = {row[0]: row[1:] for row in cells(report.variants(fewer))}
+    assert table["`default`"] == [f"{before[0]:.2f}", "", "", "", "1"]
+    assert table["no dropout"][:2] == [f"{after[0]:.2f}", f"{after[0] - before[0]:+.2f}"]
 
 
 @pytest.mark.parametrize(
@@ -167,6 +285,8 @@ def test_confused_classes_are_counted_as_in_the_confusion_matrix(
         ({"variants": {"small": {"x": {"network.droput": 0.1}}}}, "study.variants.small.x"),
         ({"variants": {"small": {"x": {"network.dropout": 2}}}}, "study.variants.small.x"),
         ({"seeds": 1}, "study.seeds"),
+        ({"training_images": [300, 300]}, "expected numbers of training_images that differ"),
+        ({"training_images": [9]}, "study.training_images: expected at least 10, one for each class"),
         (None, "study: expected a plan"),
     ],
 )
@@ -179,13 +299,38 @@ def test_a_plan_that_cannot_be_is_named(planned: Project, change: dict | None, e
     assert expected in done.stderr
 
 
-def test_a_broken_record_is_named_and_kept(planned: Project) -> None:
+@pytest.mark.parametrize(
+    ("broken", "expected"),
+    [
+        (b'{"configu', "expected a record"),
+        (b"\xff\xfe", "expected a record"),
+        (b'{"weights": 3}', "run: expected a value, found nothing"),
+        (b"[]", "expected a mapping"),
+    ],
+    ids=["half", "not UTF-8", "another", "a list"],
+)
+def test_a_broken_record_is_named_and_kept(
+    planned: Project, studied: Project, broken: bytes, expected: str
+) -> None:
     path = planned.folder / RECORDS
     path.parent.mkdir(exist_ok=True)
-    path.write_text('{"key": 1}\n{"configu')
+    whole = (studied.folder / RECORDS).read_bytes().splitlines()[0]
+    path.write_bytes(whole + b"\n" + broken)
     done = planned.run(*STUDY, TWIN, expect=2)
-    assert f"{RECORDS}, line 2: expected a record" in done.stderr
-    assert path.read_text() == '{"key": 1}\n{"configu'
+    assert f"{RECORDS}, line 2: {expected}" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert path.read_bytes() == whole + b"\n" + broken
+
+
+def test_a_training_that_cannot_be_is_named(planned: Project) -> None:
+    planned.edit_parameters(
+        lambda content: content["study"]["variants"].update(
+            default={"fast": {"training.learning_rate": 1e30}}
+        )
+    )
+    done = planned.run(*STUDY, TWIN, expect=2)
+    assert f"error: {TWIN}, default, fast, seed 0: " in done.stderr
+    assert len(recorded(planned)) == 3, "what was trained before is kept"
 
 
 def test_a_mean_over_shifts_is_that_of_the_moved_images(
@@ -201,28 +346,42 @@ def test_a_mean_over_shifts_is_that_of_the_moved_images(
     np.testing.assert_allclose(runs.averaged(model, split, 1), expected, atol=1e-6)
 
 
-def test_fewer_images_are_among_more(finished: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fewer_images_are_among_more_and_of_each_class_its_share(
+    finished: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(finished.folder)
     split = arrays.read(layout.processed("digits", "train"))
     numbered = Split(np.arange(len(split.labels)).reshape(-1, 1, 1), split.labels)
-    few, more = (set(runs.drawn(numbered, images, 3).images.ravel()) for images in (100, 200))
-    assert (len(few), len(more)) == (100, 200)
-    assert few < more
+    few, more, every = (runs.drawn(numbered, images, 3) for images in (10, 200, len(split.labels)))
+    assert set(few.images.ravel()) < set(more.images.ravel())
+    assert sorted(few.labels) == list(range(10))
+    shares = 200 * np.bincount(split.labels) / len(split.labels)
+    assert np.abs(np.bincount(more.labels) - shares).max() <= 1
+    np.testing.assert_array_equal(every.images, numbered.images)
+    np.testing.assert_array_equal(split.labels[more.images.ravel()], more.labels)
+    assert (runs.drawn(numbered, 10, 4).images != few.images).any()
 
 
 STUDIED = sorted(path.stem for path in (ROOT / records.FOLDER).glob("*.jsonl"))
 
 
+def test_the_page_is_of_the_records_there_are() -> None:
+    names = report.names((ROOT / report.PAGE).read_text(encoding="utf-8"))
+    assert names
+    assert sorted(names) == STUDIED
+
+
 @pytest.mark.parametrize("dataset", STUDIED)
 def test_the_records_are_of_this_code(dataset: str) -> None:
     lines = (ROOT / records.FOLDER / f"{dataset}.jsonl").read_text().splitlines()
-    seed = parameters.load(ROOT / "params.yaml").dataset(dataset).seed
-    (record,) = [
+    wanted = parameters.load(ROOT / "params.yaml").dataset(dataset).model_dump(mode="json")
+    of_default = [
         one
         for one in map(json.loads, lines)
-        if (one["configuration"], one["variant"], one["seed"]) == ("default", None, seed)
-        and one["images"] > 0.8 * max(json.loads(line)["images"] for line in lines)
+        if one["run"]["images"] is None
+        and all(one["run"][key] == wanted[key] for key in ("network", "training", "seed"))
     ]
+    (record,) = of_default
     assert record["test"] == json.loads((ROOT / layout.metrics(dataset)).read_text())
 
 
@@ -235,5 +394,4 @@ def test_the_page_is_what_the_records_say(monkeypatch: pytest.MonkeyPatch) -> No
     text = report.PAGE.read_text(encoding="utf-8")
     content = parameters.load()
     of = {name: results.read(name, content) for name in STUDIED}
-    assert set(STUDIED) == {match[3] for match in report.BLOCK.finditer(text)}
     assert report.filled(text, of) == text
