@@ -5,6 +5,7 @@ after a stop. They run on this machine, or on the Dask cluster whose address the
 """
 
 import argparse
+import shlex
 
 import optuna
 
@@ -33,7 +34,7 @@ def main(name: str, count: int) -> None:
         report.draw(shares, trials.FOLDER / f"{name}.png")
         print(f"\nWhat mattered: {trials.FOLDER / name}.png")
     values = space.values(best.params, task.search.space)
-    print(f"\nThe best, as an experiment:\n{space.experiment(name, values)}")
+    print(f"\nThe best, as an experiment:\n{shlex.join(space.experiment(name, values))}")
 
 
 def positive(text: str) -> int:

@@ -1,12 +1,15 @@
-"""Print the command that makes an experiment of a configuration that params.yaml has under a name."""
+"""Make an experiment of a configuration that params.yaml has under a name."""
+
+import shlex
+import subprocess
 
 from search import space
 from stages import command, parameters
 from stages.errors import UserError
 
 
-def line(dataset: str, configuration: str) -> str:
-    """The command.
+def of(dataset: str, configuration: str) -> list[str]:
+    """The command that makes the experiment.
 
     Raises:
         UserError: if the data set has no such configuration; names those that it has.
@@ -20,9 +23,16 @@ def line(dataset: str, configuration: str) -> str:
     return space.experiment(dataset, known[configuration])
 
 
+def run(dataset: str, configuration: str) -> int:
+    """Print the command, run it, and return its exit code."""
+    arguments = of(dataset, configuration)
+    print(shlex.join(arguments), flush=True)
+    return subprocess.run(arguments, check=False).returncode
+
+
 if __name__ == "__main__":
     parser = command.Parser(prog="python -m search.configuration", description=__doc__)
     parser.add_argument("dataset", help="a key of `datasets` in params.yaml")
     parser.add_argument("configuration", help="a key of its `configurations`")
     given = parser.parse_args()
-    command.finish(lambda: print(line(given.dataset, given.configuration)))
+    command.finish(lambda: run(given.dataset, given.configuration))

@@ -1,7 +1,6 @@
 """The space of hyperparameters: its distributions, values drawn from it, and an experiment with them."""
 
 import json
-import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -75,10 +74,11 @@ def expect_hyperparameters(space: Space, dataset: Dataset) -> None:
             dataset.varied({name: value}, PLACE)
 
 
-def experiment(name: str, of: Values) -> str:
+def experiment(name: str, of: Values) -> list[str]:
     """The command that makes an experiment of some values."""
     options = [
-        f"-S {shlex.quote(f'datasets.{name}.{hyperparameter}={json.dumps(value)}')}"
+        part
         for hyperparameter, value in of.items()
+        for part in ("-S", f"datasets.{name}.{hyperparameter}={json.dumps(value)}")
     ]
-    return " ".join(["dvc exp run", *options, f"evaluate@{name}"])
+    return ["dvc", "exp", "run", *options, f"evaluate@{name}"]

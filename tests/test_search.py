@@ -19,7 +19,7 @@ from distributed import Client
 
 from search import cluster, configuration, report, space, trials
 from search.__main__ import main
-from stages import parameters
+from stages import layout, parameters
 from stages.errors import UserError
 from stages.variations import Choice, Range
 
@@ -308,19 +308,30 @@ def test_the_shipped_space_holds_what_is_shipped() -> None:
         assert space.present(content.dataset(name), content.search.space) is not None
 
 
-def test_a_configuration_is_the_command_that_makes_it_an_experiment(
+def test_a_configuration_becomes_an_experiment(project: Project) -> None:
+    named = {"deep": {"network.convolutions": [[4], [8, 8]], "training.epochs": 3}}
+    project.edit_parameters(lambda content: content["datasets"][TWIN].update(configurations=named))
+    project.commit("A name for a network")
+
+    done = project.run("make", "-o", ".venv/installed", "try", f"DATASET={TWIN}", "CONFIGURATION=deep")
+
+    assert f"dvc exp run -S 'datasets.{TWIN}.network.convolutions=[[4], [8, 8]]' -S" in done.stdout
+    changed = project.run("git", "diff", "-U0", "params.yaml").stdout
+    assert "+      epochs: 3" in changed
+    history = (project.folder / layout.history(TWIN)).read_text()
+    assert len(history.splitlines()) == 1 + 3
+    assert "Ran experiment" in done.stdout
+
+
+def test_a_configuration_that_there_is_not_is_named(
     searched: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    named = {"wide": {"network.hidden": [256, 256], "training.augmentation.shift": 1.5}}
+    named = {"wide": {"network.hidden": [256, 256]}}
     searched.edit_parameters(lambda content: content["datasets"][TWIN].update(configurations=named))
     monkeypatch.chdir(searched.folder)
-    assert configuration.line(TWIN, "wide") == (
-        f"dvc exp run -S 'datasets.{TWIN}.network.hidden=[256, 256]' "
-        f"-S datasets.{TWIN}.training.augmentation.shift=1.5 evaluate@{TWIN}"
-    )
     message = f"params.yaml: datasets.{TWIN}.configurations: expected wide, found 'tall'"
     with pytest.raises(UserError, match=re.escape(message)):
-        configuration.line(TWIN, "tall")
+        configuration.of(TWIN, "tall")
 
 
 @pytest.mark.parametrize(
