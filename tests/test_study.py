@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from scipy import ndimage, stats
 
 from stages import arrays, layout, lock, model_file, parameters
 from stages.arrays import Split
+from stages.errors import UserError
 from stages.evaluate import predict
 from study import records, report, results, runs
 from study.records import Record
@@ -34,6 +36,8 @@ old
 <!-- end -->
 between
 <!-- sizes of {TWIN} -->
+<!-- end -->
+<!-- shifts of {TWIN} -->
 <!-- end -->
 <!-- variants of {TWIN} -->
 <!-- end -->
@@ -144,12 +148,19 @@ def test_each_training_is_run_once_and_known_by_all_that_decides_it(
     ids=["bins", "shift", "batch size", "seed"],
 )
 def test_what_was_trained_or_scored_otherwise_is_not_taken_for_it(
-    studied: Project, tmp_path: Path, change: Callable[[dict[str, Any]], None]
+    planned: Project,
+    studied: Project,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[dict[str, Any]], None],
 ) -> None:
-    project = studied.copy(tmp_path / "changed")
-    project.edit_parameters(change)
-    done = project.run(*STUDY, "--page", expect=2)
-    assert f"{RECORDS}: expected a training of default as it is in params.yaml, found none" in done.stderr
+    monkeypatch.chdir(planned.folder)
+    Path(RECORDS).parent.mkdir()
+    Path(RECORDS).write_bytes((studied.folder / RECORDS).read_bytes())
+    assert len(results.read(TWIN, parameters.load()).runs) == TRAININGS
+    planned.edit_parameters(change)
+    message = f"{RECORDS}: expected a training of default as it is in params.yaml, found none"
+    with pytest.raises(UserError, match=message):
+        results.read(TWIN, parameters.load())
 
 
 def test_a_second_study_at_the_same_time_is_refused(planned: Project) -> None:
@@ -223,8 +234,8 @@ def by_hand(run: Run) -> Results:
     def record(seed: int, wrong: dict[str, int]) -> Record:
         scores = {name: 1 - len(wrong) / 6 for name in ("accuracy", "log_loss", "calibration_error")}
         return Record(
-            run={}, weights=10, seconds=2.0 + seed, validation=scores, test=scores, averaged=scores,
-            mistakes=wrong,
+            run={}, weights=10, seconds=2.0 + seed, validation=scores, test=scores,
+            averaged=dict.fromkeys(scores, 0.75), mistakes=wrong,
         )  # fmt: skip
 
     def seeded(configuration: str, seed: int) -> Run:
@@ -248,10 +259,11 @@ def test_the_tables_are_those_that_a_hand_makes(studied: Project, monkeypatch: p
     low, high = stats.t.interval(0.95, 2, 100 * 4 / 6, stats.sem([100 * 4 / 6, 100 * 5 / 6, 100 * 3 / 6]))
     (default, small) = cells(report.configurations(found))
     assert default == [
-        *("`default`", "66.67 ± 16.67", f"{low:.2f} to {high:.2f}", "66.67 ± 16.67", "0.6667", "0.6667"),
+        *("`default`", "66.67 ± 16.67", f"{low:.2f} to {high:.2f}", "0.6667", "0.6667"),
         *("10", str(found.runs[0][0].dataset.training.epochs), "2 s", "3"),
     ]
     assert small[1] == "75.00 ± 11.79"
+    assert cells(report.shifts(found))[0] == ["`default`", "75.00 ± 0.00", "+8.33", "0.7500", "0.7500"]
     assert cells(report.mistakes(found)) == [
         ["`default`", "2.0", "4", "1"],
         ["`small`", "1.5", "2", "1"],
@@ -290,13 +302,15 @@ def test_a_variant_is_compared_with_its_own_seeds(studied: Project, monkeypatch:
         (None, "study: expected a plan"),
     ],
 )
-def test_a_plan_that_cannot_be_is_named(planned: Project, change: dict | None, expected: str) -> None:
+def test_a_plan_that_cannot_be_is_named(
+    planned: Project, monkeypatch: pytest.MonkeyPatch, change: dict | None, expected: str
+) -> None:
+    monkeypatch.chdir(planned.folder)
     planned.edit_parameters(
         lambda content: content["study"].update(change) if change else content.pop("study")
     )
-    done = planned.run(*STUDY, TWIN, expect=2)
-    assert done.stderr.count("\n") == 1
-    assert expected in done.stderr
+    with pytest.raises(UserError, match=re.escape(expected)):
+        runs.planned(TWIN, parameters.load())
 
 
 @pytest.mark.parametrize(
@@ -309,17 +323,17 @@ def test_a_plan_that_cannot_be_is_named(planned: Project, change: dict | None, e
     ],
     ids=["half", "not UTF-8", "another", "a list"],
 )
-def test_a_broken_record_is_named_and_kept(
-    planned: Project, studied: Project, broken: bytes, expected: str
+def test_a_broken_record_is_named(
+    studied: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: bytes, expected: str
 ) -> None:
-    path = planned.folder / RECORDS
-    path.parent.mkdir(exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    Path(RECORDS).parent.mkdir(parents=True)
     whole = (studied.folder / RECORDS).read_bytes().splitlines()[0]
-    path.write_bytes(whole + b"\n" + broken)
-    done = planned.run(*STUDY, TWIN, expect=2)
-    assert f"{RECORDS}, line 2: {expected}" in done.stderr
-    assert done.stderr.count("\n") == 1
-    assert path.read_bytes() == whole + b"\n" + broken
+    Path(RECORDS).write_bytes(whole + b"\n")
+    assert len(records.read(TWIN)) == 1
+    Path(RECORDS).write_bytes(whole + b"\n" + broken)
+    with pytest.raises(UserError, match=re.escape(f"{RECORDS}, line 2: {expected}")):
+        records.read(TWIN)
 
 
 def test_a_training_that_cannot_be_is_named(planned: Project) -> None:
@@ -329,7 +343,7 @@ def test_a_training_that_cannot_be_is_named(planned: Project) -> None:
         )
     )
     done = planned.run(*STUDY, TWIN, expect=2)
-    assert f"error: {TWIN}, default, fast, seed 0: " in done.stderr
+    assert done.stderr.splitlines()[-1].startswith(f"error: {TWIN}, default, fast, seed 0: ")
     assert len(recorded(planned)) == 3, "what was trained before is kept"
 
 
