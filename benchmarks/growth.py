@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
 from benchmarks.measured import run
-from benchmarks.report import Section, table
+from benchmarks.report import Section
+from compare.markdown import number_table
 from stages import idx, layout
 from stages.parameters import Dataset
 
@@ -125,7 +126,7 @@ def compare(name: str, dataset: Dataset, picture: Path) -> Section:
             cells = [f"{point.seconds:.1f} s, {point.held:.0f} MiB" for point in line]
             rows.append([stage, *cells, f"{slope(sizes, [point.seconds for point in line]):.2f}"])
         header = [f"{what} of {name}", *(f"x {size:g}" for size in sizes), "slope of the time"]
-        tables.append(table(header, rows))
+        tables.append(number_table(header, rows))
     for panel in panels.flat:
         panel.legend(fontsize=8)
         panel.grid(which="both", alpha=0.3)

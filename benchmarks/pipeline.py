@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measured import Measured, python
-from benchmarks.report import Section, Target, table
+from benchmarks.report import Section, Target
+from compare.markdown import number_table
 from stages import arrays, fetch, layout, preprocess
 from stages.files import whole_folder
 from stages.parameters import Dataset
@@ -73,7 +74,7 @@ def compare(name: str, dataset: Dataset, recorded: dict[str, list[float]]) -> Se
         ),
         *raw_work(name, dataset),
     ]
-    return Section(f"The whole pipeline of {name}", table(("part", "time"), rows), targets)
+    return Section(f"The whole pipeline of {name}", number_table(("part", "time"), rows), targets)
 
 
 def read(name: str) -> float:

@@ -1,7 +1,9 @@
 """What the benchmarks write: tables, and whether targets are met."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
+
+from compare.markdown import number_table
 
 
 class Target(NamedTuple):
@@ -34,16 +36,10 @@ class Section(NamedTuple):
     targets: Sequence[Target] = ()
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown, its first column to the left and the others to the right."""
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def page(introduction: str, sections: Sequence[Section]) -> str:
     """All of the results in Markdown, the targets first."""
     targets = [target.row() for section in sections for target in section.targets]
-    parts = [introduction, "## Targets", table(("what", "target", "measured", "met"), targets)]
+    parts = [introduction, "## Targets", number_table(("what", "target", "measured", "met"), targets)]
     for section in sections:
         parts += [f"## {section.title}", section.text]
     return "\n\n".join(parts) + "\n"

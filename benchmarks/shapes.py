@@ -7,7 +7,8 @@ import numpy as np
 from scipy.optimize import nnls
 
 from benchmarks.measured import python
-from benchmarks.report import Section, Target, table
+from benchmarks.report import Section, Target
+from compare.markdown import number_table
 from stages import layout
 from stages.parameters import Dataset
 
@@ -43,7 +44,7 @@ def sweep(name: str, dataset: Dataset) -> Section:
     text = (
         f"{len(found)} shapes, the same images and batches; the trend is a straight line: "
         f"{1 / line[1]:.0f} GFLOP/s and {line[0]:.3f} s besides.\n\n"
-        + table(("hidden layers", "GFLOP", "time", "times the trend"), rows)
+        + number_table(("hidden layers", "GFLOP", "time", "times the trend"), rows)
     )
     slowest = Target("the slowest shape of network, in times of the trend", OFF_TREND, float(off.max()))
     return Section("Shapes of networks", text, [slowest])
@@ -60,7 +61,7 @@ def profile(datasets: Mapping[str, Dataset]) -> Section:
             [name, part, f"{milliseconds:.2f} ms", f"{milliseconds / whole:.0%}"]
             for part, milliseconds in parts.items()
         ]
-    text = "Kernel time of a step, which two threads share.\n\n" + table(
+    text = "Kernel time of a step, which two threads share.\n\n" + number_table(
         ("data set", "part", "time", "share"), rows
     )
     return Section("Where a step of training spends its time", text)

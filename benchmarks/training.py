@@ -16,7 +16,8 @@ from statistics import median
 from typing import Any
 
 from benchmarks.measured import Measured, python
-from benchmarks.report import Section, Target, table
+from benchmarks.report import Section, Target
+from compare.markdown import number_table
 from stages import arrays, layout
 from stages.parameters import Dataset
 
@@ -116,11 +117,11 @@ def compare(datasets: Mapping[str, Dataset], recorded: dict[str, list[float]]) -
             print(" ".join(row), flush=True, file=sys.stderr)
     header = ("an epoch", "floor", OURS, "floors", *(f"faster than {rival}" for rival in FASTER))
     text = (
-        f"{table(header, rows)}\n\nThe same network everywhere, but scikit-learn's has neither dropout nor "
-        f"batch normalisation. Medians of {ROUNDS} rounds, in which all take turns; "
+        f"{number_table(header, rows)}\n\nThe same network everywhere, but scikit-learn's has neither "
+        f"dropout nor batch normalisation. Medians of {ROUNDS} rounds, in which all take turns; "
         "one round, and the Keras script only, at other batch sizes than that of params.yaml.\n\n"
         f"Memory at its peak, beyond the {imported:.0f} MiB that `import tensorflow` takes:\n\n"
-        f"{table(('memory', *PROGRAMS), memory_rows)}"
+        f"{number_table(('memory', *PROGRAMS), memory_rows)}"
     )
     return Section("Training", text, targets)
 
@@ -150,5 +151,5 @@ def reach(
             found = ratio(seconds[KERAS], seconds[OURS])
             aim = f"{name}: as many times sooner at {goal:.0%} than {KERAS}"
             targets.append(Target(aim, SOONER, found, at_least=True))
-    text = table(("validation accuracy", "program", "from its start", "epochs"), rows)
+    text = number_table(("validation accuracy", "program", "from its start", "epochs"), rows)
     return Section("Time to an accuracy", text, targets)

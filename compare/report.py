@@ -2,8 +2,7 @@
 
 import base64
 import html
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from markdown_it import MarkdownIt
 
 from compare import changes
 from compare.comparison import Comparison, Review
+from compare.markdown import table, text
 from compare.revision import SHORT, Revision
 from compare.statistics import Difference, compare_classes, mcnemar
 
@@ -56,13 +56,13 @@ def page(review: Review) -> str:
 
 def _summary(review: Review) -> str:
     """What a reader must know: whether the change may pass, and a line for each data set."""
-    base = _text(review.base.name)
+    base = text(review.base.name)
     worse = "; ".join(
-        f"{_text(dataset)}: {difference.metric} by more than {review.tolerance[difference.metric]:g}"
+        f"{text(dataset)}: {difference.metric} by more than {review.tolerance[difference.metric]:g}"
         for dataset, difference in review.too_much_worse()
     )
     untested = "; ".join(
-        f"{_text(one.dataset)}: {_text(one.untested)}" for one in review.comparisons if one.untested
+        f"{text(one.dataset)}: {text(one.untested)}" for one in review.comparisons if one.untested
     )
     if worse:
         gate = f"**Stopped**: significantly worse than {base}: {worse}."
@@ -74,7 +74,7 @@ def _summary(review: Review) -> str:
         gate += f" **Not tested**: {untested}."
     lines = [f"- {_line(comparison)}" for comparison in review.comparisons]
     lines += [
-        f"- **Out of date**: the results of {_text(comparison.dataset)} at {_text(revision)}. Since they "
+        f"- **Out of date**: the results of {text(comparison.dataset)} at {text(revision)}. Since they "
         f"were made, these have changed: {_names(found)}. Run `dvc repro evaluate@{comparison.dataset}` "
         "and commit."
         for comparison in review.comparisons
@@ -90,21 +90,21 @@ def _summary(review: Review) -> str:
 
 
 def _title(revision: Revision) -> str:
-    name = _text(revision.name)
+    name = text(revision.name)
     if revision.commit is None or revision.name == revision.commit[:SHORT]:
         return name
     return f"{name} ({revision.commit[:SHORT]})"
 
 
 def _line(comparison: Comparison) -> str:
-    name = f"**{_text(comparison.dataset)}**"
+    name = f"**{text(comparison.dataset)}**"
     if comparison.nothing_to_test is None:
         accuracy = comparison.differences[0]
         others = [f"{other.metric} {other.verdict}" for other in comparison.differences[1:]]
         shift = f"accuracy {accuracy.before:.2%} → {accuracy.after:.2%} {accuracy.verdict}"
         return f"{name}: {shift}; {', '.join(others)}"
     changed = [*comparison.parameters, *comparison.code, *comparison.data]
-    return f"{name}: {_text(comparison.nothing_to_test)}" + (
+    return f"{name}: {text(comparison.nothing_to_test)}" + (
         f"; changed: {_names(changed)}" if changed else ""
     )
 
@@ -114,12 +114,12 @@ def _section(review: Review, comparison: Comparison) -> str:
     before, after = comparison.before, comparison.after
     lost, gained = changes.changed_images(before, after)
     pairs = changes.changed_confusions(before, after)
-    base, later = _text(review.base.name), _text(review.later.name)
+    base, later = text(review.base.name), text(review.later.name)
     parts = [
-        f"## {_text(comparison.dataset)}",
+        f"## {text(comparison.dataset)}",
         _parameters(review, comparison.parameters) if comparison.parameters else "Parameters: unchanged.",
         f"Code: {_names(comparison.code) or 'unchanged'}. Data: {_names(comparison.data) or 'unchanged'}.",
-        _table(
+        table(
             ["metric", base, later, "difference", "95 % interval", "verdict"],
             [_row(difference) for difference in comparison.differences],
         ),
@@ -136,8 +136,8 @@ def _section(review: Review, comparison: Comparison) -> str:
 
 
 def _parameters(review: Review, parameters: dict[str, tuple[Any, Any]]) -> str:
-    rows = [[_text(name), _value(old), _value(new)] for name, (old, new) in parameters.items()]
-    return _table(["parameter", _text(review.base.name), _text(review.later.name)], rows)
+    rows = [[text(name), _value(old), _value(new)] for name, (old, new) in parameters.items()]
+    return table(["parameter", text(review.base.name), text(review.later.name)], rows)
 
 
 def _row(difference: Difference) -> list[str]:
@@ -158,7 +158,7 @@ def _verdict(verdict: str) -> str:
 def _classes(review: Review, comparison: Comparison) -> str:
     rows = [
         [
-            _text(row["class"]),
+            text(row["class"]),
             f"{row['images']:,}",
             f"{row['before']:.1%}",
             f"{row['after']:.1%}",
@@ -169,8 +169,8 @@ def _classes(review: Review, comparison: Comparison) -> str:
         ]
         for row in compare_classes(comparison.before, comparison.after).to_dict("records")
     ]
-    recalls = [f"recall at {_text(revision.name)}" for revision in (review.base, review.later)]
-    return _table(["class", "images", *recalls, "lost", "gained", "p", "verdict"], rows)
+    recalls = [f"recall at {text(revision.name)}" for revision in (review.base, review.later)]
+    return table(["class", "images", *recalls, "lost", "gained", "p", "verdict"], rows)
 
 
 def _spreads(review: Review, comparison: Comparison) -> str:
@@ -187,15 +187,15 @@ def _spreads(review: Review, comparison: Comparison) -> str:
                 *rest,
             ]
         )
-    names = [f"{_text(revision.name)}, mean ± s.d." for revision in (review.base, review.later)]
-    table = _table(["metric", *names, "difference", "95 % interval", "verdict"], rows)
+    names = [f"{text(revision.name)}, mean ± s.d." for revision in (review.base, review.later)]
+    spreads = table(["metric", *names, "difference", "95 % interval", "verdict"], rows)
     seeds = comparison.spreads[0].seeds
-    return f"### Over {seeds} training seeds each\n\n{table}\n\nVerdicts and intervals by Welch's t-test."
+    return f"### Over {seeds} training seeds each\n\n{spreads}\n\nVerdicts and intervals by Welch's t-test."
 
 
 def _confusions(pairs: pd.DataFrame) -> str:
     lines = [
-        f"- {_text(pair.actual)} taken for {_text(pair.predicted)}: {pair.before} → {pair.after}"
+        f"- {text(pair.actual)} taken for {text(pair.predicted)}: {pair.before} → {pair.after}"
         for pair in pairs.head(ROWS_SHOWN).itertuples()
     ]
     return "\n".join(lines) or "None."
@@ -211,13 +211,13 @@ def _images(review: Review, images: pd.DataFrame) -> str:
     rows = [
         [
             f"{image.Index}",
-            _text(image.actual),
-            f"{_text(image.predicted_before)}, {image.probability_before:.1%}",
-            f"{_text(image.predicted_after)}, {image.probability_after:.1%}",
+            text(image.actual),
+            f"{text(image.predicted_before)}, {image.probability_before:.1%}",
+            f"{text(image.predicted_after)}, {image.probability_after:.1%}",
         ]
         for image in images.head(ROWS_SHOWN).itertuples()
     ]
-    return _table(["image", "class", _text(review.base.name), _text(review.later.name)], rows)
+    return table(["image", "class", text(review.base.name), text(review.later.name)], rows)
 
 
 def _explanation(review: Review) -> str:
@@ -246,32 +246,19 @@ def _explanation(review: Review) -> str:
             "there are fewer images, or where a network is right less often. Images are numbered from 0, "
             "and those shown are the most confident mistakes.",
             f"The gate goes by these verdicts. It allows {allowed}, and what it allows is set at "
-            f"{_text(review.base.name)} or by --tolerance.",
+            f"{text(review.base.name)} or by --tolerance.",
             seeds,
         ]
     )
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
 def _names(names: Sequence[str]) -> str:
-    return ", ".join(_text(name) for name in names)
+    return ", ".join(text(name) for name in names)
 
 
 def _value(value: Any) -> str:
     shown = "none" if value is None else str(value)
-    return _text(shown if len(shown) <= CHARACTERS_SHOWN else f"{shown[:CHARACTERS_SHOWN]}...")
-
-
-def _text(text: object) -> str:
-    """Text as itself in Markdown: no markup, no second line, and no mention of an account."""
-    one_line = " ".join(str(text).split())
-    # An underscore within a word, as in most names here, means nothing in Markdown.
-    markup = r"[\\`*{}\[\]()#+!|<>~&]|(?<![^\W_])_|_(?![^\W_])"
-    return re.sub(markup, r"\\\g<0>", one_line).replace("@", "@\u200b")  # followed by a space of no width
+    return text(shown if len(shown) <= CHARACTERS_SHOWN else f"{shown[:CHARACTERS_SHOWN]}...")
 
 
 def _image(picture: Path) -> str:

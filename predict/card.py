@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from compare import changes, revision, statistics
+from compare import changes, markdown, revision, statistics
 from stages import command, files, layout, parameters
 from stages.errors import UserError
 from stages.parameters import Dataset, Parameters
 
 FOLDER = Path("cards")
 MOST_PAIRS = 5
-RULE = ["---"] * 5  # under the names of up to so many columns
 OF_EVERY_NETWORK = "It names a class for every image, also for one of none."
 MOST_CLASSES = 50  # rows that somebody reads
 
@@ -49,16 +48,13 @@ def card(dataset: str, settings: Parameters) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _table(columns: list[str], rows: list[list[Any]]) -> str:
-    cells = (
-        [str(cell).replace("|", "\\|") for cell in row] for row in (columns, RULE[: len(columns)], *rows)
-    )
-    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
+def _table(head: list[str], rows: list[list[Any]]) -> str:
+    return markdown.table(head, [[markdown.text(cell) for cell in row] for row in rows])
 
 
 def _data(section: Dataset) -> str:
     about = section.about
-    rows = [[name, f"{file.bytes:,}", f"`{file.sha256}`"] for name, file in section.files.by_name().items()]
+    rows = [[name, f"{file.bytes:,}", file.sha256] for name, file in section.files.by_name().items()]
     return (
         f"From {about.source or 'a source that params.yaml does not name'}. "
         f"Licence: {about.licence or 'not stated in params.yaml'}. "

@@ -1,47 +1,46 @@
 """The parts of docs/accuracy.md that are measured: tables in Markdown, by the mark at which each stands."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.report import table
+from compare import markdown
+from compare.markdown import number_table
 from stages.errors import UserError
 from stages.variations import DEFAULT
 from study import results
 from study.results import Results
 
 PAGE = Path("docs/accuracy.md")
-BLOCK = re.compile(r"(<!-- (\w+) of (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
-def names(text: str) -> list[str]:
+def names(page: str) -> list[str]:
     """The data sets whose tables a page has."""
-    return list(dict.fromkeys(match[3] for match in BLOCK.finditer(text)))
+    return list(dict.fromkeys(mark.partition(" of ")[2] for mark in markdown.marks(page)))
 
 
-def filled(text: str, of: dict[str, Results]) -> str:
+def filled(page: str, of: dict[str, Results]) -> str:
     """The page with its tables as they are now.
 
     Args:
-        text: of the page, where a table stands between `<!-- kind of data_set -->` and `<!-- end -->`.
+        page: its text, where a table stands between `<!-- kind of data_set -->` and `<!-- end -->`.
         of: the results, by data set.
 
     Raises:
         UserError: if a mark names a table or a data set that there is not.
     """
 
-    def replaced(match: re.Match[str]) -> str:
-        start, kind, name, end = match.groups()
+    def made(mark: str) -> str:
+        kind, _, name = mark.partition(" of ")
         if kind not in TABLES or name not in of:
             raise UserError(
                 f"{PAGE}: expected a table of {', '.join(TABLES)} and a data set of {', '.join(of)}, "
-                f"found '{kind} of {name}'"
+                f"found {mark!r}"
             )
-        return f"{start}\n{TABLES[kind](of[name])}\n\n{end}"
+        return TABLES[kind](of[name])
 
-    return BLOCK.sub(replaced, text)
+    return markdown.filled(page, made)
 
 
 def _percent(values: "pd.Series[float]") -> str:
@@ -73,7 +72,7 @@ def configurations(found: Results) -> str:
         *("", "test accuracy, %", "95 % interval", "log loss", "calibration error"),
         *("weights", "epochs", "training", "seeds"),
     ]
-    return table(head, rows)
+    return number_table(head, rows)
 
 
 def shifts(found: Results) -> str:
@@ -91,7 +90,7 @@ def shifts(found: Results) -> str:
                 f"{runs['averaged.calibration_error'].mean():.4f}",
             ]
         )
-    return table(["", "test accuracy, %", "change", "log loss", "calibration error"], rows)
+    return number_table(["", "test accuracy, %", "change", "log loss", "calibration error"], rows)
 
 
 def variants(found: Results) -> str:
@@ -112,7 +111,7 @@ def variants(found: Results) -> str:
             of = after.loc[both] - before.loc[both]
             rows.append(
                 [
-                    title,
+                    markdown.text(title),
                     _percent(after["validation.accuracy"]),
                     f"{100 * of['validation.accuracy'].mean():+.2f}",
                     f"{of['validation.log_loss'].mean():+.4f}",
@@ -120,7 +119,7 @@ def variants(found: Results) -> str:
                     str(len(both)),
                 ]
             )
-    return table(["", "validation accuracy, %", "change", "of log loss", "training", "seeds"], rows)
+    return number_table(["", "validation accuracy, %", "change", "of log loss", "training", "seeds"], rows)
 
 
 def sizes(found: Results) -> str:
@@ -132,7 +131,7 @@ def sizes(found: Results) -> str:
         if len(runs):
             number = found.training_images if images is None else images
             rows.append([f"{number:,}", _percent(runs["test.accuracy"]), str(len(runs))])
-    return table(["training images", "test accuracy, %", "seeds"], rows)
+    return number_table(["training images", "test accuracy, %", "seeds"], rows)
 
 
 def pairs(found: Results) -> str:
@@ -140,12 +139,12 @@ def pairs(found: Results) -> str:
     names = found.configurations()
     rows = [
         [
-            f"{found.classes[first]} and {found.classes[second]}",
+            f"{markdown.text(found.classes[first])} and {markdown.text(found.classes[second])}",
             *(f"{results.confusions(found, name, (first, second)):.1f}" for name in names),
         ]
         for first, second in results.pairs(found)
     ]
-    return table(["", *(f"`{name}`" for name in names)], rows)
+    return number_table(["", *(f"`{name}`" for name in names)], rows)
 
 
 def mistakes(found: Results) -> str:
@@ -163,7 +162,7 @@ def mistakes(found: Results) -> str:
             ]
         )
     rows.append(["all of them", "", "", str(len(results.always_wrong(found)))])
-    return table(["", "wrong, mean over seeds", "wrong with some seed", "wrong with every seed"], rows)
+    return number_table(["", "wrong, mean over seeds", "wrong with some seed", "wrong with every seed"], rows)
 
 
 TABLES: dict[str, Callable[[Results], str]] = {
