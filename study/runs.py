@@ -159,8 +159,9 @@ def drawn(split: Split, images: int, seed: int) -> Split:
     """
     order = np.random.default_rng(seed_of("fewer images", seed)).permutation(len(split.labels))
     labels = split.labels[order]
-    # How much of its class is drawn once it is its turn: the least first draws from all classes alike.
-    share = (pd.Series(labels).groupby(labels).cumcount() + 0.5) / np.bincount(labels)[labels]
+    place = pd.Series(labels).groupby(labels).cumcount().to_numpy()  # among those of its class
+    # What is drawn of its class by then: in this order, all classes are drawn from alike, one of each first.
+    share = np.where(place == 0, 0, (place + 0.5) / np.bincount(labels)[labels])
     rows = np.sort(order[np.argsort(share, kind="stable")[:images]])
     return Split(split.images[rows], split.labels[rows])
 

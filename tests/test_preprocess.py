@@ -1,5 +1,6 @@
 """Preprocessing: wrong raw files are refused, and the splits are what they are said to be."""
 
+import pickle
 import re
 from pathlib import Path
 
@@ -280,3 +281,22 @@ def test_arrays_that_are_none_are_refused(tmp_path: Path, content: bytes) -> Non
     sign(tmp_path / "split")
     with pytest.raises(UserError, match=r"expected images.npy and labels.npy, found: .*; run dvc repro"):
         arrays.read(tmp_path / "split")
+
+
+class Touch:
+    """What makes a file once it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[Path]]:
+        return Path.touch, (self.path,)
+
+
+def test_arrays_run_no_code(tmp_path: Path) -> None:
+    arrays.write(tmp_path / "split", whole([3, 3]))
+    (tmp_path / "split" / arrays.IMAGES).write_bytes(pickle.dumps(Touch(tmp_path / "touched")))
+    sign(tmp_path / "split")
+    with pytest.raises(UserError, match=r"expected images\.npy and labels\.npy, found"):
+        arrays.read(tmp_path / "split")
+    assert not (tmp_path / "touched").exists()

@@ -374,6 +374,8 @@ def test_fewer_images_are_among_more_and_of_each_class_its_share(
     np.testing.assert_array_equal(every.images, numbered.images)
     np.testing.assert_array_equal(split.labels[more.images.ravel()], more.labels)
     assert (runs.drawn(numbered, 10, 4).images != few.images).any()
+    rare = Split(np.zeros((101, 1, 1)), np.array([0] * 100 + [1]))
+    assert sorted(runs.drawn(rare, 2, 3).labels) == [0, 1]
 
 
 STUDIED = sorted(path.stem for path in (ROOT / records.FOLDER).glob("*.jsonl"))
