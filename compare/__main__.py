@@ -80,13 +80,6 @@ def tolerance_of(text: str) -> tuple[str, float]:
     )
 
 
-def number_of_runs(text: str) -> int:
-    """Read the number of seeds, enough for a spread."""
-    if not text.isdecimal() or int(text) < seeds.FEWEST:
-        raise argparse.ArgumentTypeError(f"expected a number from {seeds.FEWEST}, found {text!r}")
-    return int(text)
-
-
 if __name__ == "__main__":
     parser = command.Parser(prog="python -m compare", description=__doc__)
     parser.add_argument("base", help="a commit, branch or tag")
@@ -102,7 +95,7 @@ if __name__ == "__main__":
     )
     parser.add_argument(
         "--seeds",
-        type=number_of_runs,
+        type=command.whole_number(seeds.FEWEST),
         default=0,
         metavar="N",
         help="train both revisions with N seeds (at least 2) and compare those, too",

@@ -4,7 +4,6 @@ Trials are scored by their validation images alone, and kept in searches/, where
 after a stop. They run on this machine, or on the Dask cluster whose address the variable DASK_SCHEDULER has.
 """
 
-import argparse
 import shlex
 
 import optuna
@@ -37,18 +36,15 @@ def main(name: str, count: int) -> None:
     print(f"\nThe best, as an experiment:\n{shlex.join(space.experiment(name, values))}")
 
 
-def positive(text: str) -> int:
-    """Read a number of trials."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 1, found {text!r}")
-    return int(text)
-
-
 if __name__ == "__main__":
     parser = command.Parser(prog="python -m search", description=__doc__)
     parser.add_argument("dataset", help="a key of `datasets` in params.yaml")
     parser.add_argument(
-        "--trials", type=positive, default=50, metavar="N", help="how many in all (default: 50)"
+        "--trials",
+        type=command.whole_number(1),
+        default=50,
+        metavar="N",
+        help="how many in all (default: 50)",
     )
     given = parser.parse_args()
     command.finish(lambda: main(given.dataset, given.trials))

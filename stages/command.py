@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
 from io import TextIOWrapper
 from typing import NoReturn
@@ -21,6 +21,17 @@ class Parser(ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Report a wrong argument, without the usage that --help shows."""
         fail(f"{message}; {self.prog} --help lists what there is")
+
+
+def whole_number(least: int) -> Callable[[str], int]:
+    """The type of an argument that is a number from `least`."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise ArgumentTypeError(f"expected a number from {least}, found {text!r}")
+        return int(text)
+
+    return read
 
 
 def finish(action: Callable[[], int | None]) -> NoReturn:

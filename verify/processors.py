@@ -12,7 +12,6 @@ is compared.
 Exit code: 0 if all files are the same; 1 if not; 2 if it could not be told.
 """
 
-import argparse
 import hashlib
 import os
 import shutil
@@ -118,17 +117,12 @@ def _run_all(dataset: str, stages: Sequence[str], emulated: Sequence[str], folde
             raise UserError(f"{' '.join(emulated)} stages {stage}: exit code {done.returncode}: {last}")
 
 
-def number_of_images(text: str) -> int:
-    """Read a number of images."""
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"expected a number from 1, found {text!r}")
-    return int(text)
-
-
 if __name__ == "__main__":
     parser = command.Parser(prog="python -m verify.processors", description=__doc__)
     parser.add_argument("dataset", help="a key under `datasets:` in params.yaml")
-    parser.add_argument("--images", type=number_of_images, help="only so many of each split, and two epochs")
+    parser.add_argument(
+        "--images", type=command.whole_number(1), help="only so many of each split, and two epochs"
+    )
     parser.add_argument(
         "--cpu", action="append", metavar="MODEL", help="a model of qemu's, one or more times"
     )
