@@ -33,12 +33,21 @@ class Split(NamedTuple):
 
 
 def rows_at_once(images: NDArray[Any]) -> int:
-    """How many images make a chunk, at least one."""
+    """How many of some images, shape (n, ...), make a chunk, at least one."""
     return max(1, CHUNK_BYTES // max(1, images.itemsize * prod(images.shape[1:])))
 
 
 def write(folder: Path, split: Split, rows: NDArray[np.int64] | None = None) -> None:
-    """Write a split, or the given rows of it in their order, replacing the folder as a whole."""
+    """Write a split, or some rows of it, replacing the folder as a whole.
+
+    Args:
+        folder: of the two files and their checksums.
+        split: any arrays of equal length; on disk they are little-endian.
+        rows: shape (m,), which to write, in this order; None for all.
+
+    Raises:
+        UserError: if the disk has no room for it or lets nobody write.
+    """
     chosen = np.arange(len(split.labels)) if rows is None else rows
     step = rows_at_once(split.images)
     size = sum(array.itemsize * len(chosen) * prod(array.shape[1:]) for array in split)

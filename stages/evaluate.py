@@ -19,7 +19,18 @@ FLOAT_FORMAT = "%.4g"  # of tables: what is drawn or compared needs no more, and
 
 
 def predict(model: keras.Model, split: Split) -> NDArray[np.float32]:
-    """Class probabilities of the images of a split, shape (n, classes)."""
+    """The probability of each class for each image.
+
+    Args:
+        model: whose last layer is a softmax.
+        split: images as the model takes them, shape (n, height, width) or (n, height, width, channels).
+
+    Returns:
+        Probabilities, shape (n, classes), each row summing to 1.
+
+    Raises:
+        UserError: if the model has another last layer.
+    """
     images = batches.in_order(split, model.output_shape[-1], BATCH)
     logits = layers.logits(model).predict(images, verbose=0)
     # NumPy's float64 exp, too, has a last bit that depends on the processor; rounding to float32 removes it.

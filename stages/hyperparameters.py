@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from stages.sources import Positive, Section
+from stages.validation import Positive, Section
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Width = Annotated[int, Field(gt=0, le=100_000)]

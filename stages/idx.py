@@ -67,7 +67,10 @@ def _map(path: Path) -> mmap.mmap | bytes:
 
 
 def narrowed(*arrays: NDArray[Any]) -> tuple[NDArray[Any], ...]:
-    """The same whole numbers, all in the smallest type that the format has for them; others as they are."""
+    """Arrays of any shapes in one type: the smallest that the format has for all of their whole numbers.
+
+    If one of them has other numbers, or some that are too large, all stay as they are.
+    """
     if any(array.dtype.kind not in "iub" for array in arrays):
         return arrays
     smallest = min(int(array.min(initial=0)) for array in arrays)

@@ -111,7 +111,11 @@ INSTEAD = {keras.layers.BatchNormalization: BatchNormalization, keras.layers.Dro
 
 
 def mostly_zero(images: NDArray[Any]) -> bool:
-    """Whether so few pixels are not 0, among the first images, that a sparse product is the faster one."""
+    """Whether so few pixels are not 0 that a sparse product is the faster one.
+
+    Args:
+        images: shape (n, ...), of which the first `SAMPLE` are looked at.
+    """
     sample = images[:SAMPLE]
     return bool(np.count_nonzero(sample) <= LARGEST_SHARE * sample.size)
 

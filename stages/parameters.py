@@ -10,8 +10,8 @@ from ruamel.yaml.error import YAMLError
 
 from stages.errors import UserError
 from stages.hyperparameters import Network, Training
-from stages.sources import DatasetName, Positive, RawFiles, Section, Seed, Source
-from stages.validation import checked
+from stages.sources import DatasetName, RawFiles, Source
+from stages.validation import Positive, Section, Seed, checked
 from stages.variations import Configurations, Search, Study
 
 FILE = Path("params.yaml")

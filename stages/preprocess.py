@@ -59,7 +59,16 @@ def decode(images_file: Path, labels_file: Path, largest_pixel: int) -> Split:
 
 
 def class_indices(labels: NDArray[Any], first: int, classes: int, file: Path) -> NDArray[Any]:
-    """The classes of labels that count from `first`: indices from 0, as uint8 or, of too many, as int32.
+    """The classes of labels that count from `first`.
+
+    Args:
+        labels: shape (n,), whole numbers.
+        first: the label of the first class.
+        classes: how many there are.
+        file: where the labels are from, for an error.
+
+    Returns:
+        Their indices from 0, shape (n,), as uint8 or, of more than 256 classes, as int32.
 
     Raises:
         UserError: naming the file, if a label is no class.

@@ -2,15 +2,14 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from stages import layout
+from stages.validation import Positive, Section, Seed
 
 DatasetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 Name = Annotated[str, Field(min_length=1, max_length=255)]
-Positive = Annotated[int, Field(gt=0, le=1_000_000_000)]
 Side = Annotated[int, Field(gt=0, le=10_000)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 def _without_password(url: str) -> str:
@@ -20,12 +19,6 @@ def _without_password(url: str) -> str:
 
 
 Url = Annotated[str, AfterValidator(_without_password)]
-
-
-class Section(BaseModel):
-    """A mapping in params.yaml: no unknown keys, no conversion of types, no later change."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class RawFile(Section):

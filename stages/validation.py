@@ -1,13 +1,22 @@
 """Content as a type that pydantic checks, or one line that says what is wrong with it."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from stages.errors import UserError
 
 ERRORS_SHOWN = 3
 FOUND_SHOWN = 100  # characters
+
+Positive = Annotated[int, Field(gt=0, le=1_000_000_000)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class Section(BaseModel):
+    """A mapping of keys to values: no unknown keys, no conversion of types, no later change."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 def checked(kind: Any, content: Any, place: str) -> Any:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from stages.hyperparameters import Hyperparameter
-from stages.sources import Positive, Section, Seed
+from stages.validation import Positive, Section, Seed
 
 
 class Range(Section):

@@ -6,8 +6,7 @@ from typing import Any
 
 from stages import files
 from stages.errors import UserError
-from stages.sources import Positive, Section
-from stages.validation import checked
+from stages.validation import Positive, Section, checked
 
 FOLDER = Path("study/records")
 Scores = dict[str, float]
