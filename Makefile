@@ -40,15 +40,15 @@ new: $(INSTALLED) ## a data set of your own: NAME=letters FROM=folder, address o
 	@$(if $(and $(NAME),$(FROM)),,$(error expected make new NAME=letters FROM=folder, address or .npz file))
 	python -m add "$(NAME)" "$(FROM)"
 
-try: $(INSTALLED) ## a network that params.yaml has under a name: DATASET=digits CONFIGURATION=best
-	@$(if $(and $(DATASET),$(CONFIGURATION)),,$(error expected make try DATASET=digits CONFIGURATION=best))
+try: $(INSTALLED) ## a network that params.yaml has under a name: DATASET=mnist CONFIGURATION=best
+	@$(if $(and $(DATASET),$(CONFIGURATION)),,$(error expected make try DATASET=mnist CONFIGURATION=best))
 	python -m search.configuration "$(DATASET)" "$(CONFIGURATION)"
 
 search: $(INSTALLED) ## better hyperparameters for DATASET=digits, from TRIALS=50 of the space in params.yaml
 	@$(if $(DATASET),,$(error expected make search DATASET=digits, or another key of datasets in params.yaml))
 	python -m search "$(DATASET)" --trials $(or $(TRIALS),50)
 
-study: $(INSTALLED) ## docs/accuracy.md: each configuration, trained with five seeds; five hours, goes on after a stop
+study: $(INSTALLED) ## docs/accuracy.md: each configuration, trained with several seeds; six hours, goes on after a stop
 	python -m study
 
 share: $(INSTALLED) ## data and models to REMOTE=folder, s3://bucket/project or ssh://host/folder, for dvc pull

@@ -2,8 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
-BLOCK = re.compile(r"<!-- (?!end -->)(\w[\w ]*) -->\n.*?<!-- end -->", re.DOTALL)
+from stages.errors import UserError
+
+START, END = "<!-- ", "<!-- end -->"
+BLOCK = re.compile(rf"{START}(\w[\w /]*) -->\n((?:(?!{START}).)*){END}", re.DOTALL)
 
 
 def text(content: object) -> str:
@@ -25,16 +29,35 @@ def number_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return table(head, rows, "---:")
 
 
-def marks(page: str) -> list[str]:
-    """The names of the parts of a page that stand between `<!-- NAME -->` and `<!-- end -->`."""
-    return BLOCK.findall(page)
+def marks(page: str, place: Path) -> list[str]:
+    """The names of the parts of a page that stand between `<!-- NAME -->` and `<!-- end -->`.
+
+    Args:
+        page: its text.
+        place: where it is, for an error.
+
+    Raises:
+        UserError: if one has no end, or no name of letters and digits.
+    """
+    left = BLOCK.sub("", page)
+    if START in left:
+        found = left[left.index(START) :].partition("\n")[0]
+        raise UserError(
+            f"{place}: expected <!-- NAME --> and, after it, {END}, found {found!r} alone; mend that"
+        )
+    return [match[1] for match in BLOCK.finditer(page)]
 
 
-def filled(page: str, made: Callable[[str], str]) -> str:
+def filled(page: str, place: Path, made: Callable[[str], str]) -> str:
     """A page with its marked parts as they are now.
 
     Args:
-        page: the text of it.
+        page: its text.
+        place: where it is, for an error.
         made: from the name of a part to its content.
+
+    Raises:
+        UserError: as `marks`.
     """
+    marks(page, place)
     return BLOCK.sub(lambda match: f"<!-- {match[1]} -->\n\n{made(match[1])}\n\n<!-- end -->", page)

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from compare import markdown
-from stages import files, parameters
+from stages import command, files, parameters
 
 PAGE = Path("docs/architecture.md")
 
@@ -32,5 +32,10 @@ def made(mark: str) -> str:
     return graph() if mark == "stages" else modules(mark.removeprefix("modules of "))
 
 
+def write() -> None:
+    """Write the page anew."""
+    files.write_text(PAGE, markdown.filled(PAGE.read_text(encoding="utf-8"), PAGE, made))
+
+
 if __name__ == "__main__":
-    files.write_text(PAGE, markdown.filled(PAGE.read_text(encoding="utf-8"), made))
+    command.finish(write)

@@ -18,7 +18,7 @@ def of(dataset: str, configuration: str) -> list[str]:
     if configuration not in known:
         raise UserError(
             f"{parameters.FILE}: datasets.{dataset}.configurations: expected "
-            f"{' or '.join(known) or 'one'}, found {configuration!r}"
+            f"{' or '.join(known) or 'some, written there'}, found {configuration!r}; see docs/search.md"
         )
     return space.experiment(dataset, known[configuration])
 

@@ -42,8 +42,7 @@ class Task:
 
     def identity(self) -> str:
         """A name of it in the record, so that trials of another task are not taken for its own."""
-        content = [self.dataset.model_dump(include={"network", "training", "seed", "largest_pixel"})]
-        text = json.dumps([*content, self.search.model_dump(), self.fingerprint])
+        text = json.dumps([self.dataset.of_training(), self.search.model_dump(), self.fingerprint])
         return f"{self.name} {hashlib.sha256(text.encode()).hexdigest():.12}"
 
 

@@ -14,7 +14,6 @@ from stages import arrays, batches, files, gallery, layers, layout, model_file, 
 from stages.arrays import Split
 
 BATCH = 1000  # fixed: how a sum is split can change its last bit
-DECIMALS = 6
 FLOAT_FORMAT = "%.4g"  # of tables: what is drawn or compared needs no more, and they are kept in git
 
 
@@ -72,9 +71,8 @@ def main(dataset: str) -> None:
     probabilities = predict(model_file.load(layout.model(dataset)), test)
     predictions, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
 
-    metrics = scores.score(labels, probabilities, bins)
-    rounded = {name: round(value, DECIMALS) for name, value in metrics.items()}
-    files.write_text(layout.metrics(dataset), json.dumps(rounded, indent=2) + "\n")
+    metrics = scores.rounded(scores.score(labels, probabilities, bins))
+    files.write_text(layout.metrics(dataset), json.dumps(metrics, indent=2) + "\n")
     table = scores.prediction_table(labels, probabilities, classes)
     write_table(layout.predictions(dataset), table)
     write_table(layout.confusion(dataset), scores.confusion_table(labels, predictions, classes))
@@ -83,4 +81,4 @@ def main(dataset: str) -> None:
         layout.reliability(dataset), scores.reliability_table(predictions == labels, confidence, bins)
     )
     save_mistakes(layout.mistakes(dataset), images, table)
-    print(f"{layout.metrics(dataset)}: {json.dumps(rounded)}")
+    print(f"{layout.metrics(dataset)}: {json.dumps(metrics)}")

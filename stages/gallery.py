@@ -25,7 +25,7 @@ def save(path: Path, title: str, images: NDArray[Any], captions: Sequence[str]) 
     Args:
         path: of the file to write.
         title: above them all.
-        images: shape (n, height, width) or (n, height, width, channels), n at most `LARGEST`; the
+        images: shape (n, height, width) or (n, height, width, channels); the
             brightest pixel is drawn black in grey ones, and as bright as can be in those in colour.
         captions: n texts of up to three lines.
     """

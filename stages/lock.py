@@ -1,4 +1,4 @@
-"""One process at a time: what two that write the same files wait for."""
+"""One process at a time: a second one that would write the same files is refused."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager

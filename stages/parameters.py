@@ -78,6 +78,10 @@ class Dataset(Section):
             self.varied(values, f"{FILE}: configurations.{name}")
         return self
 
+    def of_training(self) -> dict[str, Any]:
+        """All of it that decides what a training on given arrays becomes."""
+        return self.model_dump(mode="json", include={"network", "training", "seed", "largest_pixel"})
+
     def varied(self, values: Mapping[str, Any], place: str) -> "Dataset":
         """The same with other hyperparameters, and without names for any.
 

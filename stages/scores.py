@@ -14,6 +14,7 @@ from sklearn.metrics import (
     precision_recall_fscore_support,
 )
 
+DECIMALS = 6  # of metrics that are written
 MOST_DRAWN = 50  # classes in a confusion matrix that one can still find something in
 # scikit-learn keeps a probability in float32 at least this far from 0 before it takes the logarithm.
 SMALLEST_PROBABILITY = float(np.finfo(np.float32).eps)
@@ -39,6 +40,11 @@ def score(labels: NDArray[Any], probabilities: NDArray[np.float32], bins: int) -
         "log_loss": float(log_loss(labels, probabilities, labels=classes)),
         "calibration_error": calibration_error(correct, confidence, bins),
     }
+
+
+def rounded(metrics: dict[str, float]) -> dict[str, float]:
+    """Metrics as they are written: the last digits of sums are not the same on every processor."""
+    return {name: round(value, DECIMALS) for name, value in metrics.items()}
 
 
 def calibration_error(correct: NDArray[np.bool_], confidence: NDArray[Any], bins: int) -> float:

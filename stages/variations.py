@@ -78,14 +78,19 @@ class Study(Section):
             are as the configuration has them otherwise.
     """
 
-    seeds: Annotated[int, Field(ge=2)]
-    variant_seeds: Annotated[int, Field(ge=2)]
-    shift: Positive
+    seeds: Annotated[int, Field(ge=2, le=1000)]
+    variant_seeds: Annotated[int, Field(ge=2, le=1000)]
+    shift: Annotated[int, Field(ge=1, le=10)]
     training_images: list[Positive] = Field(default=[])
-    variants: dict[str, dict[str, Values]] = Field(default={})
+    variants: dict[str, dict[Annotated[str, Field(min_length=1)], Values]] = Field(default={})
 
     @model_validator(mode="after")
-    def _each_number_once(self) -> "Study":
+    def _seeds_and_images_fit(self) -> "Study":
+        if self.variant_seeds > self.seeds:
+            raise ValueError(
+                f"expected at most as many variant_seeds as seeds ({self.seeds}), with which variants are "
+                f"compared, found {self.variant_seeds}"
+            )
         if len(set(self.training_images)) < len(self.training_images):
             raise ValueError(f"expected numbers of training_images that differ, found {self.training_images}")
         return self

@@ -7,28 +7,34 @@ makes the tables and pictures of docs/accuracy.md anew, from all that has been t
 from tqdm import tqdm
 
 from stages import command, files, lock, parameters
+from stages.errors import UserError
 from study import pictures, records, report, results, runs
+from study.runs import Run
 
 
-def train(name: str) -> None:
-    """Run what is missing of the study of a data set."""
+def train(name: str, plan: list[Run]) -> list[str]:
+    """Run what is missing of the study of a data set, and return why some could not be."""
+    failed = []
     with lock.alone(records.FOLDER / f"{name}.lock", f"study of {name}"):
         ended = records.read(name)
-        # By key: two configurations may be the same.
-        wanted = {records.key_of(run.identity()): run for run in runs.planned(name, parameters.load())}
+        wanted = {records.key_of(run.identity()): run for run in plan}  # by key: two may be the same
         missing = [run for key, run in wanted.items() if key not in ended]
         done = len(wanted) - len(missing)
         with tqdm(missing, initial=done, total=len(wanted), unit="training") as progress:
             for run in progress:
                 progress.set_description(str(run))
-                records.add(name, runs.perform(run))
+                try:
+                    records.add(name, runs.perform(run))
+                except UserError as error:
+                    failed.append(str(error))
+    return failed
 
 
-def write() -> None:
+def write(page: str) -> None:
     """Write the tables and pictures of the page."""
-    content, text = parameters.load(), report.PAGE.read_text(encoding="utf-8")
-    of = {name: results.read(name, content) for name in report.names(text)}
-    filled = report.filled(text, of)
+    content = parameters.load()
+    of = {name: results.read(name, content) for name in report.names(page)}
+    filled = report.filled(page, of)
     pictures.sizes(of)
     for found in of.values():
         pictures.pairs(found)
@@ -37,16 +43,35 @@ def write() -> None:
 
 
 def main(chosen: list[str], page_alone: bool) -> None:
-    """Train what is missing of some data sets, those of the page if none is given, and write the page."""
-    if not page_alone:
-        for name in chosen or report.names(report.PAGE.read_text(encoding="utf-8")):
-            train(name)
-    write()
+    """Train what is missing of some data sets, those of the page if none is given, and write the page.
+
+    Raises:
+        UserError: before anything is trained, if there is something wrong with the plan, the page or the
+            records; in the end, if some trainings failed.
+    """
+    page = report.PAGE.read_text(encoding="utf-8")
+    names = report.names(page)
+    for name in chosen:
+        if name not in names:
+            raise UserError(
+                f"{report.PAGE}: expected a table of {name}, found those of {', '.join(names)}; write "
+                f"`<!-- configurations of {name} -->` and `<!-- end -->` where it is to be"
+            )
+    content = parameters.load()
+    plans = {name: runs.planned(name, content) for name in chosen or names}
+    failed = [] if page_alone else [one for name, plan in plans.items() for one in train(name, plan)]
+    if not failed:
+        write(report.PAGE.read_text(encoding="utf-8"))
+        return
+    raise UserError("; ".join(failed))
 
 
 if __name__ == "__main__":
     parser = command.Parser(prog="python -m study", description=__doc__)
-    parser.add_argument("datasets", nargs="*", metavar="dataset", help="to train; all of the page, if none")
-    parser.add_argument("--page", action="store_true", help="train nothing, and write the page")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "datasets", nargs="*", default=[], metavar="dataset", help="to train; all of the page, if none"
+    )
+    what.add_argument("--page", action="store_true", help="train nothing, and write the page")
     given = parser.parse_args()
     command.finish(lambda: main(given.datasets, given.page))

@@ -47,16 +47,12 @@ def sizes(of: dict[str, Results]) -> None:
 def pairs(found: Results) -> None:
     """Draw, in a row for each pair of classes, the images that most seeds of `default` take for the other."""
     names = found.configurations()
-    votes = {name: results.votes(found, name) for name in names}
     chosen: list[NDArray[Any]] = []
     captions: list[str] = []
     for pair in results.pairs(found):
-        inside = [
-            row
-            for row in votes[DEFAULT]
-            if {int(found.test.labels[row]), _taken_for(found, row)} == set(pair)
-        ]
-        shown = sorted(inside, key=lambda row: (-votes[DEFAULT][row], row))[: gallery.COLUMNS]
+        votes = {name: results.votes(found, name, pair) for name in names}
+        of_default = votes[DEFAULT]
+        shown = sorted(of_default, key=lambda row: (-of_default[row], row))[: gallery.COLUMNS]
         chosen.extend(found.test.images[shown])
         captions.extend(
             f"{_caption(found, row)}\n{', '.join(str(votes[name][row]) for name in names)}" for row in shown
@@ -64,7 +60,7 @@ def pairs(found: Results) -> None:
         for _ in range(gallery.COLUMNS - len(shown)):  # so that the next pair has a row of its own
             chosen.append(np.zeros_like(found.test.images[0]))
             captions.append("")
-    title = f"Confused by how many seeds of {', '.join(names)}"
+    title = f"Taken for the other class of a pair by how many seeds of {', '.join(names)}"
     gallery.save(FOLDER / f"{found.name}-pairs.png", title, np.stack(chosen), captions)
 
 

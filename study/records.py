@@ -73,7 +73,9 @@ def read(name: str) -> dict[str, Record]:
 
 
 def add(name: str, record: Record) -> None:
-    """Keep one more."""
-    together = {**read(name), record.key: record}
-    lines = [one.model_dump_json(exclude_none=True) for one in together.values()]
-    files.write_text(path_of(name), "\n".join(lines) + "\n")
+    """Keep one more, whatever the file has become while it was made."""
+    path = path_of(name)
+    before = path.read_bytes() if path.exists() else b""
+    ended = b"\n" if before and not before.endswith(b"\n") else b""
+    with files.whole_file(path) as new:
+        new.write_bytes(before + ended + record.model_dump_json(exclude_none=True).encode() + b"\n")

@@ -16,8 +16,18 @@ PAGE = Path("docs/accuracy.md")
 
 
 def names(page: str) -> list[str]:
-    """The data sets whose tables a page has."""
-    return list(dict.fromkeys(mark.partition(" of ")[2] for mark in markdown.marks(page)))
+    """The data sets whose tables a page has.
+
+    Raises:
+        UserError: if a mark names a table that there is not.
+    """
+    found = [mark.partition(" of ") for mark in markdown.marks(page, PAGE)]
+    for kind, _, name in found:
+        if kind not in TABLES:
+            raise UserError(
+                f"{PAGE}: expected a table of {', '.join(TABLES)}, found '{kind} of {name}'; mend the mark"
+            )
+    return list(dict.fromkeys(name for *_, name in found))
 
 
 def filled(page: str, of: dict[str, Results]) -> str:
@@ -25,22 +35,14 @@ def filled(page: str, of: dict[str, Results]) -> str:
 
     Args:
         page: its text, where a table stands between `<!-- kind of data_set -->` and `<!-- end -->`.
-        of: the results, by data set.
-
-    Raises:
-        UserError: if a mark names a table or a data set that there is not.
+        of: the results, by data set, of all that the page has.
     """
 
     def made(mark: str) -> str:
         kind, _, name = mark.partition(" of ")
-        if kind not in TABLES or name not in of:
-            raise UserError(
-                f"{PAGE}: expected a table of {', '.join(TABLES)} and a data set of {', '.join(of)}, "
-                f"found {mark!r}"
-            )
         return TABLES[kind](of[name])
 
-    return markdown.filled(page, made)
+    return markdown.filled(page, PAGE, made)
 
 
 def _percent(values: "pd.Series[float]") -> str:
@@ -102,6 +104,8 @@ def variants(found: Results) -> str:
         }
         seeds = set().union(*(runs.index for runs in changed.values()))
         unchanged = found.of(configuration)
+        if unchanged.empty:
+            continue
         before = unchanged.loc[unchanged.index.isin(seeds)]
         rows.append(
             [f"`{configuration}`", _percent(before["validation.accuracy"]), "", "", "", str(len(before))]
@@ -112,7 +116,7 @@ def variants(found: Results) -> str:
             rows.append(
                 [
                     markdown.text(title),
-                    _percent(after["validation.accuracy"]),
+                    _percent(after.loc[both, "validation.accuracy"]),
                     f"{100 * of['validation.accuracy'].mean():+.2f}",
                     f"{of['validation.log_loss'].mean():+.4f}",
                     f"{after['seconds'].min():.0f} s",

@@ -108,7 +108,8 @@ def pairs(results: Results) -> list[tuple[int, int]]:
     for wrong in results.mistakes(DEFAULT):
         counted.update(_pair(results, row, predicted) for row, predicted in wrong.items())
     every = combinations(range(len(results.classes)), 2)
-    return sorted(every, key=lambda pair: (-counted[pair], pair))[:MOST_PAIRS]
+    confused = [pair for pair in every if counted[pair]]
+    return sorted(confused, key=lambda pair: (-counted[pair], pair))[:MOST_PAIRS]
 
 
 def confusions(results: Results, configuration: str, pair: tuple[int, int]) -> float:
@@ -117,9 +118,17 @@ def confusions(results: Results, configuration: str, pair: tuple[int, int]) -> f
     return sum(_pair(results, *one) == pair for wrong in every for one in wrong.items()) / len(every)
 
 
-def votes(results: Results, configuration: str) -> Counter[int]:
-    """By how many seeds each test image is taken for another class; none is not in it."""
-    return Counter(row for wrong in results.mistakes(configuration) for row in wrong)
+def votes(results: Results, configuration: str, pair: tuple[int, int] | None = None) -> Counter[int]:
+    """By how many seeds each test image is taken for another class, of a pair of classes for the other one.
+
+    Images that no seed mistakes are not in it.
+    """
+    return Counter(
+        row
+        for wrong in results.mistakes(configuration)
+        for row, predicted in wrong.items()
+        if pair is None or _pair(results, row, predicted) == pair
+    )
 
 
 def always_wrong(results: Results) -> list[int]:

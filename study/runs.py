@@ -24,7 +24,6 @@ from stages.train import train
 from stages.variations import DEFAULT
 from study.records import Record, Scores
 
-DECIMALS = 6
 SPLITS = ("train", "validation", "test")
 
 
@@ -63,11 +62,12 @@ class Run:
         return self.tested and self.images is None
 
     def identity(self) -> dict[str, Any]:
-        """Everything that decides what comes out, but the code.
+        """Everything that decides what comes out, but the code and the packages.
 
         What something is called is not part of it. After a change of code that changes results, the records
-        are to be removed; a test compares one of each data set with the metrics of the pipeline. A new
-        hyperparameter that changes no results is to be added to the records, too.
+        are to be removed; a test compares those of `default` with the metrics of the pipeline, which tells of
+        changes that concern undistorted images and dense layers. A new hyperparameter that changes no results
+        is to be added to the records, too.
         """
         return {
             "data": self.data,
@@ -75,7 +75,7 @@ class Run:
             "calibration_bins": self.bins,
             "tested": self.tested,
             "shift": self.shift if self.averaged else None,
-            **self.dataset.model_dump(mode="json", include={"network", "training", "seed", "largest_pixel"}),
+            **self.dataset.of_training(),
         }
 
     def __str__(self) -> str:
@@ -112,7 +112,7 @@ def planned(name: str, content: Parameters) -> list[Run]:
         key: dataset.varied(values, f"{FILE}: datasets.{name}.configurations.{key}")
         for key, values in {DEFAULT: {}, **dataset.configurations}.items()
     }
-    data = arrays.fingerprint([layout.processed(name, split) for split in SPLITS])
+    data = fingerprint(name)
 
     def run(
         configuration: str, changed: Dataset, variant: str | None = None, images: int | None = None
@@ -136,6 +136,11 @@ def planned(name: str, content: Parameters) -> list[Run]:
         *(one for key in known if key != DEFAULT for one in configurations[key]),
         *_seeded([one for one in variants if one.configuration != DEFAULT], plan.variant_seeds),
     ]
+
+
+def fingerprint(name: str) -> str:
+    """That of all arrays of a data set."""
+    return arrays.fingerprint(layout.processed(name, split) for split in SPLITS)
 
 
 def _seeded(several: list[Run], seeds: int) -> list[Run]:
@@ -183,8 +188,10 @@ def perform(run: Run) -> Record:
     """Train once, and score.
 
     Raises:
-        UserError: if the arrays are not there, or if the loss was not finite.
+        UserError: if the arrays are not those of the plan, or if the loss was not finite.
     """
+    if fingerprint(run.name) != run.data:
+        raise UserError(f"{run}: expected the arrays of when the study began, found others; start it again")
     training, validation, test = (arrays.read(layout.processed(run.name, split)) for split in SPLITS)
     if run.images is not None:
         training = drawn(training, run.images, run.dataset.seed)
@@ -199,8 +206,7 @@ def perform(run: Run) -> Record:
     seconds = time.perf_counter() - start
 
     def scored(split: Split, probabilities: NDArray[np.float32]) -> Scores:
-        metrics = scores.score(split.labels, probabilities, run.bins)
-        return {metric: round(value, DECIMALS) for metric, value in metrics.items()}
+        return scores.rounded(scores.score(split.labels, probabilities, run.bins))
 
     on_test: dict[str, Any] = {}
     if run.tested:

@@ -27,17 +27,8 @@ ROOT = Path(__file__).parents[1]
 LONG = (
     "review",
     "memory",  # needs no finished project, which the first one makes meanwhile
-    "search",
-    "study",
-    "verify",
-    "experiments",
-    "add",
-    "kills",
-    "disk",
-    "page",
-    "readme",
-    "sharing",
-    "concurrency",
+    *("search", "study", "verify", "experiments", "add", "inputs", "pipeline", "page", "sharing", "disk"),
+    *("readme", "kills", "repair", "statistics", "rot", "predict", "training", "concurrency", "dependencies"),
 )
 
 

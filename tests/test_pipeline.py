@@ -223,13 +223,6 @@ def test_plots_diff_draws_both_revisions(slower: Project) -> None:
     assert Counter(row["rev"] for row in rows) == {"main": 100, "workspace": 100}
 
 
-def test_plots_show_writes_a_page(project: Project) -> None:
-    project.run("dvc", "plots", "show")
-    page = (project.folder / "dvc_plots/index.html").read_text()
-    assert page.count("vegaEmbed") >= 4
-    assert project.run("git", "status", "--porcelain").stdout == ""
-
-
 def test_an_experiment_changes_one_line_of_the_committed_parameters(tmp_path: Path) -> None:
     """DVC writes the whole file anew, in a form of its own."""
     project = copy_of_the_project(tmp_path)

@@ -1,5 +1,6 @@
 """The study of accuracy: it goes on after a stop, and its page is what its records say."""
 
+import contextlib
 import json
 import os
 import re
@@ -19,11 +20,12 @@ from conftest import ROOT, TWIN, Project, environment, set_value, shared
 from PIL import Image
 from scipy import ndimage, stats
 
-from stages import arrays, layout, lock, model_file, parameters
+from stages import arrays, gallery, layout, lock, model_file, parameters
 from stages.arrays import Split
 from stages.errors import UserError
 from stages.evaluate import predict
-from study import records, report, results, runs
+from study import __main__ as study
+from study import pictures, records, report, results, runs
 from study.records import Record
 from study.results import Results
 from study.runs import Run
@@ -110,11 +112,15 @@ def found_in(project: Project, monkeypatch: pytest.MonkeyPatch) -> Results:
 def test_a_killed_study_goes_on_and_ends_with_the_records_of_one_that_was_not(
     studied: Project, planned: Project
 ) -> None:
+    # All but the last four trainings have ended before.
+    lines = (studied.folder / RECORDS).read_bytes().splitlines(keepends=True)
+    (planned.folder / RECORDS).parent.mkdir()
+    (planned.folder / RECORDS).write_bytes(b"".join(lines[:-4]))
     running = subprocess.Popen(
         [*STUDY, TWIN], cwd=planned.folder, env=environment(), stdin=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
-    while len(recorded(planned)) < 2:
+    while len(recorded(planned)) <= TRAININGS - 4:
         assert running.poll() is None
         time.sleep(0.01)
     os.killpg(running.pid, signal.SIGKILL)
@@ -144,8 +150,11 @@ def test_each_training_is_run_once_and_known_by_all_that_decides_it(
         lambda content: content["study"].update(shift=2),
         lambda content: set_value(content, f"datasets.{TWIN}.training.batch_size", 32),
         lambda content: set_value(content, f"datasets.{TWIN}.seed", 7),
+        lambda _: arrays.write(  # as another `validation_images` gives
+            layout.processed(TWIN, "train"), arrays.read(layout.processed(TWIN, "train")), np.arange(100, 400)
+        ),
     ],
-    ids=["bins", "shift", "batch size", "seed"],
+    ids=["bins", "shift", "batch size", "seed", "data"],
 )
 def test_what_was_trained_or_scored_otherwise_is_not_taken_for_it(
     planned: Project,
@@ -184,14 +193,31 @@ def test_the_page_has_means_and_deviations_of_what_was_recorded(
     assert "| no dropout |" in page
 
 
-def test_the_pictures_have_a_row_for_each_pair(studied: Project) -> None:
-    folder = studied.folder / "docs/accuracy"
-    heights = {}
+def test_the_pictures_are_of_what_the_tables_count(studied: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = by_hand(found_in(studied, monkeypatch).runs[0][0])
+    drawn: dict[str, tuple[str, Any, list[str]]] = {}
+    monkeypatch.setattr(gallery, "save", lambda path, *what: drawn.update({path.stem: what}))
+    pictures.pairs(found)
+    pictures.mistakes(found)
+    title, images, captions = drawn["made-pairs"]
+    assert title == "Taken for the other class of a pair by how many seeds of default, small"
+    assert captions[:4] == [
+        "#0 a\nfor b\n3, 2",
+        "#3 b\nfor a\n1, 0",
+        "#4 b\nfor a\n1, 0",
+        "#5 b\nfor a\n1, 0",
+    ]
+    assert captions[4:] == [""] * 4
+    assert [image.max() for image in images] == [0, 3, 4, 5, 0, 0, 0, 0]
+    title, images, captions = drawn["made-mistakes"]
+    assert title == "1 of 1 images that every seed of default, small misses"
+    assert captions == ["#0 a\nfor b"]
+
+
+def test_pictures_are_written(studied: Project) -> None:
     for name in ("sizes", f"{TWIN}-pairs", f"{TWIN}-mistakes"):
-        with Image.open(folder / f"{name}.png") as picture:
-            heights[name] = picture.height
-    assert heights[f"{TWIN}-pairs"] == 30 + 190 * results.MOST_PAIRS
-    assert heights["sizes"] == 480
+        with Image.open(studied.folder / f"docs/accuracy/{name}.png") as picture:
+            assert np.ptp(np.asarray(picture)) > 100
 
 
 def test_what_is_compared_is_not_tested(studied: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,7 +271,9 @@ def by_hand(run: Run) -> Results:
     every = [
         (seeded(c, s), record(s, wrong)) for c, several in taken.items() for s, wrong in enumerate(several)
     ]
-    test = Split(np.zeros((6, 8, 8), np.uint8), np.array([0, 0, 0, 1, 1, 1]))
+    # Image n is n bright, which tells which it is.
+    images = np.full((8, 8, 6), np.arange(6), np.uint8).transpose()
+    test = Split(images, np.array([0, 0, 0, 1, 1, 1]))
     return Results("made", ["a", "b"], test, 54, every)
 
 
@@ -297,6 +325,8 @@ def test_a_variant_is_compared_with_its_own_seeds(studied: Project, monkeypatch:
         ({"variants": {"small": {"x": {"network.droput": 0.1}}}}, "study.variants.small.x"),
         ({"variants": {"small": {"x": {"network.dropout": 2}}}}, "study.variants.small.x"),
         ({"seeds": 1}, "study.seeds"),
+        ({"variant_seeds": 3}, "expected at most as many variant_seeds as seeds (2)"),
+        ({"shift": 11}, "study.shift"),
         ({"training_images": [300, 300]}, "expected numbers of training_images that differ"),
         ({"training_images": [9]}, "study.training_images: expected at least 10, one for each class"),
         (None, "study: expected a plan"),
@@ -336,15 +366,78 @@ def test_a_broken_record_is_named(
         records.read(TWIN)
 
 
-def test_a_training_that_cannot_be_is_named(planned: Project) -> None:
-    planned.edit_parameters(
-        lambda content: content["study"]["variants"].update(
-            default={"fast": {"training.learning_rate": 1e30}}
-        )
+def test_a_training_that_cannot_be_is_named_and_the_others_are_run(
+    planned: Project, studied: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (planned.folder / RECORDS).parent.mkdir()
+    whole = (studied.folder / RECORDS).read_bytes().splitlines(keepends=True)
+    (planned.folder / RECORDS).write_bytes(b"".join(whole[:-1]))
+    fast = {"fast": {"training.learning_rate": 1e30}}
+    planned.edit_parameters(lambda content: content["study"]["variants"].update(default=fast))
+    monkeypatch.chdir(planned.folder)
+    with pytest.raises(UserError) as failed:
+        study.main([], page_alone=False)
+    first, second = str(failed.value).split(f"; {TWIN}")
+    assert first.startswith(
+        f"{TWIN}, default, fast, seed 0: params.yaml: training: expected a loss that stays"
     )
-    done = planned.run(*STUDY, TWIN, expect=2)
-    assert done.stderr.splitlines()[-1].startswith(f"error: {TWIN}, default, fast, seed 0: ")
-    assert len(recorded(planned)) == 3, "what was trained before is kept"
+    assert second.startswith(", default, fast, seed 1: ")
+    assert len(recorded(planned)) == TRAININGS, "those after it are run"
+
+
+def test_a_variant_without_its_configuration_is_left_out(
+    studied: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = found_in(studied, monkeypatch)
+    without = replace(
+        found, runs=[one for one in found.runs if one[0].configuration != "small" or one[0].variant]
+    )
+    assert [row[0] for row in cells(report.variants(without))] == ["`default`", "no dropout"]
+
+
+def test_a_record_is_kept_whatever_the_file_has_become(studied: Project, tmp_path: Path) -> None:
+    with contextlib.chdir(studied.folder):
+        (record, *_) = records.read(TWIN).values()
+    with contextlib.chdir(tmp_path):
+        Path(RECORDS).parent.mkdir(parents=True)
+        Path(RECORDS).write_bytes(b'{"half a rec')
+        records.add(TWIN, record)
+        assert Path(RECORDS).read_bytes().splitlines()[0] == b'{"half a rec'
+        Path(RECORDS).write_bytes(Path(RECORDS).read_bytes().splitlines()[1])
+        records.add(TWIN, record)
+        assert list(records.read(TWIN).values()) == [record]
+
+
+def test_arrays_that_were_changed_meanwhile_are_not_trained_on(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan(project)
+    monkeypatch.chdir(project.folder)
+    (run, *_) = runs.planned(TWIN, parameters.load())
+    folder = layout.processed(TWIN, "train")
+    arrays.write(folder, arrays.read(folder), np.arange(100, 400))
+    with pytest.raises(UserError, match="expected the arrays of when the study began, found others"):
+        runs.perform(run)
+
+
+def test_a_data_set_that_the_page_does_not_have_is_refused(planned: Project) -> None:
+    done = planned.run(*STUDY, "digits", expect=2)
+    assert f"docs/accuracy.md: expected a table of digits, found those of {TWIN}; write" in done.stderr
+    assert not list((planned.folder / "study/records").glob("*"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("<!-- end -->\nbetween", "between", "found '<!-- configurations of"),
+        ("<!-- sizes of", "<!-- size-s of", "found '<!-- size-s of"),
+        ("<!-- sizes of", "<!-- size of", "expected a table of configurations, shifts"),
+    ],
+)
+def test_a_mark_that_is_none_is_named_and_no_sentence_is_lost(old: str, new: str, expected: str) -> None:
+    assert old in PAGE
+    with pytest.raises(UserError, match=re.escape(expected)):
+        report.names(PAGE.replace(old, new))
 
 
 def test_a_mean_over_shifts_is_that_of_the_moved_images(
