@@ -7,7 +7,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, ScalarFormatter
+from matplotlib.ticker import NullFormatter, ScalarFormatter, StrMethodFormatter
 from numpy.typing import NDArray
 
 from stages import files, gallery
@@ -34,8 +34,8 @@ def sizes(of: dict[str, Results]) -> None:
             deviations = [100 * tested[number].std() if len(tested[number]) > 1 else 0 for number in numbers]
             axes.errorbar(numbers, errors, deviations, marker="o", capsize=3, label=name)
         axes.set(xscale="log", yscale="log", xlabel="training images", ylabel="test error, %")
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(ScalarFormatter())
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        axes.yaxis.set_major_formatter(ScalarFormatter())
         axes.yaxis.set_minor_formatter(ScalarFormatter())
         axes.yaxis.set_tick_params(which="minor", labelsize=7)
         axes.xaxis.set_minor_formatter(NullFormatter())
@@ -55,7 +55,9 @@ def pairs(found: Results) -> None:
         shown = sorted(of_default, key=lambda row: (-of_default[row], row))[: gallery.COLUMNS]
         chosen.extend(found.test.images[shown])
         captions.extend(
-            f"{_caption(found, row)}\n{', '.join(str(votes[name][row]) for name in names)}" for row in shown
+            f"{_caption(found, row, sum(pair) - int(found.test.labels[row]))}\n"
+            f"{', '.join(str(votes[name][row]) for name in names)}"
+            for row in shown
         )
         for _ in range(gallery.COLUMNS - len(shown)):  # so that the next pair has a row of its own
             chosen.append(np.zeros_like(found.test.images[0]))
@@ -71,7 +73,7 @@ def mistakes(found: Results) -> None:
     title = (
         f"{len(shown)} of {len(every)} images that every seed of {', '.join(found.configurations())} misses"
     )
-    captions = [_caption(found, row) for row in shown]
+    captions = [_caption(found, row, _taken_for(found, row)) for row in shown]
     gallery.save(FOLDER / f"{found.name}-mistakes.png", title, found.test.images[shown], captions)
 
 
@@ -80,6 +82,5 @@ def _taken_for(found: Results, row: int) -> int:
     return Counter(wrong[row] for wrong in found.mistakes(DEFAULT) if row in wrong).most_common(1)[0][0]
 
 
-def _caption(found: Results, row: int) -> str:
-    names = found.classes
-    return f"#{row} {names[found.test.labels[row]]}\nfor {names[_taken_for(found, row)]}"
+def _caption(found: Results, row: int, taken_for: int) -> str:
+    return f"#{row} {found.classes[found.test.labels[row]]}\nfor {found.classes[taken_for]}"

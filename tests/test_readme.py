@@ -53,6 +53,14 @@ def test_the_table_shows_the_committed_metrics() -> None:
         assert value == pytest.approx(100 * committed_metrics(name)["accuracy"], abs=0.006)
 
 
+def test_the_accuracies_over_seeds_are_those_of_the_study() -> None:
+    study = (ROOT / "docs/accuracy.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)`, .*?\| (\S+ ± \S+) % \| (\S+ ± \S+) % \|", README, flags=re.MULTILINE)
+    assert [name for name, *_ in rows] == ["default", "best", "convolutional"]
+    for name, *shown in rows:
+        assert re.findall(rf"^\| `{name}` \| (\S+ ± \S+) \| \S+ to ", study, flags=re.MULTILINE) == shown
+
+
 def test_the_example_of_a_review_starts_from_the_committed_metrics() -> None:
     rows = re.findall(
         r"^> \| (\w+) \| ([\d.]+) \| ([\d.]+) \| (\S+) \| (\S+) to (\S+) \|", README, re.MULTILINE
