@@ -37,7 +37,7 @@ def marks(page: str, place: Path) -> list[str]:
         place: where it is, for an error.
 
     Raises:
-        UserError: if one has no end, or no name of letters and digits.
+        UserError: if one has no end, or no name of letters, numbers and spaces.
     """
     left = BLOCK.sub("", page)
     if START in left:

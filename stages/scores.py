@@ -43,7 +43,7 @@ def score(labels: NDArray[Any], probabilities: NDArray[np.float32], bins: int) -
 
 
 def rounded(metrics: dict[str, float]) -> dict[str, float]:
-    """Metrics as they are written: the last digits of sums are not the same on every processor."""
+    """Metrics as they are written: the last decimals of sums differ between processors."""
     return {name: round(value, DECIMALS) for name, value in metrics.items()}
 
 

@@ -212,7 +212,7 @@ def test_a_project_without_a_space_is_told_so(searched: Project, monkeypatch: py
 def test_data_that_are_not_there_are_one_line(searched: Project) -> None:
     searched.run("rm", "-r", f"data/processed/{TWIN}/validation")
     done = searched.run(*SEARCH, expect=2)
-    assert f"run dvc repro preprocess@{TWIN}" in done.stderr
+    assert f"data/processed/{TWIN}/validation/SHA256SUMS: expected a file, found none; run dvc" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
