@@ -28,7 +28,7 @@ SPACE = {
     "training.learning_rate": {"low": 0.0001, "high": 0.01, "log": True},
     "network.dropout": {"low": 0.0, "high": 0.5},
 }
-TRIALS = 7  # two generations, and one trial of a third
+TRIALS = 5  # two generations, and one trial of a third
 SEARCH = (sys.executable, "-m", "search", TWIN, "--trials", str(TRIALS))
 WITHOUT_TIMES = [*("trial", "state", "val_accuracy", "epochs"), *SPACE]
 
@@ -37,7 +37,7 @@ WITHOUT_TIMES = [*("trial", "state", "val_accuracy", "epochs"), *SPACE]
 def searched(project: Project) -> Project:
     """A project with a small space to search in."""
     project.edit_parameters(
-        lambda content: content.update(search={"seed": 3, "generation": 3, "space": SPACE})
+        lambda content: content.update(search={"seed": 3, "generation": 2, "space": SPACE})
     )
     project.edit_parameters(lambda content: content["datasets"][TWIN]["training"].update(epochs=4))
     return project
@@ -124,12 +124,12 @@ def test_killed_workers_and_a_killed_search_change_nothing(
             assert running.poll() is None
             time.sleep(0.05)
     kill(workers[busy[0]])
-    while len(ended(searched)) < 4:  # a generation, and the first of the next
+    while len(ended(searched)) < 3:  # a generation, and the first of the next
         assert running.poll() is None
         time.sleep(0.05)
     kill(running)
     before = ended(searched)
-    assert 4 <= len(before) < TRIALS
+    assert 3 <= len(before) < TRIALS
     again = searched.run(*SEARCH, DASK_SCHEDULER=scheduler)
 
     assert ended(searched) == list(range(TRIALS))
