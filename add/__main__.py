@@ -13,14 +13,13 @@ from add import found, section
 from stages import command, files, parameters, preprocess
 from stages.errors import UserError
 from stages.parameters import Parameters
-from stages.sources import DatasetName
-from stages.validation import checked
+from stages.validation import Key, checked
 
 
 def main(name: str, origin: str) -> None:
     """Write the section and say what to do next."""
     known = parameters.load()
-    checked(DatasetName, name, "the name")
+    checked(Key, name, "the name")
     if name in known.datasets:
         raise UserError(f"params.yaml: expected a new name, found {name!r} there already; choose another")
     text = parameters.FILE.read_bytes().decode()  # with its own line ends

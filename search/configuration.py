@@ -8,7 +8,7 @@ from stages import command, parameters
 from stages.errors import UserError
 
 
-def of(dataset: str, configuration: str) -> list[str]:
+def experiment(dataset: str, configuration: str) -> list[str]:
     """The command that makes the experiment.
 
     Raises:
@@ -25,7 +25,7 @@ def of(dataset: str, configuration: str) -> list[str]:
 
 def run(dataset: str, configuration: str) -> int:
     """Print the command, run it, and return its exit code."""
-    arguments = of(dataset, configuration)
+    arguments = experiment(dataset, configuration)
     print(shlex.join(arguments), flush=True)
     return subprocess.run(arguments, check=False).returncode
 

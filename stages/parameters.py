@@ -10,8 +10,8 @@ from ruamel.yaml.error import YAMLError
 
 from stages.errors import UserError
 from stages.hyperparameters import Network, Training
-from stages.sources import DatasetName, RawFiles, Source
-from stages.validation import Positive, Section, Seed, checked
+from stages.sources import RawFiles, Source
+from stages.validation import Key, Positive, Section, Seed, checked
 from stages.variations import Configurations, Search, Study
 
 FILE = Path("params.yaml")
@@ -127,7 +127,7 @@ class Review(Section):
 class Parameters(Section):
     """The whole of params.yaml."""
 
-    datasets: Annotated[dict[DatasetName, Dataset], Field(min_length=1)]
+    datasets: Annotated[dict[Key, Dataset], Field(min_length=1)]
     evaluation: Evaluation
     review: Review
     search: Search | None = None

@@ -7,7 +7,6 @@ from pydantic import AfterValidator, Field
 from stages import layout
 from stages.validation import Positive, Section, Seed
 
-DatasetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 Name = Annotated[str, Field(min_length=1, max_length=255)]
 Side = Annotated[int, Field(gt=0, le=10_000)]
 

@@ -9,6 +9,8 @@ from stages.errors import UserError
 ERRORS_SHOWN = 3
 FOUND_SHOWN = 100  # characters
 
+# What a data set or a configuration is called.
+Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 Positive = Annotated[int, Field(gt=0, le=1_000_000_000)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from stages.hyperparameters import Hyperparameter
-from stages.validation import Positive, Section, Seed
+from stages.validation import Key, Positive, Section, Seed
 
 
 class Range(Section):
@@ -62,8 +62,8 @@ def _not_default(name: str) -> str:
     return name
 
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64), AfterValidator(_not_default)]
-Configurations = dict[Name, Values]  # hyperparameters of a data set under a name, such as best
+# Hyperparameters of a data set under a name, such as best.
+Configurations = dict[Annotated[Key, AfterValidator(_not_default)], Values]
 
 
 class Study(Section):

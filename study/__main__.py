@@ -4,35 +4,38 @@ What has been trained is kept in study/records, where the same command goes on a
 makes the tables and pictures of docs/accuracy.md anew, from all that has been trained.
 """
 
+import importlib
+
 from tqdm import tqdm
 
 from stages import command, files, lock, parameters
 from stages.errors import UserError
-from study import pictures, records, report, results, runs
-from study.runs import Run
+from stages.parameters import Parameters
+from study import pictures, plan, records, report, results
+from study.plan import Run
 
 
-def train(name: str, plan: list[Run]) -> list[str]:
-    """Run what is missing of the study of a data set, and return why some could not be."""
+def train(name: str, wanted: dict[str, Run]) -> list[str]:
+    """Run what is missing of the study of a data set, by their keys, and return why some could not be."""
     failed = []
     with lock.alone(records.FOLDER / f"{name}.lock", f"study of {name}"):
         ended = records.read(name)
-        wanted = {records.key_of(run.identity()): run for run in plan}  # by key: two may be the same
         missing = [run for key, run in wanted.items() if key not in ended]
         done = len(wanted) - len(missing)
         with tqdm(missing, initial=done, total=len(wanted), unit="training") as progress:
             for run in progress:
                 progress.set_description(str(run))
                 try:
-                    records.add(name, runs.perform(run))
+                    # Imported in here, since it brings TensorFlow, which plan and page do without.
+                    records.add(name, importlib.import_module("study.runs").perform(run))
                 except UserError as error:
                     failed.append(str(error))
     return failed
 
 
-def write(page: str) -> None:
+def write(content: Parameters) -> None:
     """Write the tables and pictures of the page."""
-    content = parameters.load()
+    page = report.PAGE.read_text(encoding="utf-8")
     of = {name: results.read(name, content) for name in report.names(page)}
     filled = report.filled(page, of)
     pictures.sizes(of)
@@ -49,21 +52,23 @@ def main(chosen: list[str], page_alone: bool) -> None:
         UserError: before anything is trained, if there is something wrong with the plan, the page or the
             records; in the end, if some trainings failed.
     """
-    page = report.PAGE.read_text(encoding="utf-8")
-    names = report.names(page)
+    content = parameters.load()
+    names = report.names(report.PAGE.read_text(encoding="utf-8"))
     for name in chosen:
         if name not in names:
             raise UserError(
                 f"{report.PAGE}: expected a table of {name}, found those of {', '.join(names)}; write "
                 f"`<!-- configurations of {name} -->` and `<!-- end -->` where it is to be"
             )
-    content = parameters.load()
-    plans = {name: runs.planned(name, content) for name in chosen or names}
-    failed = [] if page_alone else [one for name, plan in plans.items() for one in train(name, plan)]
-    if not failed:
-        write(report.PAGE.read_text(encoding="utf-8"))
-        return
-    raise UserError("; ".join(failed))
+    if not page_alone:
+        # By key: two configurations may be the same.
+        plans = {name: {run.key: run for run in plan.planned(name, content)} for name in chosen or names}
+        for name in plans:
+            records.read(name)
+        failed = [one for name, wanted in plans.items() for one in train(name, wanted)]
+        if failed:
+            raise UserError("; ".join(failed))
+    write(content)
 
 
 if __name__ == "__main__":

@@ -63,7 +63,12 @@ def pairs(found: Results) -> None:
             chosen.append(np.zeros_like(found.test.images[0]))
             captions.append("")
     title = f"Taken for the other class of a pair by how many seeds of {', '.join(names)}"
-    gallery.save(FOLDER / f"{found.name}-pairs.png", title, np.stack(chosen), captions)
+    gallery.save(
+        FOLDER / f"{found.name}-pairs.png",
+        title,
+        np.array(chosen).reshape(-1, *found.test.images.shape[1:]),
+        captions,
+    )
 
 
 def mistakes(found: Results) -> None:

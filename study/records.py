@@ -16,7 +16,7 @@ class Record(Section):
     """What came out of one training.
 
     Attributes:
-        run: everything that decides it, see `study.runs.Run.identity`.
+        run: everything that decides it, see `study.plan.Run.identity`.
         weights: of the network, trained or not.
         seconds: of training, with the validation after each epoch; without loading.
         validation: the metrics of the validation images, by name.

@@ -14,9 +14,9 @@ from stages.arrays import Split
 from stages.errors import UserError
 from stages.parameters import FILE, Parameters
 from stages.variations import DEFAULT
-from study import records, runs
+from study import plan, records
+from study.plan import Run
 from study.records import Record
-from study.runs import Run
 
 MOST_PAIRS = 6  # of classes, as many as one remembers
 
@@ -84,8 +84,7 @@ def read(name: str, content: Parameters) -> Results:
         UserError: if nothing that the others are compared with has been.
     """
     known = records.read(name)
-    keyed = [(run, records.key_of(run.identity())) for run in runs.planned(name, content)]
-    found = [(run, known[key]) for run, key in keyed if key in known]
+    found = [(run, known[run.key]) for run in plan.planned(name, content) if run.key in known]
     if not any(run.configuration == DEFAULT and run.averaged for run, _ in found):
         raise UserError(
             f"{records.path_of(name)}: expected a training of {DEFAULT} as it is in {FILE}, found none; "

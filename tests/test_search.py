@@ -331,7 +331,14 @@ def test_a_configuration_that_there_is_not_is_named(
     monkeypatch.chdir(searched.folder)
     message = f"params.yaml: datasets.{TWIN}.configurations: expected wide, found 'tall'"
     with pytest.raises(UserError, match=re.escape(message)):
-        configuration.of(TWIN, "tall")
+        configuration.experiment(TWIN, "tall")
+
+
+def test_no_configuration_is_called_default(searched: Project) -> None:
+    named = {"default": {"network.dropout": 0.1}}
+    searched.edit_parameters(lambda content: content["datasets"][TWIN].update(configurations=named))
+    with pytest.raises(UserError, match=r"configurations\.default: expected another name than default"):
+        parameters.load(searched.folder / "params.yaml")
 
 
 @pytest.mark.parametrize(

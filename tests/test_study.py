@@ -25,10 +25,10 @@ from stages.arrays import Split
 from stages.errors import UserError
 from stages.evaluate import predict
 from study import __main__ as study
-from study import pictures, records, report, results, runs
+from study import pictures, plan, records, report, results, runs
+from study.plan import Run
 from study.records import Record
 from study.results import Results
-from study.runs import Run
 
 STUDY = (sys.executable, "-m", "study")
 RECORDS = f"study/records/{TWIN}.jsonl"
@@ -65,7 +65,7 @@ RUNS = [
 TRAININGS = 2 * len(RUNS)  # with two seeds each
 
 
-def plan(project: Project) -> Project:
+def with_plan(project: Project) -> Project:
     """The same with a small study to make."""
 
     def planned(content: dict[str, Any]) -> None:
@@ -80,7 +80,7 @@ def plan(project: Project) -> Project:
 @pytest.fixture
 def planned(project: Project) -> Project:
     """A project with a study to make."""
-    return plan(project)
+    return with_plan(project)
 
 
 @pytest.fixture(scope="session")
@@ -88,7 +88,7 @@ def studied(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Proj
     """A project with a study that has been made. Not to be changed."""
 
     def make(folder: Path) -> Project:
-        project = plan(finished.copy(folder))
+        project = with_plan(finished.copy(folder))
         project.run(*STUDY)
         return project
 
@@ -210,6 +210,17 @@ def test_the_pictures_are_of_what_the_tables_count(studied: Project, monkeypatch
     title, images, captions = drawn["made-mistakes"]
     assert title == "1 of 1 images that every seed of default, small misses"
     assert captions == ["#0 a\nfor b"]
+
+
+def test_a_default_without_mistakes_has_pictures_too(
+    studied: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = by_hand(found_in(studied, monkeypatch).runs[0][0])
+    monkeypatch.chdir(tmp_path)
+    perfect = [(run, record.model_copy(update={"mistakes": {}})) for run, record in found.runs]
+    pictures.pairs(replace(found, runs=perfect))
+    pictures.mistakes(replace(found, runs=perfect))
+    assert sorted(path.name for path in pictures.FOLDER.iterdir()) == ["made-mistakes.png", "made-pairs.png"]
 
 
 def test_pictures_are_written(studied: Project) -> None:
@@ -338,7 +349,7 @@ def test_a_plan_that_cannot_be_is_named(
         lambda content: content["study"].update(change) if change else content.pop("study")
     )
     with pytest.raises(UserError, match=re.escape(expected)):
-        runs.planned(TWIN, parameters.load())
+        plan.planned(TWIN, parameters.load())
 
 
 @pytest.mark.parametrize(
@@ -408,13 +419,31 @@ def test_a_record_is_kept_whatever_the_file_has_become(studied: Project, tmp_pat
 def test_arrays_that_were_changed_meanwhile_are_not_trained_on(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan(project)
+    with_plan(project)
     monkeypatch.chdir(project.folder)
-    (run, *_) = runs.planned(TWIN, parameters.load())
+    (run, *_) = plan.planned(TWIN, parameters.load())
     folder = layout.processed(TWIN, "train")
     arrays.write(folder, arrays.read(folder), np.arange(100, 400))
     with pytest.raises(UserError, match="expected the arrays of when the study began, found others"):
         runs.perform(run)
+
+
+def test_a_plan_and_a_page_need_no_tensorflow() -> None:
+    loaded = "import sys, study.__main__; print('tensorflow' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", loaded], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"
+
+
+def test_a_broken_record_of_any_data_set_is_found_before_a_training(
+    planned: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (planned.folder / RECORDS).write_text("none\n")
+    monkeypatch.chdir(planned.folder)
+    monkeypatch.setattr(study, "train", lambda *_: pytest.fail("a training has begun"))
+    with pytest.raises(UserError, match=re.escape(f"{RECORDS}, line 1: expected a record")):
+        study.main([], page_alone=False)
 
 
 def test_a_data_set_that_the_page_does_not_have_is_refused(planned: Project) -> None:
