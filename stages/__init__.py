@@ -4,6 +4,7 @@ Python runs this file before any module of the package, so before TensorFlow rea
 variables. They are set, not defaulted: a variable left over in a shell must not change a result.
 """
 
+import gc
 import os
 
 # Floating-point sums depend on how they are cut. With one thread Eigen cuts products by the size of the L1
@@ -31,3 +32,7 @@ os.environ.update(
 # These compile another way, or stop a training early.
 for name in ("TF_XLA_FLAGS", "XLA_FLAGS", "KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH"):
     os.environ.pop(name, None)
+
+# TensorFlow's import makes a million objects, none of them garbage. Python would look through all of them
+# again and again meanwhile, for a second of the four that the import takes.
+gc.set_threshold(100_000)

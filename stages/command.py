@@ -1,5 +1,6 @@
 """A command of the project: its errors, its signals and its exit code."""
 
+import gc
 import os
 import signal
 import sys
@@ -50,6 +51,8 @@ def finish(action: Callable[[], int | None]) -> NoReturn:
         fail(str(error))
     except KeyboardInterrupt:
         sys.exit(130)  # what a shell reports for a command stopped by Ctrl-C
+    finally:
+        gc.freeze()  # the end of the process would look through all of TensorFlow for garbage, for a second
 
 
 def fail(message: str) -> NoReturn:
