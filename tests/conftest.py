@@ -1,27 +1,15 @@
-"""What several test files share: a copy of the project to run in, and the real data if they are here."""
+"""The fixtures that several test files share, and the order of the files."""
 
-import fcntl
-import io
-import os
 import shutil
 import ssl
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from helpers import TWIN, Opened, Project, copy_of_the_project, dump, shared
+from playwright.sync_api import Browser, sync_playwright
 from ruamel.yaml import YAML
 from servers import Answer, Server
-
-# Imported here, before any test imports TensorFlow, whose kernels and threads it fixes.
-import stages  # noqa: F401
-
-ROOT = Path(__file__).parents[1]
-
 
 # Those that take minutes come first, so that both processes are busy to the end.
 LONG = (
@@ -42,111 +30,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--torture", action="store_true", help="inject each fault many times, not once or twice")
 
 
-# A copy of digits under another name, trained for a moment: what happens to one must not touch the other.
-TWIN = "twin"
 TWIN_EPOCHS = 2
 WORSE_RATE = 1e-5
-
-
-@dataclass(frozen=True)
-class Project:
-    """A folder with a copy of the project, and its commands."""
-
-    folder: Path
-
-    def run(
-        self, *command: str, expect: int | None = 0, **variables: str | None
-    ) -> subprocess.CompletedProcess[str]:
-        """Run a command in the folder, and expect an exit code, unless that is None."""
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=environment(**variables),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert expect in (None, done.returncode), (
-            f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-        )
-        return done
-
-    def copy(self, folder: Path) -> "Project":
-        """The same with its data, its cache and its history, in another folder."""
-        shutil.copytree(self.folder, folder / "project", symlinks=True)
-        return Project(folder / "project")
-
-    def commit(self, message: str) -> None:
-        """Commit every change."""
-        self.run("git", "add", "--all")
-        self.run("git", "commit", "--quiet", "--message", message)
-
-    def edit_parameters(self, change: Callable[[dict], None]) -> None:
-        """Change params.yaml, keeping its comments."""
-        yaml = YAML()
-        path = self.folder / "params.yaml"
-        content = yaml.load(path)
-        change(content)
-        yaml.dump(content, path)
-
-    def files(self, *patterns: str) -> dict[str, bytes]:
-        """The content of each file that a pattern names, by its path."""
-        found = sorted(path for pattern in patterns for path in self.folder.glob(pattern) if path.is_file())
-        return {str(path.relative_to(self.folder)): path.read_bytes() for path in found}
-
-
-def targets_of_ci() -> set[str]:
-    """The targets of make that CI runs."""
-    lines = (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()
-    words = [line.partition("#")[0].split()[1:] for line in lines if line.startswith("make ")]
-    return {word for several in words for word in several if word.isalpha()}
-
-
-ENVIRONMENT = {
-    # The tools of the environment that runs the tests, whether or not it is activated.
-    "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
-    "GIT_AUTHOR_NAME": "A. Tester",
-    "GIT_AUTHOR_EMAIL": "tester@example.org",
-    "GIT_COMMITTER_NAME": "A. Tester",
-    "GIT_COMMITTER_EMAIL": "tester@example.org",
-    "GIT_CONFIG_GLOBAL": os.devnull,
-    "PYTHONWARNINGS": "",
-    "DATASETS_MIRROR": None,
-}
-
-
-def environment(**variables: str | None) -> dict[str, str]:
-    """The environment of a command; variables given as None are taken out of it."""
-    changed = {**os.environ, **ENVIRONMENT, **variables}
-    return {name: value for name, value in changed.items() if value is not None}
-
-
-def copy_of_the_project(folder: Path) -> Project:
-    """The files that git tracks or would track, as they are now, in a repository of their own."""
-    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in filter(None, names.split("\0")):
-        if (ROOT / name).exists():
-            target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, target)
-    project = Project(folder)
-    project.run("git", "init", "--quiet", "--initial-branch=main")
-    project.commit("The project as it is")
-    return project
-
-
-def shared(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Project]) -> Project:
-    """A project that the first of the processes that run tests makes, for all of them. Not to be changed."""
-    place = factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        place = place.parent
-    with (place / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (place / name).exists():
-            make(place / f"unfinished-{name}").folder.rename(place / name)
-    return Project(place / name)
 
 
 @pytest.fixture(scope="session")
@@ -204,15 +89,6 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
-@dataclass
-class Opened:
-    """A page in the browser, and what happened in it."""
-
-    page: Page
-    requests: list[str]
-    messages: list[str]
-
-
 DRAWN = "charts => document.querySelectorAll('.vega-embed details').length === charts"
 
 
@@ -255,18 +131,3 @@ def serve() -> Iterator[Callable[..., Server]]:
 def project(finished: Project, tmp_path: Path) -> Project:
     """A copy of the finished project, with data and cache, to do anything with."""
     return finished.copy(tmp_path)
-
-
-def dump(content: object) -> str:
-    """YAML as text."""
-    text = io.StringIO()
-    YAML().dump(content, text)
-    return text.getvalue()
-
-
-def set_value(section: Any, key: str, value: object) -> None:
-    """Set what a dotted key names, in mappings and lists."""
-    *path, last = (int(part) if part.isdigit() else part for part in key.split("."))
-    for part in path:
-        section = section[part]
-    section[last] = value

@@ -10,7 +10,7 @@ from textwrap import indent
 
 import numpy as np
 import pytest
-from conftest import ROOT, Project
+from helpers import ROOT, Project
 from PIL import Image
 from ruamel.yaml import YAML
 from servers import Server
@@ -72,7 +72,8 @@ def test_from_a_folder_of_pictures_to_a_reviewed_result(project: Project, folder
 
     project.edit_parameters(lambda content: content["datasets"]["things"]["training"].update(epochs=3))
     project.run("dvc", "repro", "evaluate@things")
-    project.run(*make, "review", "BASE=HEAD", expect=2)  # three epochs are not enough: it is stopped
+    done = project.run(*make, "review", "BASE=HEAD", expect=2)  # three epochs are not enough: it is stopped
+    assert "Error 1" in done.stderr  # make's own exit code is 2 whatever the recipe's
     report = (project.folder / "review/report.md").read_text()
     assert "**Stopped**: significantly worse than HEAD: things: " in report
     assert (project.folder / "review/things-confusion.png").exists()
@@ -131,7 +132,7 @@ def test_idx_files_whose_names_begin_otherwise(parameters: Project, tmp_path: Pa
         (tmp_path / f"{elsewhere}.gz").write_bytes(gzip.compress((tmp_path / elsewhere).read_bytes()))
         (tmp_path / elsewhere).unlink()
         idx.write(tmp_path / f"digits-{name}", values)
-    ambiguous = parameters.run("python", "-m", "add", "letters", str(tmp_path), expect=2)
+    ambiguous = parameters.here("add", "letters", tmp_path, expect=2)
     assert ambiguous.stderr.count("\n") == 1
     assert "name a folder or how its files begin" in ambiguous.stderr
     with contextlib.chdir(parameters.folder):
@@ -314,7 +315,7 @@ def test_what_cannot_be_added_is_one_line(
         if file == "a.npz":
             origin = origin / file
     before = (parameters.folder / "params.yaml").read_bytes()
-    done = parameters.run("python", "-m", "add", name, str(origin), expect=2)
+    done = parameters.here("add", name, origin, expect=2)
     assert done.stderr.count("\n") == 1
     assert message in done.stderr
     assert (parameters.folder / "params.yaml").read_bytes() == before

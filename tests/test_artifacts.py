@@ -1,6 +1,6 @@
 """Each network has a name, under which another project finds it."""
 
-from conftest import ROOT
+from helpers import ROOT
 from ruamel.yaml import YAML
 
 from stages import layout, parameters

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Callable
 
-from conftest import ROOT, Project
+from helpers import ROOT, Project
 from servers import Server, missing, send
 
 VULNERABLE = "numpy"

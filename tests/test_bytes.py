@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ENVIRONMENT, ROOT
+from helpers import ENVIRONMENT, ROOT
 
 WRITE = """
 import sys

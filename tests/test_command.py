@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT, environment
+from helpers import ROOT, environment
 
 WRONG = [sys.executable, "-m", "stages", "fetch", "no-such-set"]
 

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from conftest import ROOT, Project
+from helpers import ROOT, Project
 
 SHA = "1f" * 20
 TOKEN = "a-token"
@@ -189,5 +189,5 @@ def test_a_refused_token_is_one_line(checkout: Project, host: Host) -> None:
 
 
 def test_outside_of_a_workflow_it_says_what_is_missing(checkout: Project) -> None:
-    said = checkout.run("python", "-m", "compare.comment", expect=2, GITHUB_EVENT_PATH=None).stderr
+    said = checkout.here("compare.comment", expect=2, GITHUB_EVENT_PATH=None).stderr
     assert said == "error: GITHUB_EVENT_PATH: expected to be set, as in a GitHub workflow, found nothing\n"

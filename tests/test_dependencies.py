@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Project
+from helpers import ROOT, Project
 from ruamel.yaml import YAML
 
 STAGES = ("fetch", "preprocess", "train", "evaluate")

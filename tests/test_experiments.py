@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 
-from conftest import ROOT, Project, environment
+from helpers import ROOT, Project, environment
 
 DOCUMENT = (ROOT / "docs/experiments.md").read_text(encoding="utf-8")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-from conftest import Project
+from helpers import Project
 from servers import (
     CONTENT,
     DRIP_SECONDS,

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from helpers import ROOT
 
 from stages.errors import UserError
 from stages.files import whole_file, whole_folder, write_text

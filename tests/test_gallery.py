@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from conftest import ROOT
+from helpers import ROOT
 from PIL import Image
 
 from stages import evaluate, gallery

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import ROOT
+from helpers import ROOT
 from tensorflow.python.eager import context
 
 from stages import layers, network, optimizers, parameters

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ENVIRONMENT, ROOT, dump
+from helpers import ENVIRONMENT, ROOT, dump
 from ruamel.yaml import YAML
 
 from stages import arrays, layout

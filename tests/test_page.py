@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import TWIN, Opened, Project
+from helpers import TWIN, Opened, Project
 from ruamel.yaml import YAML
 
 KINDS = ("history", "confusion", "classes", "reliability")
@@ -43,7 +43,7 @@ SEEN = """() => [...document.querySelectorAll('.vega-embed')].map(chart => {
 @cache
 def draw(project: Project, *command: str) -> Path:
     """Draw a page, once."""
-    project.run("python", "-m", "compare.offline")
+    project.here("compare.offline")
     folder = "-".join(("dvc_plots/page", *command))  # in a folder that git ignores
     project.run("dvc", "plots", *command, "--out", folder)
     return project.folder / folder / "index.html"

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, Project, dump, set_value
+from helpers import ROOT, Project, dump, set_value
 from ruamel.yaml import YAML
 
 from stages import parameters
@@ -159,7 +159,7 @@ def test_the_stage_prints_one_line_and_exits_with_2(project: Project) -> None:
     project.edit_parameters(lambda content: content["datasets"]["digits"]["training"].update(epochs="many"))
     before = project.files("models/*", "metrics/*", "plots/*/*")
     for stage in ("fetch", "preprocess", "train", "evaluate"):
-        done = project.run("python", "-m", "stages", stage, "digits", expect=2)
+        done = project.here("stages", stage, "digits", expect=2)
         assert done.stderr == (
             "error: params.yaml: datasets.digits.training.epochs: expected a valid integer, found 'many'\n"
         )
@@ -167,12 +167,10 @@ def test_the_stage_prints_one_line_and_exits_with_2(project: Project) -> None:
 
 
 def test_an_unknown_data_set_is_answered_with_the_known_ones(project: Project) -> None:
-    done = project.run("python", "-m", "stages", "preprocess", "letters", expect=2)
+    done = project.here("stages", "preprocess", "letters", expect=2)
     assert done.stderr == "error: params.yaml: datasets: expected one of digits, twin, found 'letters'\n"
 
 
-def test_outside_the_projects_root_the_stage_says_so(project: Project, tmp_path: Path) -> None:
-    done = Project(tmp_path).run(
-        "python", "-m", "stages", "fetch", "digits", expect=2, PYTHONPATH=str(project.folder)
-    )
+def test_outside_the_projects_root_the_stage_says_so(tmp_path: Path) -> None:
+    done = Project(tmp_path).here("stages", "fetch", "digits", expect=2)
     assert done.stderr == "error: params.yaml: not found; run the stages from the project's root\n"

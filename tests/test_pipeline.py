@@ -11,7 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from conftest import ROOT, TWIN, Project, copy_of_the_project, set_value
+from helpers import ROOT, TWIN, Project, copy_of_the_project, set_value
 from ruamel.yaml import YAML
 from sklearn.metrics import accuracy_score, confusion_matrix
 
@@ -164,7 +164,7 @@ def test_a_damaged_input_is_named_in_one_line(
     (project.folder / file).unlink()
     if content is not None:
         (project.folder / file).write_bytes(content)
-    done = project.run("python", "-m", "stages", stage, "digits", expect=2)
+    done = project.here("stages", stage, "digits", expect=2)
     assert done.stderr.startswith("error: ")
     assert str(Path(file).parent) in done.stderr
     assert done.stderr.count("\n") == 1
@@ -193,34 +193,6 @@ def test_metrics_diff_shows_what_changed_and_no_more(slower: Project) -> None:
     diff = json.loads(slower.run("dvc", "metrics", "diff", "--json", "main").stdout)
     assert list(diff) == [f"metrics/{TWIN}.json"]
     assert diff[f"metrics/{TWIN}.json"]["accuracy"]["diff"] < -0.2
-
-
-def charts(project: Project, *command: str) -> dict[str, dict]:
-    """The Vega-Lite specification of each plot, by the path of its file."""
-    plots = json.loads(project.run("dvc", "plots", *command, "--json").stdout)
-    assert "errors" not in plots
-    return {name: found[0]["content"] for name, found in plots["data"].items() if found[0]["type"] == "vega"}
-
-
-def test_plots_show_draws_every_plot(finished: Project) -> None:
-    drawn = charts(finished, "show")
-    assert sorted(drawn) == [
-        f"plots/{kind}/{name}.csv"
-        for kind in ("classes", "confusion", "history", "reliability")
-        for name in ("digits", TWIN)
-    ]
-    rows = drawn["plots/confusion/digits.csv"]["data"]["values"]
-    assert [(row["actual"], row["predicted"]) for row in rows] == [
-        (str(a), str(p)) for a in range(10) for p in range(10)
-    ]
-    assert sum(int(row["count"]) for row in rows) == 360
-    assert drawn["plots/confusion/digits.csv"]["title"]["text"] == "digits: confusion matrix"
-
-
-def test_plots_diff_draws_both_revisions(slower: Project) -> None:
-    drawn = charts(slower, "diff", "main")
-    rows = drawn[f"plots/confusion/{TWIN}.csv"]["data"]["values"]
-    assert Counter(row["rev"] for row in rows) == {"main": 100, "workspace": 100}
 
 
 def test_an_experiment_changes_one_line_of_the_committed_parameters(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from helpers import ROOT
 from ruamel.yaml import YAML
 
 from stages import arrays, checksums, idx, layout, parameters, preprocess

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Project, targets_of_ci
+from helpers import ROOT, Project, targets_of_ci
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

@@ -9,13 +9,13 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ENVIRONMENT, TWIN, Project
 from faults.test_kills import processes
+from helpers import ENVIRONMENT, TWIN, Project
 from ruamel.yaml import YAML
 
 from verify import repair
 
-QUICK = ("python", "-m", "verify.repair", "--quick")
+QUICK = ("verify.repair", "--quick")
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_what_a_killed_stage_has_left_is_removed(project: Project) -> None:
         for place in ("data/processed/twin/.train", "metrics/.twin.json"):
             folders.append(project.folder / f"{place}.partial.{pid}.x")
             (folders[-1] / "new" / f".SHA256SUMS.partial.{pid}.y").mkdir(parents=True)
-    printed = project.run(*QUICK).stdout
+    printed = project.here(*QUICK).stdout
     assert printed.count("left by a stage that was killed, removed") == 2
     assert [folder.exists() for folder in folders] == [False, False, True, True]
 
@@ -102,7 +102,7 @@ def test_a_completed_lock_has_the_form_that_dvc_gives_it(lock: Path) -> None:
 def test_a_list_of_locks_that_was_cut_off_is_removed(project: Project, content: str) -> None:
     rwlock = project.folder / ".dvc/tmp/rwlock"
     rwlock.write_text(content)
-    assert "repaired: .dvc/tmp/rwlock: " in project.run(*QUICK).stdout
+    assert "repaired: .dvc/tmp/rwlock: " in project.here(*QUICK).stdout
     assert not rwlock.exists()
     project.run("dvc", "repro")
 
@@ -119,7 +119,7 @@ def test_a_lock_whose_number_another_program_got_is_released(project: Project) -
     rwlock = held_by(project, other.pid)
     refused = project.run("dvc", "repro", "--force", "--single-item", f"fetch@{TWIN}", expect=255)
     assert "busy" in refused.stderr
-    project.run(*QUICK)
+    project.here(*QUICK)
     assert not rwlock.exists()
     project.run("dvc", "repro", "--force", "--single-item", f"fetch@{TWIN}")
     other.kill()
@@ -131,7 +131,7 @@ def test_nothing_is_touched_while_dvc_runs_a_stage(project: Project) -> None:
     copy = project.folder / "models/.x.tmp"
     copy.write_text("half")
     before = rwlock.read_bytes()
-    assert project.run(*QUICK).stdout == "DVC is running here; nothing is repaired meanwhile.\n"
+    assert project.here(*QUICK).stdout == "DVC is running here; nothing is repaired meanwhile.\n"
     assert rwlock.read_bytes() == before
     assert copy.exists()
 
@@ -151,7 +151,7 @@ def test_nothing_is_touched_while_dvc_holds_its_lock(project: Project) -> None:
         assert holder.stdout is not None
         holder.stdout.readline()
         (project.folder / "dvc.lock").write_text("")
-        assert project.run(*QUICK).stdout == "DVC is running here; nothing is repaired meanwhile.\n"
+        assert project.here(*QUICK).stdout == "DVC is running here; nothing is repaired meanwhile.\n"
         assert (project.folder / "dvc.lock").read_text() == ""
         holder.kill()
 
@@ -162,7 +162,7 @@ def test_unfinished_copies_go_and_other_files_stay(project: Project) -> None:
         copy.write_text("half")
     (project.folder / "notes.tmp").write_text("mine")
     before = project.files("[!.]*", "[d-z]*/**/[!.]*", ".dvc/cache/**/[!.]*")
-    printed = project.run(*QUICK).stdout
+    printed = project.here(*QUICK).stdout
     assert printed.count("an incomplete copy, removed") == 2
     assert not [copy for copy in copies if copy.exists()]
     assert project.files("[!.]*", "[d-z]*/**/[!.]*", ".dvc/cache/**/[!.]*") == before
@@ -170,7 +170,7 @@ def test_unfinished_copies_go_and_other_files_stay(project: Project) -> None:
 
 def test_a_project_in_order_has_nothing_to_repair(project: Project) -> None:
     before = project.files("**/*")
-    assert project.run("python", "-m", "verify.repair").stdout == "Nothing to repair.\n"
+    assert project.here("verify.repair").stdout == "Nothing to repair.\n"
     after = project.files("**/*")
     assert {name for name in after if after[name] != before.get(name)} <= {".dvc/tmp/lock"}
 

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import pandas as pd
 import pytest
 import vl_convert
-from conftest import ROOT
+from helpers import ROOT
 from ruamel.yaml import YAML
 
 DATASETS = YAML(typ="safe").load(ROOT / "params.yaml")["datasets"]

@@ -14,8 +14,8 @@ from pathlib import Path
 import optuna
 import pandas as pd
 import pytest
-from conftest import ROOT, TWIN, Project, environment
 from distributed import Client
+from helpers import ROOT, TWIN, Project, environment
 
 from search import cluster, configuration, report, space, trials
 from search.__main__ import main
@@ -29,7 +29,6 @@ SPACE = {
     "network.dropout": {"low": 0.0, "high": 0.5},
 }
 TRIALS = 5  # two generations, and one trial of a third
-SEARCH = (sys.executable, "-m", "search", TWIN, "--trials", str(TRIALS))
 WITHOUT_TIMES = [*("trial", "state", "val_accuracy", "epochs"), *SPACE]
 
 
@@ -113,10 +112,11 @@ def test_killed_workers_and_a_killed_search_change_nothing(
     searched: Project, tmp_path: Path, scheduler: str, worker: Callable[..., subprocess.Popen[bytes]]
 ) -> None:
     undisturbed = searched.copy(tmp_path / "undisturbed")
-    expected = undisturbed.run(*SEARCH)
+    expected = undisturbed.here("search", TWIN, "--trials", TRIALS)
 
     workers = {name: worker(name) for name in ("first", "second")}
-    running = start(searched, *SEARCH, DASK_SCHEDULER=scheduler)
+    search = (sys.executable, "-m", "search", TWIN, "--trials", str(TRIALS))
+    running = start(searched, *search, DASK_SCHEDULER=scheduler)
     with Client(scheduler) as client:
         client.wait_for_workers(2)
         names = {address: info["name"] for address, info in client.scheduler_info()["workers"].items()}
@@ -130,7 +130,7 @@ def test_killed_workers_and_a_killed_search_change_nothing(
     kill(running)
     before = ended(searched)
     assert 3 <= len(before) < TRIALS
-    again = searched.run(*SEARCH, DASK_SCHEDULER=scheduler)
+    again = searched.here("search", TWIN, "--trials", TRIALS, DASK_SCHEDULER=scheduler)
 
     assert ended(searched) == list(range(TRIALS))
     pd.testing.assert_frame_equal(table(searched), table(undisturbed))
@@ -181,8 +181,8 @@ def test_another_space_or_other_code_is_another_search(searched: Project) -> Non
     assert len(names) == 4
 
 
-def test_misuse_is_one_line(searched: Project) -> None:
-    done = searched.run("python", "-m", "search", TWIN, "--trials", "0", expect=2)
+def test_misuse_is_one_line(finished: Project) -> None:
+    done = finished.here("search", TWIN, "--trials", 0, expect=2)
     assert "expected a number from 1, found '0'" in done.stderr
     assert done.stderr.count("\n") == 1
 
@@ -211,7 +211,7 @@ def test_a_project_without_a_space_is_told_so(searched: Project, monkeypatch: py
 
 def test_data_that_are_not_there_are_one_line(searched: Project) -> None:
     searched.run("rm", "-r", f"data/processed/{TWIN}/validation")
-    done = searched.run(*SEARCH, expect=2)
+    done = searched.here("search", TWIN, "--trials", TRIALS, expect=2)
     assert f"data/processed/{TWIN}/validation/SHA256SUMS: expected a file, found none; run dvc" in done.stderr
     assert done.stderr.count("\n") == 1
 
@@ -220,7 +220,7 @@ def test_a_worker_with_other_code_or_several_threads_is_refused(
     searched: Project, tmp_path: Path, scheduler: str, worker: Callable[..., subprocess.Popen[bytes]]
 ) -> None:
     worker("wide", threads=2)
-    done = searched.run(*SEARCH, expect=2, DASK_SCHEDULER=scheduler)
+    done = searched.here("search", TWIN, "--trials", TRIALS, expect=2, DASK_SCHEDULER=scheduler)
     assert "expected workers of one thread" in done.stderr
     with Client(scheduler) as client:
         client.retire_workers(names=["wide"])
@@ -228,7 +228,7 @@ def test_a_worker_with_other_code_or_several_threads_is_refused(
     with (other.folder / "stages/train.py").open("a") as file:
         file.write("# changed\n")
     worker("other", project=other)
-    done = searched.run(*SEARCH, expect=2, DASK_SCHEDULER=scheduler)
+    done = searched.here("search", TWIN, "--trials", TRIALS, expect=2, DASK_SCHEDULER=scheduler)
     assert "expected the code and data of the search" in done.stderr.splitlines()[-1]
     assert ended(searched) == []
 

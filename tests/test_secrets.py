@@ -5,7 +5,7 @@ import http.server
 from collections.abc import Callable
 from pathlib import Path
 
-from conftest import TWIN, Project
+from helpers import TWIN, Project
 from servers import Server, forbidden, send
 
 SECRETS = {

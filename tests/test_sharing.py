@@ -9,7 +9,7 @@ from pathlib import Path
 
 import boto3
 import pytest
-from conftest import TWIN, Project, set_value
+from helpers import TWIN, Project, set_value
 from moto.server import ThreadedMotoServer
 
 S3 = {

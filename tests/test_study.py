@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT, TWIN, Project, environment, set_value, shared
+from helpers import ROOT, TWIN, Project, environment, set_value, shared
 from PIL import Image
 from scipy import ndimage, stats
 
@@ -89,7 +89,7 @@ def studied(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Proj
 
     def make(folder: Path) -> Project:
         project = with_plan(finished.copy(folder))
-        project.run(*STUDY)
+        project.here("study")
         return project
 
     return shared(tmp_path_factory, "studied", make)
@@ -127,7 +127,7 @@ def test_a_killed_study_goes_on_and_ends_with_the_records_of_one_that_was_not(
     before = recorded(planned)
     assert len(before) < TRAININGS
 
-    planned.run(*STUDY, TWIN)
+    planned.here("study", TWIN)
 
     assert recorded(planned)[: len(before)] == before, "what had ended was run again"
     assert without_times(recorded(planned)) == without_times(recorded(studied))
@@ -172,7 +172,7 @@ def test_what_was_trained_or_scored_otherwise_is_not_taken_for_it(
 
 def test_a_second_study_at_the_same_time_is_refused(planned: Project) -> None:
     with lock.alone(planned.folder / f"study/records/{TWIN}.lock", "other"):
-        done = planned.run(*STUDY, expect=2)
+        done = planned.here("study", expect=2)
     assert f"expected no other study of {TWIN}, found one" in done.stderr
     assert not recorded(planned)
 

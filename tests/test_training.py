@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from conftest import ENVIRONMENT, ROOT
+from helpers import ENVIRONMENT, ROOT
 from sklearn.datasets import load_digits
 
 from stages import batches, model_file, network, parameters

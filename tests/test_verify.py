@@ -3,14 +3,13 @@
 import hashlib
 import json
 import re
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import TWIN, Project, dump
+from helpers import TWIN, Project, dump
 from ruamel.yaml import YAML
 
 from compare import revision
@@ -61,12 +60,12 @@ def test_a_stage_that_fails_is_said_to_have_failed(project: Project) -> None:
     (project.folder / "stages/fetch.py").write_text("raise SystemExit(3)")
     project.run("dvc", "commit", "--force", f"fetch@{TWIN}")
     project.commit("Break the code")
-    done = project.run("python", "-m", "verify", TWIN, expect=2)
+    done = project.here("verify", TWIN, expect=2)
     assert done.stderr.splitlines()[-1] == "error: dvc repro with all processors: failed, as said above"
 
 
 def test_a_data_set_without_results_is_one_line(project: Project) -> None:
-    done = project.run("python", "-m", "verify", "letters", expect=2)
+    done = project.here("verify", "letters", expect=2)
     assert done.stderr == (
         "error: dvc.lock at HEAD: expected stages of 'letters', found none; run dvc repro and commit\n"
     )
@@ -197,7 +196,7 @@ def test_what_was_committed_without_running_it_is_not_verified(
 ) -> None:
     name = change(project)
     project.commit("Without dvc repro")
-    done = project.run("python", "-m", "verify", TWIN, expect=1)
+    done = project.here("verify", TWIN, expect=1)
     assert done.stdout.splitlines()[1:] == [
         f"{TWIN}: NOT verified: dvc.lock was made with, or made, another {name}: "
         f"run dvc repro evaluate@{TWIN} and commit."
@@ -242,14 +241,14 @@ def test_stages_that_write_nothing_are_not_the_same_everywhere(
 
 
 def test_without_the_emulator_it_says_what_to_install(project: Project, tmp_path: Path) -> None:
-    done = project.run(sys.executable, "-m", "verify.processors", TWIN, expect=2, PATH=str(tmp_path))
+    done = project.here("verify.processors", TWIN, expect=2, PATH=str(tmp_path))
     assert done.stderr == (
         "error: qemu-x86_64: expected the program, found none; install qemu-user (Debian, Ubuntu)\n"
     )
 
 
 def test_a_mirror_that_needs_the_network_is_refused(project: Project) -> None:
-    done = project.run("python", "-m", "verify", TWIN, expect=2, DATASETS_MIRROR="http://localhost:9")
+    done = project.here("verify", TWIN, expect=2, DATASETS_MIRROR="http://localhost:9")
     assert done.stderr == (
         "error: DATASETS_MIRROR: expected a folder, since this runs without a network, "
         "found http://localhost:9\n"

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from conftest import ROOT, targets_of_ci
+from helpers import ROOT, targets_of_ci
 from ruamel.yaml import YAML
 
 WORKFLOWS = {path.name: path for path in sorted((ROOT / ".github/workflows").iterdir())}

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
-from conftest import ROOT
+from helpers import ROOT
 
 LOST_SHOWN = 5
 DOCUMENT = ROOT / "docs/reliability.md"

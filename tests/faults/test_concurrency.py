@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from conftest import TWIN, Project, environment
+from helpers import TWIN, Project, environment
 
 from faults.conftest import Tally
 from faults.test_kills import NEXT_RUN, RESULTS, is_whole

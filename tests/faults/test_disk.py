@@ -9,7 +9,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
-from conftest import TWIN, Project
+from helpers import TWIN, Project
 
 from faults.conftest import Tally
 from faults.test_kills import NEXT_RUN, RESULTS
@@ -83,7 +83,7 @@ def test_a_disk_that_is_full_for_a_stage(small: Project, tally: Tally) -> None:
         size = int(tally.random.uniform(0, 0.9) * largest)
         with tally.case(f"{stage} with {size} bytes of room for a file of {largest}"):
             with room(small, size):
-                done = small.run("python", "-m", "stages", stage, TWIN, expect=2, **NO_BYTECODE)
+                done = small.here("stages", stage, TWIN, expect=2)
             check_the_error(done, stage, "expected room on the disk for ")
             assert half_written(small, expected) == []
             assert "?" not in small.run("git", "status", "--porcelain").stdout
@@ -114,7 +114,7 @@ def test_a_disk_that_may_only_be_read(small: Project, tally: Tally) -> None:
     for stage in tally.random.sample(list(OUTPUTS), tally.number(1, 4)):
         with tally.case(stage):
             with read_only(small):
-                done = small.run("python", "-m", "stages", stage, TWIN, expect=2)
+                done = small.here("stages", stage, TWIN, expect=2)
                 by_dvc = small.run(*rerun(stage), expect=255)
             check_the_error(done, stage, "found: Read-only file system")
             assert "Read-only file system" in by_dvc.stderr

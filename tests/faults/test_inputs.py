@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from conftest import ROOT, TWIN, Project, set_value
+from helpers import ROOT, TWIN, Project, set_value
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -131,13 +131,13 @@ def test_a_params_yaml_that_means_harm(project: Project, tally: Tally, name: str
     content, message = FILES[name]
     (project.folder / "params.yaml").write_bytes(content)
     with tally.case(name):
-        assert message in refused(project, "python", "-m", "stages", "fetch", TWIN)
+        assert message in refused(project, "stages", "fetch", TWIN)
 
 
 def refused(project: Project, *command: str) -> str:
     """Run a command that must be refused, and return the error."""
     before = project.files("*", "[d-z]*/**/*")
-    done = project.run(*command, expect=2)
+    done = project.here(*command, expect=2)
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
     assert len(done.stderr) < LONGEST
@@ -155,8 +155,7 @@ NAMES = [
 @pytest.mark.timeout(1800)
 def test_a_name_of_a_data_set_or_revision(project: Project, tally: Tally) -> None:
     commands = [
-        ("python", "-m", "stages", "fetch"), ("python", "-m", "compare"), ("python", "-m", "compare", "main"),
-        ("python", "-m", "verify"), ("python", "-m", "stages"),
+        ("stages", "fetch"), ("compare",), ("compare", "main"), ("verify",), ("stages",),
     ]  # fmt: skip
     cases = [(command, name) for command in commands for name in NAMES]
     for command, name in tally.random.sample(cases, tally.number(6, 25)):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import TWIN, Project, environment
+from helpers import TWIN, Project, environment
 
 from faults.conftest import Tally
 
