@@ -25,8 +25,8 @@ repro: $(INSTALLED) ## the whole pipeline: what changed, and nothing else; JOBS=
 review: $(INSTALLED) ## what changed since BASE=main, as review/report.html; SEEDS=5 trains both with 5 seeds
 	python -m compare "$(BASE)" $(if $(SEEDS),--seeds $(SEEDS))
 
-test: $(INSTALLED) ## the test suite
-	python -m pytest
+test: $(INSTALLED) ## the test suite; ALL=1 with the slowest tests, as CI runs it
+	python -m pytest $(if $(ALL),,-m "not slow")
 
 lint: $(INSTALLED) ## style and types; FIX=1 mends the style
 	ruff check $(if $(FIX),--fix)

@@ -19,11 +19,11 @@ from benchmarks.measured import run
 from benchmarks.report import Section
 from compare.markdown import number_table
 from stages import idx, layout
+from stages.__main__ import STAGES
 from stages.parameters import Dataset
 
 ROWS = (0.1, 1.0, 10.0)  # times the images there are
 WIDTHS = (0.5, 1.0, 2.0, 4.0)  # times the units of each hidden layer
-STAGES = ("fetch", "preprocess", "train", "evaluate")
 EPOCHS = 2
 KEY = "grown"  # the data set's name in the copy of the project
 NOISE = 8  # added to a pixel that is not 0, at most

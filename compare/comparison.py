@@ -111,7 +111,7 @@ def rules(base: Revision, later: Revision) -> tuple[dict[str, float], int]:
     """
     revision = base if base.section(parameters.FILE, "review") else later
     try:
-        review = parameters.Review.model_validate(revision.section(parameters.FILE, "review"))
+        gate = parameters.Gate.model_validate(revision.section(parameters.FILE, "review"))
         evaluation = parameters.Evaluation.model_validate(revision.section(parameters.FILE, "evaluation"))
     except ValidationError as error:
         detail = error.errors()[0]
@@ -119,7 +119,7 @@ def rules(base: Revision, later: Revision) -> tuple[dict[str, float], int]:
         raise UserError(
             f"{parameters.FILE} at {revision.name}: {error.title.lower()}: {key}: {detail['msg']}"
         ) from None
-    return review.tolerance.model_dump(), evaluation.calibration_bins
+    return gate.tolerance.model_dump(), evaluation.calibration_bins
 
 
 @dataclass(frozen=True)

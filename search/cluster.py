@@ -26,8 +26,9 @@ def connected() -> Iterator[Client]:
         # Each training has its threads; but a second one is worth its while on two processors, too.
         workers = max(FEWEST, (os.cpu_count() or 1) // THREADS)
         with (
+            # On any port: another search may run here.
             LocalCluster(
-                n_workers=workers, threads_per_worker=1, memory_limit=0, dashboard_address=None
+                n_workers=workers, threads_per_worker=1, memory_limit=0, dashboard_address=":0"
             ) as cluster,
             Client(cluster) as client,
         ):

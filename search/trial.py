@@ -3,9 +3,7 @@
 So a trial may run on any machine, and again on another one if the first is lost.
 """
 
-import contextlib
 import hashlib
-import io
 import json
 import time
 from dataclasses import dataclass, field
@@ -113,8 +111,7 @@ def run(
     keras.backend.clear_session()
     start = time.perf_counter()
     try:
-        with contextlib.redirect_stdout(io.StringIO()):  # a line an epoch, of each worker
-            train(dataset, training, validation, [prune])
+        train(dataset, training, validation, [prune], quiet=True)
     except UserError as error:
         return Outcome(prune.accuracies, error=str(error), seconds=time.perf_counter() - start)
     return Outcome(prune.accuracies, prune.pruned, None, time.perf_counter() - start)

@@ -9,6 +9,9 @@ TRAIN_LABELS: Final = "train-labels-idx1-ubyte"
 TEST_IMAGES: Final = "t10k-images-idx3-ubyte"
 TEST_LABELS: Final = "t10k-labels-idx1-ubyte"
 
+# What becomes of them.
+SPLITS: Final = ("train", "validation", "test")
+
 
 def raw(dataset: str) -> Path:
     """The folder of the four IDX files."""
@@ -16,7 +19,7 @@ def raw(dataset: str) -> Path:
 
 
 def processed(dataset: str, split: str) -> Path:
-    """The folder of the arrays of one split: train, validation or test."""
+    """The folder of the arrays of one of `SPLITS`."""
     return Path("data/processed", dataset, split)
 
 

@@ -118,7 +118,7 @@ class Tolerance(Section):
     calibration_error: Annotated[float, Field(ge=0)]
 
 
-class Review(Section):
+class Gate(Section):
     """How a change is judged."""
 
     tolerance: Tolerance
@@ -129,7 +129,7 @@ class Parameters(Section):
 
     datasets: Annotated[dict[Key, Dataset], Field(min_length=1)]
     evaluation: Evaluation
-    review: Review
+    review: Gate
     search: Search | None = None
     study: Study | None = None
 

@@ -49,6 +49,8 @@ def train(
     training: Split,
     validation: Split,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    *,
+    quiet: bool = False,
 ) -> tuple[keras.Model, pd.DataFrame]:
     """Train a network.
 
@@ -57,6 +59,7 @@ def train(
         training: what the weights are fitted to.
         validation: what the epoch is chosen by.
         callbacks: of the caller's own, as for `keras.Model.fit`.
+        quiet: whether to print nothing.
 
     Returns:
         The network as it was after the epoch with the highest validation accuracy, and its
@@ -97,7 +100,7 @@ def train(
         validation_data=batches.in_order(validation, classes, VALIDATION_BATCH),
         callbacks=[keep_best, keras.callbacks.TerminateOnNaN(), *callbacks],
         shuffle=False,  # the batches are shuffled already
-        verbose=2,  # a line an epoch, which a log file can hold, too
+        verbose=0 if quiet else 2,  # a line an epoch, which a log file can hold, too
     )
     table = pd.DataFrame(history.history, columns=HISTORY_COLUMNS)
     table.insert(0, "epoch", range(1, len(table) + 1))

@@ -9,8 +9,6 @@ from stages.parameters import FILE, Dataset, Parameters
 from stages.variations import DEFAULT
 from study import records
 
-SPLITS = ("train", "validation", "test")
-
 
 @dataclass(frozen=True)
 class Run:
@@ -130,7 +128,7 @@ def planned(name: str, content: Parameters) -> list[Run]:
 
 def fingerprint(name: str) -> str:
     """That of all arrays of a data set."""
-    return arrays.fingerprint(layout.processed(name, split) for split in SPLITS)
+    return arrays.fingerprint(layout.processed(name, split) for split in layout.SPLITS)
 
 
 def _seeded(several: list[Run], seeds: int) -> list[Run]:

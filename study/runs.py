@@ -1,8 +1,6 @@
 """One training of a study: what it is trained with, and what it is scored on."""
 
-import contextlib
 import gc
-import io
 import time
 from typing import Any
 
@@ -65,15 +63,14 @@ def perform(run: Run) -> Record:
     """
     if plan.fingerprint(run.name) != run.data:
         raise UserError(f"{run}: expected the arrays of when the study began, found others; start it again")
-    training, validation, test = (arrays.read(layout.processed(run.name, split)) for split in plan.SPLITS)
+    training, validation, test = (arrays.read(layout.processed(run.name, split)) for split in layout.SPLITS)
     if run.images is not None:
         training = drawn(training, run.images, run.dataset.seed)
     keras.backend.clear_session()
     gc.collect()  # the network before this one, whose parts know each other
     start = time.perf_counter()
     try:
-        with contextlib.redirect_stdout(io.StringIO()):  # a line an epoch
-            model, _ = train(run.dataset, training, validation)
+        model, _ = train(run.dataset, training, validation, quiet=True)
     except UserError as error:
         raise UserError(f"{run}: {error}") from None
     seconds = time.perf_counter() - start

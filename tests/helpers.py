@@ -7,6 +7,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -69,8 +70,11 @@ class Project:
             mock.patch.object(sys, "argv", command),
             redirect_stdout(out),
             redirect_stderr(error),
+            warnings.catch_warnings(),
             pytest.raises(SystemExit) as done,
         ):
+            # A test may have imported it before.
+            warnings.filterwarnings("ignore", "'.*' found in sys.modules", RuntimeWarning)
             runpy.run_module(module, run_name="__main__")
         code = done.value.code or 0
         assert code == expect, f"{command}: {code}\n{out.getvalue()}\n{error.getvalue()}"

@@ -50,6 +50,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "things"
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_from_a_folder_of_pictures_to_a_reviewed_result(project: Project, folder: Path) -> None:
     before = (project.folder / "params.yaml").read_text()

@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-from helpers import ROOT, Project
+from helpers import ROOT, TWIN, Project
 from ruamel.yaml import YAML
 
 STAGES = ("fetch", "preprocess", "train", "evaluate")
@@ -65,13 +65,13 @@ def observed(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> dic
     folder = tmp_path_factory.mktemp("spy") / "project"
     shutil.copytree(finished.folder, folder, symlinks=True)
     project = Project(folder)
-    test_split = project.folder / "data/processed/digits/test"
+    test_split = project.folder / f"data/processed/{TWIN}/test"
     seen = {}
     for stage in STAGES:
         if stage == "train":  # which must do without the test images
             test_split.rename(tmp_path_factory.getbasetemp() / "hidden")
             shutil.rmtree(project.folder / "data/raw")
-        seen[stage] = json.loads(project.run("python", "-c", SPY, stage, "digits").stdout.splitlines()[-1])
+        seen[stage] = json.loads(project.run("python", "-c", SPY, stage, TWIN).stdout.splitlines()[-1])
         if stage == "train":
             (tmp_path_factory.getbasetemp() / "hidden").rename(test_split)
     return seen
@@ -93,7 +93,7 @@ def test_a_stage_depends_on_exactly_the_code_it_imports(
 def test_a_stage_depends_on_exactly_the_parameters_it_reads(
     observed: dict[str, dict[str, list[str]]], stage: str
 ) -> None:
-    names = [name.replace("${key}", "digits") for name in declared(stage)["params"] if isinstance(name, str)]
+    names = [name.replace("${key}", TWIN) for name in declared(stage)["params"] if isinstance(name, str)]
     read = observed[stage]["read"]
     uncovered = [leaf for leaf in read if not any(f"{leaf}.".startswith(f"{name}.") for name in names)]
     unread = [name for name in names if not any(f"{leaf}.".startswith(f"{name}.") for leaf in read)]

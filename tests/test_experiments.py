@@ -4,11 +4,13 @@ import json
 import re
 import subprocess
 
+import pytest
 from helpers import ROOT, Project, environment
 
 DOCUMENT = (ROOT / "docs/experiments.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_every_command_of_the_document_runs_one_after_the_other(project: Project) -> None:
     (block,) = re.findall(r"```sh\n(.*?)```", DOCUMENT, flags=re.DOTALL)
     project.edit_parameters(lambda content: content["datasets"]["digits"]["training"].update(epochs=4))

@@ -90,6 +90,7 @@ def large(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_every_stage_needs_less_memory_than_the_data(large: Path) -> None:
     for stage in ("preprocess", "train", "evaluate"):
         done = run(large, f"stages.{stage}", RUN, stage, "large")
@@ -118,7 +119,7 @@ def test_the_order_of_images_in_chunks_is_that_of_all_at_once(monkeypatch: pytes
 
 def test_every_order_is_equally_likely() -> None:
     split = Split(np.arange(4, dtype=np.uint8).reshape(4, 1, 1), np.zeros(4, np.uint8))
-    epochs = 4800
+    epochs = 2400
     taken = shuffled(split, 1, 4, 1, Augmentation()).take(epochs).as_numpy_iterator()
     counts: dict[tuple[int, ...], int] = {}
     for images, _ in taken:

@@ -33,6 +33,7 @@ def test_ci_runs_the_commands_that_set_up() -> None:
     assert {command.split()[1] for command in used if command.startswith("make")} <= targets_of_ci()
 
 
+@pytest.mark.slow
 def test_every_other_command_runs_one_after_the_other(project: Project) -> None:
     lines = [line for line in commands() if line not in SET_UP]
     assert len(lines) >= 5

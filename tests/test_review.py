@@ -305,6 +305,7 @@ def test_files_that_concern_every_stage_are_named(project: Project) -> None:
     assert "Changed for every data set: dvc.yaml, requirements.lock." in review(project, "main")
 
 
+@pytest.mark.slow
 def test_seeds_measure_the_spread(reviewed: Project, tmp_path: Path) -> None:
     project = reviewed.copy(tmp_path)
     branches = project.run("git", "branch", "--all").stdout

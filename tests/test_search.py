@@ -107,6 +107,7 @@ def ended(project: Project) -> list[int]:
     return sorted(one.user_attrs[trials.NUMBER] for study in studies for one in study.get_trials())
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_killed_workers_and_a_killed_search_change_nothing(
     searched: Project, tmp_path: Path, scheduler: str, worker: Callable[..., subprocess.Popen[bytes]]

@@ -111,6 +111,7 @@ def test_a_change_pulls_no_more_than_it_needs(project: Project, tmp_path: Path) 
     assert clone.files(f"data/raw/{TWIN}/*") == {}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_lost_connection_to_s3_is_an_error_and_the_second_try_goes_on(
     project: Project, tmp_path: Path, s3: tuple[str, int]

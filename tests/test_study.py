@@ -109,6 +109,7 @@ def found_in(project: Project, monkeypatch: pytest.MonkeyPatch) -> Results:
     return results.read(TWIN, parameters.load())
 
 
+@pytest.mark.slow
 def test_a_killed_study_goes_on_and_ends_with_the_records_of_one_that_was_not(
     studied: Project, planned: Project
 ) -> None:

@@ -30,6 +30,7 @@ def verdicts(output: str) -> dict[str, str]:
     return dict(re.findall(rf"^(\S*{TWIN}\S*) .*\b(same|DIFFERENT)$", output, re.MULTILINE))
 
 
+@pytest.mark.slow
 def test_randomness_in_a_stage_is_found_and_named(project: Project) -> None:
     path = project.folder / "stages/train.py"
     path.write_text(path.read_text(encoding="utf-8") + RANDOM, encoding="utf-8")
@@ -60,7 +61,7 @@ def test_a_stage_that_fails_is_said_to_have_failed(project: Project) -> None:
     (project.folder / "stages/fetch.py").write_text("raise SystemExit(3)")
     project.run("dvc", "commit", "--force", f"fetch@{TWIN}")
     project.commit("Break the code")
-    done = project.here("verify", TWIN, expect=2)
+    done = project.run("python", "-m", "verify", TWIN, expect=2)
     assert done.stderr.splitlines()[-1] == "error: dvc repro with all processors: failed, as said above"
 
 

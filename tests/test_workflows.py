@@ -69,7 +69,7 @@ def test_nothing_is_interpolated_into_shell(name: str) -> None:
     commands = [step["run"] for step in steps(name) if "run" in step]
     assert commands
     for command in commands:
-        assert re.fullmatch(r"make [a-z]+( BASE=HEAD\^1)?", command)
+        assert re.fullmatch(r"make [a-z]+( BASE=HEAD\^1| ALL=1)?", command)
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
@@ -130,7 +130,7 @@ def test_the_review_does_what_a_reviewer_needs() -> None:
         ("make repro", None),
         ("make review BASE=HEAD^1", of_pull_requests),
         ("make lint", always),  # the review, when it stops the change, stops neither this nor the tests
-        ("make test", always),
+        ("make test ALL=1", always),
         ("actions/upload-artifact", f"always() && {of_pull_requests}"),
     ]
     checkout, _, cache, *_, upload = (step.get("with") for step in steps("review.yml"))

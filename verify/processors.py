@@ -24,13 +24,13 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from stages import arrays, command, environment, layout, parameters
+from stages.__main__ import STAGES
 from stages.arrays import Split
 from stages.errors import UserError
 
 EMULATOR = "qemu-x86_64"
 # `legacy-cache` gives an L1 cache of 64 KB in place of 32: Eigen cuts products by its size.
 MODELS = ("Haswell", "Skylake-Server", "EPYC", "EPYC,legacy-cache=on")
-STAGES = ("fetch", "preprocess", "train", "evaluate")
 EPOCHS = 2  # on some of the images
 # qemu 7.2 gets an AVX2 instruction wrong by which NumPy sorts 64-bit numbers: NumPy does without AVX2 there.
 EMULATED = {"NPY_DISABLE_CPU_FEATURES": "X86_V3", "PYTHONWARNINGS": "ignore"}

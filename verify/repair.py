@@ -30,7 +30,6 @@ WRITTEN_BY_STAGES = tuple(map(Path, ("data", "models", "metrics", "predictions",
 UNFINISHED = "**/.*.partial.*"
 COPIES = "**/.*.tmp"  # what DVC calls a copy until it is complete
 CONFLICT = re.compile(r"^(<<<<<<<|>>>>>>>) ", re.MULTILINE)  # how git marks it
-SPLITS = ("train", "validation", "test")
 
 
 def main(*, quick: bool) -> None:
@@ -139,7 +138,7 @@ def remove_rotten_results() -> Iterator[str]:
                 shutil.rmtree(raw)
                 yield f"{raw / name}: another file than it was; the folder removed"
                 break
-        for split in SPLITS:
+        for split in layout.SPLITS:
             folder = layout.processed(dataset, split)
             both = folder / arrays.IMAGES, folder / arrays.LABELS
             if folder.exists() and not _are_right(folder / arrays.CHECKSUMS, *both):

@@ -1,7 +1,5 @@
 """This project's training, with the parameters of params.yaml but for those of the job."""
 
-import contextlib
-import io
 from pathlib import Path
 
 from benchmarks.scripts.job import JOB, Stopwatch
@@ -20,11 +18,11 @@ dataset = dataset.model_copy(
         "training": dataset.training.model_copy(update={"batch_size": JOB.batch_size, "epochs": JOB.epochs}),
     }
 )
-with contextlib.redirect_stdout(io.StringIO()):
-    train(
-        dataset,
-        arrays.read(Path(JOB.folder, "train")),
-        arrays.read(Path(JOB.folder, "validation")),
-        [Timed(stopwatch)],
-    )
+train(
+    dataset,
+    arrays.read(Path(JOB.folder, "train")),
+    arrays.read(Path(JOB.folder, "validation")),
+    [Timed(stopwatch)],
+    quiet=True,
+)
 stopwatch.print()

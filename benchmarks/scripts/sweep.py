@@ -1,7 +1,5 @@
 """Times of training for networks of many shapes: prints [shape, operations, seconds] of each in JSON."""
 
-import contextlib
-import io
 import itertools
 import json
 from pathlib import Path
@@ -37,8 +35,7 @@ for depth, width, kind in itertools.product(DEPTHS, WIDTHS, KINDS):
     shape = {"hidden": [width] * depth, "dropout": dropout, "batch_normalization": batch_normalization}
     network = dataset.network.model_copy(update=shape)
     changed = dataset.model_copy(update={"network": network, "training": settings})
-    with contextlib.redirect_stdout(io.StringIO()):
-        train(changed, training, validation, [timed])
+    train(changed, training, validation, [timed], quiet=True)
     work = operations(changed, len(training.labels), training.images[0].size)
     found.append([f"{depth} x {width}, {kind}", work, float(np.median(stopwatch.epochs[1:]))])
 print(json.dumps(found))

@@ -91,6 +91,7 @@ def test_a_disk_that_is_full_for_a_stage(small: Project, tally: Tally) -> None:
     assert small.files(*RESULTS) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_a_disk_that_is_full_for_dvc(small: Project, tally: Tally) -> None:
     expected = small.files(*RESULTS)
