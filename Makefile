@@ -3,10 +3,11 @@
 PYTHON ?= python3
 BASE ?= main
 INSTALLED = .venv/installed
+ADD = python -m pip install --quiet --disable-pip-version-check --require-hashes -r
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: help demo repro review test lint verify new try search study share bench
-.PHONY: install repair audit torture emulate pictures comment lock
+.PHONY: install repair audit coverage mutants torture emulate pictures comment lock
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,7 +58,7 @@ share: $(INSTALLED) ## data and models to REMOTE=folder, s3://bucket/project or 
 	dvc push
 
 bench: $(INSTALLED) ## benchmarks/results.md: speed and memory, beside other programs'; PYTORCH=1 installs it: 5 GB
-	$(if $(PYTORCH),python -m pip install --quiet --disable-pip-version-check --require-hashes -r benchmarks/pytorch.lock)
+	$(if $(PYTORCH),$(ADD) benchmarks/pytorch.lock)
 	dvc repro
 	python -m benchmarks --reach mnist=0.98 --reach fashion_mnist=0.89
 
@@ -73,6 +74,19 @@ repair: $(INSTALLED)
 # Whether a package of the lock file is known to be vulnerable; asks a database.
 audit: $(INSTALLED)
 	python -m verify.audit
+
+# How good the tests are, docs/tests.md: lines and branches of stages/ that no test runs, eleven minutes; and
+# small faults, put into what judges results, that no test notices, half an hour.
+coverage: $(INSTALLED)
+	$(ADD) tests/quality.lock
+	coverage erase
+	coverage run -m pytest
+	coverage combine --quiet
+	coverage report
+mutants: $(INSTALLED)
+	$(ADD) tests/quality.lock
+	mutmut run
+	mutmut results
 
 # Kills, full disks, rot, bad mirrors and bad input, many of each; 18 minutes.
 torture: $(INSTALLED)
@@ -95,12 +109,12 @@ comment:
 	$(PYTHON) -m compare.comment
 
 # Renew requirements.lock from pyproject.toml, and what follows from it; needs uv.
+COMPILE := uv pip compile --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-annotate \
+	--no-header --upgrade --quiet
 lock:
-	uv pip compile pyproject.toml --group dev --universal --fork-strategy fewest --python-version 3.11 \
-		--generate-hashes --no-annotate --no-header --upgrade --quiet --output-file requirements.lock
-	uv pip compile --group pyproject.toml:pytorch --universal --fork-strategy fewest --python-version 3.11 \
-		--generate-hashes --no-annotate --no-header --upgrade --quiet --constraint requirements.lock \
-		--output-file benchmarks/pytorch.lock
+	$(COMPILE) pyproject.toml --group dev --output-file requirements.lock
+	$(COMPILE) --group pyproject.toml:pytorch --constraint requirements.lock --output-file benchmarks/pytorch.lock
+	$(COMPILE) --group pyproject.toml:quality --constraint requirements.lock --output-file tests/quality.lock
 	awk -F '==|: | ' 'NR == FNR { version[$$1] = $$2; next } /^#/ { print; next } { print $$1 ": \047" version[$$1] "\047" }' \
 		requirements.lock versions.yaml > versions.new
 	mv versions.new versions.yaml

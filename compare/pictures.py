@@ -76,8 +76,9 @@ def draw_changed_images(
     Returns:
         The files; none where the test images are not here, or are not the ones that were compared.
     """
+    here = later if later.commit is None else Revision(WORKSPACE, None)
     split = test_split(later, dataset)
-    if split is None or split != test_split(Revision(WORKSPACE, None), dataset):
+    if split is None or split != test_split(here, dataset):
         return []
     try:
         images, labels = arrays.read(layout.processed(dataset, "test"))

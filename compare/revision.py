@@ -3,8 +3,7 @@
 import io
 import os
 import tempfile
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +26,18 @@ class Revision:
 
     name: str
     commit: str | None
+    # What was asked for before: each data set asks for the same files, and dvc.lock takes long to parse.
+    _read: dict[Path, bytes | None] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _parsed: dict[Path, dict[str, Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    @cache  # noqa: B019 - a revision lives as long as the program, and each asks for the same files
     def read(self, path: Path) -> bytes | None:
         """The content of a file, or None if the revision has no such file."""
-        if self.commit is None:
-            return path.read_bytes() if path.is_file() else None
-        return try_git("cat-file", "blob", f"{self.commit}:./{path.as_posix()}")
+        if path not in self._read:
+            if self.commit is None:
+                self._read[path] = path.read_bytes() if path.is_file() else None
+            else:
+                self._read[path] = try_git("cat-file", "blob", f"{self.commit}:./{path.as_posix()}")
+        return self._read[path]
 
     def files(self) -> set[str]:
         """The paths of the files that it has: in the workspace, those that git tracks or would track."""
@@ -43,14 +47,15 @@ class Revision:
             listed = git("ls-tree", "-r", "-z", "--name-only", self.commit)
         return set(os.fsdecode(listed).split("\0"))
 
-    @cache  # noqa: B019 - as above, and dvc.lock takes long to parse
     def yaml(self, path: Path) -> dict[str, Any]:
         """The content of a YAML file, an empty mapping if there is none."""
-        try:
-            content = YAML(typ="safe").load((self.read(path) or b"").decode())
-        except (YAMLError, ValueError) as error:
-            raise UserError(f"{path} at {self.name}: not valid YAML: {error}") from None
-        return self._mapping(content, str(path))
+        if path not in self._parsed:
+            try:
+                content = YAML(typ="safe").load((self.read(path) or b"").decode())
+            except (YAMLError, ValueError) as error:
+                raise UserError(f"{path} at {self.name}: not valid YAML: {error}") from None
+            self._parsed[path] = self._mapping(content, str(path))
+        return self._parsed[path]
 
     def section(self, path: Path, key: str) -> dict[str, Any]:
         """What a YAML file has under a key, an empty mapping if that is nothing."""

@@ -15,8 +15,8 @@ from servers import Answer, Server
 LONG = (
     "review",
     "memory",  # needs no finished project, which the first one makes meanwhile
-    *("search", "study", "verify", "experiments", "add", "inputs", "pipeline", "page", "sharing", "disk"),
-    *("readme", "kills", "repair", "statistics", "rot", "predict", "training", "concurrency", "dependencies"),
+    *("search", "experiments", "study", "verify", "add", "disk", "page", "sharing", "readme", "statistics"),
+    *("pipeline", "kills", "concurrency", "dependencies", "inputs", "training", "repair", "fetch", "bytes"),
 )
 
 

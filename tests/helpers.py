@@ -21,7 +21,6 @@ from ruamel.yaml import YAML
 
 # Imported here, before any test imports TensorFlow, whose kernels and threads it fixes.
 import stages  # noqa: F401
-from compare.revision import Revision
 
 ROOT = Path(__file__).parents[1]
 
@@ -60,8 +59,6 @@ class Project:
 
         The code is that of ROOT, whatever that in the folder has been changed to.
         """
-        Revision.read.cache_clear()
-        Revision.yaml.cache_clear()
         command = [module, *map(str, arguments)]
         out, error = io.StringIO(), io.StringIO()
         with (

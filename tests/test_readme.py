@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from helpers import ROOT, Project, targets_of_ci
 
+from stages import layout, parameters
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 # What sets up the environment that these tests run in; CI runs these lines themselves.
@@ -46,12 +48,22 @@ def committed_metrics(dataset: str) -> dict[str, float]:
     return json.loads(subprocess.run(shown, cwd=ROOT, capture_output=True, check=True).stdout)
 
 
-def test_the_table_shows_the_committed_metrics() -> None:
-    rows = re.findall(r"^\| \[?(\w+)\]?.*?\| ([\d.]+) % \|", README, flags=re.MULTILINE)
-    shown = {name: float(value) for name, value in rows}
-    assert set(shown) == {"digits", "mnist", "fashion_mnist"}
-    for name, value in shown.items():
-        assert value == pytest.approx(100 * committed_metrics(name)["accuracy"], abs=0.006)
+def test_the_table_shows_the_committed_metrics_and_what_they_are_of() -> None:
+    rows = re.findall(
+        r"^\| (\w+) \| ([\d.]+) % \| ([\d.]+) \| (\d+) \| (\S+), (\S+), (\S+) of ", README, flags=re.MULTILINE
+    )
+    datasets = parameters.load(ROOT / "params.yaml").datasets
+    assert [row[0] for row in rows] == list(datasets)
+    for name, accuracy, macro_f1, epochs, *images in rows:
+        metrics, dataset = committed_metrics(name), datasets[name]
+        assert float(accuracy) == pytest.approx(100 * metrics["accuracy"], abs=0.006)
+        assert float(macro_f1) == pytest.approx(metrics["macro_f1"], abs=0.0006)
+        training, validation, test = (int(number.replace(",", "")) for number in images)
+        assert (int(epochs), validation) == (dataset.training.epochs, dataset.validation_images)
+        files = dataset.files.by_name()
+        # One byte for each label, after the header.
+        labels = [files[name].bytes - 8 for name in (layout.TRAIN_LABELS, layout.TEST_LABELS)]
+        assert labels == [training + validation, test]
 
 
 def test_the_accuracies_over_seeds_are_those_of_the_study() -> None:

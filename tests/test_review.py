@@ -243,52 +243,6 @@ def test_results_that_were_not_made_anew_are_named(project: Project) -> None:
         )
 
 
-def test_new_removed_and_untested_data_sets_take_a_line(project: Project) -> None:
-    def rename(content: dict) -> None:
-        content["datasets"]["renamed"] = content["datasets"].pop(TWIN)
-
-    project.edit_parameters(rename)
-    for path in project.folder.rglob(f"*{TWIN}*"):  # what a run of all stages under another name would leave
-        if not path.is_relative_to(project.folder / ".git"):
-            path.rename(path.with_name(path.name.replace(TWIN, "renamed")))
-    lock = project.folder / "dvc.lock"
-    lock.write_text(lock.read_text(encoding="utf-8").replace(TWIN, "renamed"), encoding="utf-8")
-    project.commit("Another name")
-    found = review(project, "HEAD^")
-    assert "- **renamed**: HEAD^ has no predictions for it" in found
-    assert f"- **{TWIN}**: workspace has no predictions for it" in found
-    assert "##" not in found
-
-
-def test_other_test_images_are_not_compared(project: Project) -> None:
-    path = project.folder / f"predictions/{TWIN}.csv"
-    head, first, *rest = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    path.write_text("".join([head, *rest, first]), encoding="utf-8")
-    found = review(project, "main", expect=1)
-    assert f"- **{TWIN}**: the test images or the names of their classes are not the same" in found
-
-
-def test_test_images_of_the_same_classes_are_not_the_same_images(project: Project) -> None:
-    lock = project.folder / "dvc.lock"
-    (test_split,) = re.findall(
-        rf"- path: data/processed/{TWIN}/test\n +hash: md5\n +md5: (\w+\.dir)", lock.read_text()
-    )[:1]
-    lock.write_text(lock.read_text().replace(test_split, f"{'0' * 32}.dir"), encoding="utf-8")
-    table = project.folder / f"predictions/{TWIN}.csv"
-    table.write_text(table.read_text().replace("0.9", "0.8"), encoding="utf-8")
-    found = review(project, "main", expect=1)
-    assert f"- **{TWIN}**: the test images or the names of their classes are not the same" in found
-    assert "##" not in found
-
-
-def test_results_that_are_gone_stop_the_change(project: Project) -> None:
-    project.run("git", "rm", "--quiet", f"predictions/{TWIN}.csv")
-    project.commit("Without predictions")
-    found = review(project, "HEAD^", "HEAD", expect=1)
-    assert f"**Stopped**. **Not tested**: {TWIN}: HEAD has no predictions for it." in found
-    assert "Passed" not in found
-
-
 def test_a_change_cannot_loosen_its_own_gate(reviewed: Project, tmp_path: Path) -> None:
     project = reviewed.copy(tmp_path)
     loose = {"accuracy": 1, "macro_f1": 1, "log_loss": 9, "calibration_error": 1}

@@ -11,6 +11,7 @@ from scipy.special import softmax
 from compare import seeds, statistics
 from compare.statistics import METRICS, Difference, accuracy_interval, compare, compare_classes, mcnemar
 from stages import scores
+from stages.parameters import Tolerance
 
 CLASSES = ["T-shirt/top", "Sandal", "Shirt", "Bag", "Coat"]
 BINS = 15
@@ -64,7 +65,7 @@ def test_the_interval_of_an_accuracy_as_published() -> None:
 def test_the_metrics_are_those_of_the_evaluation() -> None:
     labels, before, after = sample(np.random.default_rng(0), 400, (2, 1), (3, 0.7))
     differences = compare(table(labels, before), table(labels, after), BINS)
-    assert [difference.metric for difference in differences] == list(METRICS)
+    assert [difference.metric for difference in differences] == list(METRICS) == list(Tolerance.model_fields)
     for probabilities, value in ((before, "before"), (after, "after")):
         expected = scores.score(labels, probabilities.astype(np.float32), BINS)
         found = {difference.metric: getattr(difference, value) for difference in differences}

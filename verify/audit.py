@@ -10,7 +10,7 @@ from pathlib import Path
 
 from stages import command
 
-LOCKS = (Path("requirements.lock"), Path("benchmarks/pytorch.lock"))
+LOCKS = tuple(map(Path, ("requirements.lock", "benchmarks/pytorch.lock", "tests/quality.lock")))
 
 
 def main(database: str | None) -> int:
