@@ -8,6 +8,7 @@ from helpers import ROOT, Project, dump, set_value
 from ruamel.yaml import YAML
 
 from stages import parameters
+from stages.__main__ import STAGES
 from stages.errors import UserError
 
 
@@ -155,22 +156,87 @@ def test_numbers_are_read_as_dvc_reads_them(tmp_path: Path, content: Any) -> Non
     assert parameters.load(path).dataset("digits").training.learning_rate == 0.003
 
 
-def test_the_stage_prints_one_line_and_exits_with_2(project: Project) -> None:
-    project.edit_parameters(lambda content: content["datasets"]["digits"]["training"].update(epochs="many"))
-    before = project.files("models/*", "metrics/*", "plots/*/*")
-    for stage in ("fetch", "preprocess", "train", "evaluate"):
-        done = project.here("stages", stage, "digits", expect=2)
-        assert done.stderr == (
-            "error: params.yaml: datasets.digits.training.epochs: expected a valid integer, found 'many'\n"
-        )
-    assert project.files("models/*", "metrics/*", "plots/*/*") == before
+SPACE = "search.space."
+CONFIGURATION = "datasets.mnist.configurations."
+STUDY = "study."
 
 
-def test_an_unknown_data_set_is_answered_with_the_known_ones(project: Project) -> None:
-    done = project.here("stages", "preprocess", "letters", expect=2)
-    assert done.stderr == "error: params.yaml: datasets: expected one of digits, twin, found 'letters'\n"
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        (f"{SPACE}network.colour", {"low": 0.0, "high": 1.0}, "expected one of network.convolutions"),
+        (f"{SPACE}network.dropout", {"low": 1.0, "high": 0.5}, "expected low less than high"),
+        (f"{SPACE}network.dropout", {"low": 0.5, "high": 0.5}, "expected low less than high"),
+        (f"{SPACE}network.dropout", {"low": 0.0, "high": 0.5, "log": True}, "log of 0"),
+        (f"{SPACE}network.dropout", {"choices": [0.1]}, "expected at least 2 items, found [0.1]"),
+        (f"{SPACE}network.dropout", {"choice": [0.1, 0.2]}, "expected a value, found nothing"),
+        (f"{CONFIGURATION}default", {"network.dropout": 0.1}, "expected another name than default"),
+        (f"{CONFIGURATION}Wide", {"network.dropout": 0.1}, "expected to match"),
+        (f"{CONFIGURATION}wide", {}, "wide: expected at least one item, found {}"),
+        (f"{CONFIGURATION}wide", {"network.colour": 1}, "expected one of network.convolutions"),
+        (
+            f"{CONFIGURATION}wide",
+            {"network.dropout": 2.0},
+            "configurations.wide: network.dropout: expected less than 1, found 2.0",
+        ),
+        (
+            f"{CONFIGURATION}wide",
+            {"training.epochs": 1, "training.warmup_epochs": 1},
+            "expected warmup_epochs less than epochs",
+        ),
+        (f"{STUDY}seeds", 1, "study.seeds: expected greater than or equal to 2, found 1"),
+        (f"{STUDY}shift", 11, "study.shift: expected less than or equal to 10, found 11"),
+        (f"{STUDY}variant_seeds", 6, "expected at most as many variant_seeds as seeds (5)"),
+        (f"{STUDY}training_images", [300, 300], "expected numbers of training_images that differ"),
+    ],
+)
+def test_what_varies_a_data_set_is_checked_too(
+    tmp_path: Path, content: Any, key: str, value: object, message: str
+) -> None:
+    section, name = key.split(".", 1)
+    place = content[section]
+    for part in ("space", "mnist", "configurations"):
+        if name.startswith(f"{part}."):
+            place, name = place[part], name.removeprefix(f"{part}.")
+    place[name] = value
+    assert message in load_error(tmp_path, dump(content))
+
+
+def test_a_data_set_with_other_hyperparameters_is_the_same_otherwise() -> None:
+    dataset = parameters.load(ROOT / "params.yaml").dataset("mnist")
+    varied = dataset.varied({"network.hidden": [8], "training.epochs": 5}, "here")
+    assert (varied.network.hidden, varied.training.epochs) == ([8], 5)
+    assert varied.configurations == {}
+    expected = dataset.of_training()
+    expected["network"]["hidden"], expected["training"]["epochs"] = [8], 5
+    assert varied.of_training() == expected
+    with pytest.raises(UserError, match=r"^here: training\.epochs: expected greater than 0, found 0"):
+        dataset.varied({"training.epochs": 0}, "here")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Project:
+    """A folder with params.yaml alone."""
+    (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    return Project(tmp_path)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_checks_the_parameters_first(folder: Project, stage: str) -> None:
+    folder.edit_parameters(lambda content: content["datasets"]["digits"]["training"].update(epochs="many"))
+    said = folder.here("stages", stage, "digits", expect=2).stderr
+    assert said == (
+        "error: params.yaml: datasets.digits.training.epochs: expected a valid integer, found 'many'\n"
+    )
+    assert [path.name for path in folder.folder.iterdir()] == ["params.yaml"]
+
+
+def test_an_unknown_data_set_is_answered_with_the_known_ones(folder: Project) -> None:
+    said = folder.here("stages", "preprocess", "letters", expect=2).stderr
+    known = "digits, mnist, fashion_mnist"
+    assert said == f"error: params.yaml: datasets: expected one of {known}, found 'letters'\n"
 
 
 def test_outside_the_projects_root_the_stage_says_so(tmp_path: Path) -> None:
-    done = Project(tmp_path).here("stages", "fetch", "digits", expect=2)
-    assert done.stderr == "error: params.yaml: not found; run the stages from the project's root\n"
+    said = Project(tmp_path).here("stages", "fetch", "digits", expect=2).stderr
+    assert said == "error: params.yaml: not found; run the stages from the project's root\n"

@@ -234,21 +234,6 @@ def test_a_worker_with_other_code_or_several_threads_is_refused(
     assert ended(searched) == []
 
 
-@pytest.mark.parametrize(
-    ("name", "one", "message"),
-    [
-        ("network.colour", {"low": 0.0, "high": 1.0}, "expected one of network.convolutions"),
-        ("network.dropout", {"low": 1.0, "high": 0.5}, "expected low less than high"),
-        ("network.dropout", {"low": 0.0, "high": 0.5, "log": True}, "log of 0"),
-        ("network.dropout", {"choices": [0.1]}, "at least 2 items"),
-    ],
-)
-def test_a_space_that_is_none_is_refused(searched: Project, name: str, one: dict, message: str) -> None:
-    searched.edit_parameters(lambda content: content["search"]["space"].update({name: one}))
-    with pytest.raises(UserError, match=message):
-        parameters.load(searched.folder / "params.yaml")
-
-
 OF: dict[str, Range | Choice] = {
     "network.dropout": Range(low=0.0, high=0.5),
     "network.hidden": Choice(choices=[[8], [16]]),
@@ -333,27 +318,3 @@ def test_a_configuration_that_there_is_not_is_named(
     message = f"params.yaml: datasets.{TWIN}.configurations: expected wide, found 'tall'"
     with pytest.raises(UserError, match=re.escape(message)):
         configuration.experiment(TWIN, "tall")
-
-
-def test_no_configuration_is_called_default(searched: Project) -> None:
-    named = {"default": {"network.dropout": 0.1}}
-    searched.edit_parameters(lambda content: content["datasets"][TWIN].update(configurations=named))
-    with pytest.raises(UserError, match=r"configurations\.default: expected another name than default"):
-        parameters.load(searched.folder / "params.yaml")
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"network.colour": 1}, "expected one of network.convolutions"),
-        ({"network.dropout": 2.0}, "configurations.wide: network.dropout: expected less than 1, found 2.0"),
-        ({"training.epochs": 1, "training.warmup_epochs": 1}, "expected warmup_epochs less than epochs"),
-    ],
-)
-def test_a_configuration_that_is_none_is_refused(
-    searched: Project, values: dict[str, object], message: str
-) -> None:
-    named = {"wide": values}
-    searched.edit_parameters(lambda content: content["datasets"][TWIN].update(configurations=named))
-    with pytest.raises(UserError, match=re.escape(message)):
-        parameters.load(searched.folder / "params.yaml")

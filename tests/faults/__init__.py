@@ -1,0 +1,1 @@
+"""Faults of machines, networks and people, injected."""
