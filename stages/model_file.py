@@ -3,7 +3,6 @@
 import json
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import keras
 
@@ -55,23 +54,13 @@ def load(path: Path) -> keras.Model:
 
 
 def _remove_traces_of_the_run(path: Path) -> None:
-    """Rewrite a .keras file without times and memory addresses."""
+    """Rewrite a .keras file without times."""
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in sorted(archive.namelist())}
 
     metadata = json.loads(members["metadata.json"])
     del metadata["date_saved"]
     members["metadata.json"] = json.dumps(metadata).encode()
-
-    numbers: dict[int, int] = {}
-
-    def renumber(node: dict[str, Any]) -> dict[str, Any]:
-        # Keras identifies an object that several layers share by its memory address.
-        if "shared_object_id" in node:
-            node["shared_object_id"] = numbers.setdefault(node["shared_object_id"], len(numbers))
-        return node
-
-    members["config.json"] = json.dumps(json.loads(members["config.json"], object_hook=renumber)).encode()
 
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, content in members.items():

@@ -19,8 +19,9 @@ import add.__main__ as add
 from add import section
 from predict import card
 from predict.__main__ import predictions
-from stages import fetch, idx, layout, preprocess
+from stages import fetch, idx, layout, npz, preprocess
 from stages.errors import UserError
+from stages.parameters import Dataset, load
 
 CLASSES = {
     "bar": (slice(3, 5), slice(0, 9)),
@@ -115,6 +116,10 @@ def added(project: Project, name: str) -> dict:
     return YAML(typ="safe").load(project.folder / "params.yaml")["datasets"][name]
 
 
+def parameters_of(project: Project, name: str) -> Dataset:
+    return load(project.folder / "params.yaml").dataset(name)
+
+
 def fetched(project: Project, name: str) -> dict[str, np.ndarray]:
     with contextlib.chdir(project.folder):
         fetch.main(name)
@@ -194,6 +199,16 @@ def test_an_archive_of_arrays(parameters: Project, tmp_path: Path, names: tuple[
         add.main("letters", str(tmp_path / "letters.npz"))
     assert is_right(fetched(parameters, "letters"))
     assert list((parameters.folder / "data/raw/letters").glob("*.npz")) == []
+
+    dataset = parameters_of(parameters, "letters")
+    for changed, message in (
+        ({names[0]: values[names[0]].astype(np.float16)}, r"letters\.npz: expected .*float16"),
+        ({}, rf"source\.arrays\.train-images-idx3-ubyte: expected one of .*, found '{names[0]}'"),
+    ):
+        others = {name: array for name, array in values.items() if changed or name != names[0]}
+        np.savez(tmp_path / "changed.npz", **{**others, **changed})
+        with pytest.raises(UserError, match=message):
+            npz.write_files(dataset.source, tmp_path / "changed.npz", tmp_path)
 
     np.savez_compressed(tmp_path / "letters.npz", **values, more=1)
     with pytest.raises(UserError, match=r"letters\.npz: expected "), contextlib.chdir(parameters.folder):

@@ -32,3 +32,21 @@ def test_an_error_elsewhere_is_plain() -> None:
         WRONG, cwd=ROOT, env=environment(NO_COLOR=None), capture_output=True, text=True, check=False
     )
     assert done.stderr.startswith("error: ")
+
+
+def test_an_error_is_one_line_of_a_length_that_can_be_read() -> None:
+    program = "from stages import command; command.fail('long\\n' * 1000)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: long long ")
+    assert done.stderr.endswith("...\n")
+    assert len(done.stderr) < 2020
+
+
+def test_an_interrupt_ends_a_command_without_a_traceback() -> None:
+    interrupted = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"
+    program = f"from stages import command; command.finish(lambda: exec({interrupted!r}))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")

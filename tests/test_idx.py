@@ -141,3 +141,31 @@ def test_refuses_to_write_a_type_that_the_format_lacks(file: Path, dtype: str) -
     with pytest.raises(ValueError, match="expected an array of one of the types"):
         idx.write(file, np.zeros(3, dtype))
     assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        ([[0, 255], [7]], "uint8"),
+        ([[0, 256], [7]], "int16"),
+        ([[0], [-1]], "int16"),
+        ([[-(2**15)], [2**15 - 1]], "int16"),
+        ([[2**15], [-1]], "int32"),
+        ([[2**31 - 1], [-(2**31)]], "int32"),
+        ([[2**31], [7]], "int64"),
+        ([[-(2**31) - 1], [7]], "int64"),
+        ([[], []], "uint8"),
+    ],
+)
+def test_whole_numbers_take_the_smallest_type_that_holds_all_of_them(
+    values: list[list[int]], dtype: str
+) -> None:
+    given = [np.array(several, np.int64) for several in values]
+    found = idx.narrowed(*given)
+    assert {array.dtype.name for array in found} == {dtype}
+    assert [array.tolist() for array in found] == values
+
+
+def test_other_numbers_stay_as_they_are() -> None:
+    given = (np.array([1.0]), np.array([1, 2]))
+    assert [array.dtype.name for array in idx.narrowed(*given)] == ["float64", "int64"]

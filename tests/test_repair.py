@@ -127,13 +127,16 @@ def test_a_lock_whose_number_another_program_got_is_released(project: Project) -
 
 
 def test_nothing_is_touched_while_dvc_runs_a_stage(project: Project) -> None:
-    rwlock = held_by(project, os.getpid())  # as if this were DVC, whose library can be used from anywhere
-    copy = project.folder / "models/.x.tmp"
-    copy.write_text("half")
-    before = rwlock.read_bytes()
-    assert project.here(*QUICK).stdout == "DVC is running here; nothing is repaired meanwhile.\n"
-    assert rwlock.read_bytes() == before
-    assert copy.exists()
+    # As if this were DVC, whose library can be used from any program.
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as other:
+        rwlock = held_by(project, other.pid)
+        copy = project.folder / "models/.x.tmp"
+        copy.write_text("half")
+        before = rwlock.read_bytes()
+        assert project.here(*QUICK).stdout == "DVC is running here; nothing is repaired meanwhile.\n"
+        assert rwlock.read_bytes() == before
+        assert copy.exists()
+        other.kill()
 
 
 HOLD = """

@@ -272,3 +272,24 @@ def test_the_file_holds_no_optimiser_state(tmp_path: Path) -> None:
     model.compile("adam", "categorical_crossentropy")
     model_file.save(model, tmp_path / "model.keras")
     assert (tmp_path / "model.keras").stat().st_size < 1.2 * 4 * model.count_params()
+
+
+def test_networks_whose_layers_share_an_object_have_no_memory_address_in_their_files(tmp_path: Path) -> None:
+    paths = [tmp_path / "first.keras", tmp_path / "second.keras"]
+    for path in paths:
+        shared = keras.layers.ReLU(name="shared")
+        hidden = [
+            keras.layers.Dense(4, activation=shared, kernel_initializer="zeros", name=name) for name in "ab"
+        ]
+        model_file.save(keras.Sequential([keras.Input((3,), name="image"), *hidden], name="model"), path)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "model.keras"
+    with pytest.raises(UserError, match=r"model\.keras: expected a trained network, found no file; run dvc"):
+        model_file.load(path)
+    path.write_bytes(b"")
+    path.with_name("model.keras.sha256").write_text("")
+    with pytest.raises(UserError, match=r"sha256: expected the SHA-256 of model\.keras, found none"):
+        model_file.load(path)
