@@ -80,7 +80,7 @@ class Dataset(Section):
 
     def of_training(self) -> dict[str, Any]:
         """All of it that decides what a training on given arrays becomes."""
-        return self.model_dump(mode="json", include={"network", "training", "seed", "largest_pixel"})
+        return self.model_dump(include={"network", "training", "seed", "largest_pixel"})
 
     def varied(self, values: Mapping[str, Any], place: str) -> "Dataset":
         """The same with other hyperparameters, and without names for any.

@@ -36,7 +36,7 @@ def score(labels: NDArray[Any], probabilities: NDArray[np.float32], bins: int) -
     correct, confidence = predictions == labels, probabilities.max(axis=1)
     return {
         "accuracy": float(accuracy_score(labels, predictions)),
-        "macro_f1": float(f1_score(labels, predictions, labels=occurring, average="macro", zero_division=0)),
+        "macro_f1": float(f1_score(labels, predictions, labels=occurring, average="macro")),
         "log_loss": float(log_loss(labels, probabilities, labels=classes)),
         "calibration_error": calibration_error(correct, confidence, bins),
     }
@@ -61,7 +61,7 @@ def calibration_error(correct: NDArray[np.bool_], confidence: NDArray[Any], bins
         bins: their number; (0, 1/bins] is the first.
     """
     confidence = confidence.astype(np.float64)
-    gap_of_bin = np.bincount(bin_of(confidence, bins), weights=correct - confidence, minlength=bins)
+    gap_of_bin = np.bincount(bin_of(confidence, bins), weights=correct - confidence)
     return float(np.abs(gap_of_bin).sum() / len(correct))
 
 
@@ -143,7 +143,7 @@ def prediction_table(
         A row for each example, in their order: the names of the actual and the predicted class, the
         probability of the predicted class and that of the actual one.
     """
-    names = np.array(classes, dtype=object)
+    names = np.array(classes)
     return pd.DataFrame(
         {
             "actual": names[labels],

@@ -60,7 +60,7 @@ def _describe(detail: Any, content: Any) -> str:
             expected = "no such key"
         case "union_tag_invalid" | "union_tag_not_found":
             expected = "a kind: mirrors, scikit_learn, pictures or npz"
-        case "model_type" | "dict_type" | "model_attributes_type":
+        case "model_type" | "dict_type":
             expected = "a mapping of keys to values"
         case "too_short" | "string_too_short":
             least = detail["ctx"]["min_length"]

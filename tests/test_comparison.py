@@ -1,15 +1,16 @@
-"""What a review compares, and whether it stops a change: commits of a small repository, without DVC."""
+"""What a review compares, and whether it stops a change: commits of a small repository, with no pipeline."""
 
 import hashlib
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from helpers import Project, dump, set_value
 from ruamel.yaml import YAML
 
 from compare import changes, comparison
 from compare.comparison import Comparison, Review
-from compare.revision import Revision, find
+from compare.revision import find
 from stages.errors import UserError
 
 TOLERANCE = {"accuracy": 0.002, "macro_f1": 0.002, "log_loss": 0.01, "calibration_error": 0.005}
@@ -47,9 +48,15 @@ class Repository(Project):
         content = YAML(typ="safe").load(self.folder / "params.yaml")
         for name, dataset in content["datasets"].items():
             split = {"path": f"data/processed/{name}/test", "md5": test_splits.get(name, f"{name}.dir")}
-            stages[f"preprocess@{name}"] = {"outs": [split, {"path": f"data/raw/{name}", "md5": "raw"}]}
+            stages[f"preprocess@{name}"] = {
+                "cmd": "true",
+                "outs": [split, {"path": f"data/raw/{name}", "md5": "raw"}],
+            }
+            model = {"path": f"models/{name}.keras", "md5": "model"}  # which is not in git
+            stages[f"train@{name}"] = {"cmd": "true", "deps": [self.hashed(CODE)], "outs": [model]}
             stages[f"evaluate@{name}"] = {
-                "deps": [split, self.hashed(CODE)],
+                "cmd": "true",
+                "deps": [split, model],
                 "params": {"params.yaml": {f"datasets.{name}.training": dataset["training"]}},
                 "outs": [self.hashed(f"predictions/{name}.csv")],
             }
@@ -85,8 +92,9 @@ def review(*comparisons: Comparison, **tolerance: float) -> Review:
     return Review(find("main"), find("workspace"), list(comparisons), {}, [], {**TOLERANCE, **tolerance})
 
 
-@pytest.mark.usefixtures("repository")
-def test_nothing_has_changed() -> None:
+def test_nothing_has_changed(repository: Repository) -> None:
+    repository.write(".gitignore", "/models/\n")
+    repository.write("models/first.keras", "as in any folder where it was trained")
     found = compared()
     assert found.nothing_to_test == "the same predictions for all 40 test images"
     assert found.untested is None
@@ -147,7 +155,21 @@ def test_a_new_and_a_removed_data_set_are_told_apart_from_a_lost_one(repository:
     assert comparison.datasets(find("main"), find("workspace")) == ["second", "third", "first"]
     new, removed = compared("third"), compared("first")
     assert (new.nothing_to_test, new.untested) == ("main has no predictions for it", None)
+    assert new.data == ["data/processed/third/test", "data/raw/third"]
     assert (removed.nothing_to_test, removed.untested) == ("workspace has no predictions for it", None)
+
+
+def test_what_a_removed_data_set_has_left_behind_is_not_its_result(repository: Repository) -> None:
+    repository.edit_parameters(lambda content: content["datasets"].pop("first"))
+    repository.write("predictions/first.csv", "damaged\n")
+    found = compared()
+    assert (found.nothing_to_test, found.untested) == ("workspace has no predictions for it", None)
+    assert found.stale == {"main": [], "workspace": []}
+
+
+def test_a_parameter_whose_section_is_gone_is_stale(repository: Repository) -> None:
+    repository.set("datasets.first", 3)
+    assert changes.stale(find("workspace"), "first") == ["datasets.first.training"]
 
 
 @pytest.mark.parametrize(
@@ -223,27 +245,64 @@ def test_rules_that_are_none_are_named(repository: Repository) -> None:
         comparison.rules(find("HEAD"), find("workspace"))
 
 
-def test_the_confusions_that_changed_most_come_first(repository: Repository) -> None:
-    before = find("main").predictions("first")
-    repository.predict("first", wrong=7)
-    after = Revision("workspace", None).predictions("first")
+def predictions(*pairs: tuple[str, str, int]) -> pd.DataFrame:
+    """Of as many images each: what they are, and what they are taken for."""
+    rows = [(actual, predicted) for actual, predicted, images in pairs for _ in range(images)]
+    return pd.DataFrame(rows, columns=["actual", "predicted"]).assign(probability=0.8)
+
+
+def test_the_confusions_that_changed_most_come_first() -> None:
+    before = predictions(("cat", "dog", 9), ("dog", "cat", 4), ("dog", "dog", 5), ("dog", "cow", 2))
+    after = predictions(
+        ("cat", "dog", 9), ("dog", "cat", 1), ("dog", "dog", 3), ("dog", "cow", 2), ("dog", "ant", 5)
+    )  # fmt: skip
+    assert changes.changed_confusions(before, after).to_csv(index=False).splitlines() == [
+        "actual,predicted,before,after", "dog,ant,0,5", "dog,cat,4,1", "cat,dog,9,9", "dog,cow,2,2",
+    ]  # fmt: skip
+
+
+def test_confusions_that_changed_as_much_come_in_their_order() -> None:
+    names = [f"class {number:02}" for number in range(40)]
+    before = predictions(*((name, "other", 1 + number % 2) for number, name in enumerate(names)))
+    after = predictions(*((name, "other", 3) for name in names))
     found = changes.changed_confusions(before, after)
-    assert found.to_dict("split")["data"] == [["cat", "dog", 1, 4], ["dog", "cat", 1, 3]]
+    assert found["actual"].tolist() == [*names[::2], *names[1::2]]
 
 
-@pytest.mark.usefixtures("repository")
 def test_images_that_went_wrong_and_right_are_the_most_confident_first() -> None:
-    before = find("main").predictions("first")
-    after = before.copy()
-    after.loc[[5, 9], "predicted"] = ["cat", "cat"]
-    after.loc[[5, 9], "probability"] = [0.6, 0.7]
-    after.loc[[0, 1], "predicted"] = ["cat", "dog"]
-    after.loc[1, "probability"] = 0.5
-    before.loc[1, "probability"] = 0.9
+    before, after = (predictions(("dog", "dog", 60)) for _ in range(2))
+    wrong, sure = range(40), range(1, 40, 2)
+    after.loc[wrong, "predicted"] = before.loc[50:, "predicted"] = "cat"
+    after.loc[sure, "probability"] = 0.9
     lost, gained = changes.changed_images(before, after)
-    assert lost.index.tolist() == [9, 5]
-    assert gained.index.tolist() == [1, 0]
-    assert lost.loc[9].to_dict() == {
+    assert lost.index.tolist() == [*sure, *range(0, 40, 2)]
+    assert gained.index.tolist() == [*range(50, 60)]
+    assert lost.loc[1].to_dict() == {
         "actual": "dog", "predicted_before": "dog", "probability_before": 0.8, "predicted_after": "cat",
-        "probability_after": 0.7,
+        "probability_after": 0.9,
     }  # fmt: skip
+    lost, gained = changes.changed_images(after, before)
+    assert gained.index.tolist() == [*sure, *range(0, 40, 2)]
+    assert lost.index.tolist() == [*range(50, 60)]
+
+
+def test_changed_parameters_have_their_old_and_their_new_value(repository: Repository) -> None:
+    repository.write(".dvc/config", "")
+    repository.write("versions.yaml", "numpy: '1.0'\nkeras: '3.0'\n")
+    read = [{"versions.yaml": ["numpy", "keras"]}, "datasets"]
+    repository.write("dvc.yaml", dump({"stages": {"train": {"cmd": "true", "params": read}}}))
+    repository.commit("A pipeline")
+    repository.set("datasets.second.training.epochs", 4)
+    repository.edit_parameters(lambda content: content["datasets"]["first"].update(seed=1))
+    repository.edit_parameters(lambda content: content["datasets"]["first"].pop("training"))
+    repository.write("versions.yaml", "numpy: '2.0'\nkeras: '3.0'\n")
+    expected = {
+        "datasets.first.seed": (None, 1),
+        "datasets.first.training.epochs": (3, None),
+        "datasets.second.training.epochs": (3, 4),
+        "versions.yaml: numpy": ("1.0", "2.0"),
+    }
+    found = changes.changed_parameters(find("HEAD"), find("workspace"))
+    assert list(found.items()) == list(expected.items())
+    repository.commit("Changed")
+    assert changes.changed_parameters(find("HEAD^"), find("HEAD")) == expected

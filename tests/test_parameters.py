@@ -77,6 +77,73 @@ def test_a_wrong_value_is_named_with_key_expectation_and_finding(
     assert f"datasets.digits.{key}: {message}" in found
 
 
+def test_of_many_mistakes_three_are_shown(tmp_path: Path, content: Any) -> None:
+    training = content["datasets"]["digits"]["training"]
+    for mistakes, more in ((3, ""), (5, "; and 2 more")):
+        for name in list(training)[1 : 1 + mistakes]:
+            training[name] = "x"
+        message = load_error(tmp_path, dump(content))
+        shown = [f"datasets.digits.training.{name}: expected " for name in list(training)[1:4]]
+        parts = message.removesuffix(more).split("; ")
+        assert message.endswith(f"found 'x'{more}")
+        assert [part[: len(start)] for part, start in zip(parts, shown, strict=True)] == shown
+
+
+@pytest.mark.parametrize(("length", "found"), [(98, f"'{'x' * 98}'"), (99, f"'{'x' * 99}...")])
+def test_of_a_long_value_the_beginning_is_shown(
+    tmp_path: Path, content: Any, length: int, found: str
+) -> None:
+    content["datasets"]["digits"]["seed"] = "x" * length
+    assert load_error(tmp_path, dump(content)) == (
+        f"datasets.digits.seed: expected a valid integer, found {found}"
+    )
+
+
+def test_classes_may_be_their_number(tmp_path: Path, content: Any) -> None:
+    content["datasets"]["digits"]["classes"] = parameters.MOST_CLASSES
+    (tmp_path / "params.yaml").write_text(dump(content))
+    classes = parameters.load(tmp_path / "params.yaml").dataset("digits").classes
+    assert classes == [str(number) for number in range(10_000)]
+    content["datasets"]["digits"]["classes"] = parameters.MOST_CLASSES + 1
+    assert "classes: expected a valid list, found 10001" in load_error(tmp_path, dump(content))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (99_998, "expected a mapping"),
+        (99_999, "expected at most 100,000 values, found more, maybe by aliases"),
+    ],
+)
+def test_values_are_counted(tmp_path: Path, values: int, message: str) -> None:
+    # A list in a list, and what is in that.
+    assert load_error(tmp_path, f"[[{'1,' * values}]]").startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        (parameters.LARGEST_BYTES, "expected a mapping"),
+        (parameters.LARGEST_BYTES + 1, "expected at most 1,000,000 bytes, found 1,000,001"),
+    ],
+)
+def test_bytes_are_counted(tmp_path: Path, size: int, message: str) -> None:
+    assert load_error(tmp_path, "x" * size).startswith(message)
+
+
+def test_a_source_of_no_kind_is_answered_with_the_known_ones(tmp_path: Path, content: Any) -> None:
+    del content["datasets"]["digits"]["source"]["kind"]
+    message = load_error(tmp_path, dump(content))
+    assert message.startswith(
+        "datasets.digits.source: expected a kind: mirrors, scikit_learn, pictures or npz"
+    )
+
+
+def test_data_sets_are_a_mapping(tmp_path: Path, content: Any) -> None:
+    content["datasets"] = 3
+    assert load_error(tmp_path, dump(content)) == ("datasets: expected a mapping of keys to values, found 3")
+
+
 def test_an_unknown_kind_of_source_is_answered_with_the_known_ones(tmp_path: Path, content: Any) -> None:
     set_value(content["datasets"]["digits"], "source.kind", "mirror")
     message = load_error(tmp_path, dump(content))
@@ -128,8 +195,7 @@ def test_an_address_may_have_an_at_sign_in_its_path(tmp_path: Path, content: Any
 def test_a_name_of_a_data_set_is_a_plain_word(tmp_path: Path, content: Any, name: str) -> None:
     content["datasets"][name] = content["datasets"]["digits"]
     message = load_error(tmp_path, dump(content))
-    assert message.startswith("datasets.")
-    assert "expected" in message
+    assert message.startswith(f"datasets.{name}: expected ")
 
 
 @pytest.mark.parametrize(
@@ -164,7 +230,11 @@ STUDY = "study."
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        (f"{SPACE}network.colour", {"low": 0.0, "high": 1.0}, "expected one of network.convolutions"),
+        (
+            f"{SPACE}network.colour",
+            {"low": 0.0, "high": 1.0},
+            "expected one of network.convolutions, network.hidden, network.dropout, network.batch_norm",
+        ),
         (f"{SPACE}network.dropout", {"low": 1.0, "high": 0.5}, "expected low less than high"),
         (f"{SPACE}network.dropout", {"low": 0.5, "high": 0.5}, "expected low less than high"),
         (f"{SPACE}network.dropout", {"low": 0.0, "high": 0.5, "log": True}, "log of 0"),
@@ -210,6 +280,7 @@ def test_a_data_set_with_other_hyperparameters_is_the_same_otherwise() -> None:
     expected = dataset.of_training()
     expected["network"]["hidden"], expected["training"]["epochs"] = [8], 5
     assert varied.of_training() == expected
+    assert set(expected) == {"network", "training", "seed", "largest_pixel"}
     with pytest.raises(UserError, match=r"^here: training\.epochs: expected greater than 0, found 0"):
         dataset.varied({"training.epochs": 0}, "here")
 

@@ -10,10 +10,9 @@ import pytest
 from helpers import ROOT, Project
 from PIL import Image
 
-from compare import statistics
 from predict import card, images
 from predict.images import Form
-from stages import idx, parameters, scores
+from stages import idx, parameters
 from stages.errors import UserError
 
 RAW = "data/raw/digits/t10k-images-idx3-ubyte"
@@ -159,24 +158,3 @@ def test_a_card_needs_no_results_yet(project: Project) -> None:
     (project.folder / "predictions/digits.csv").unlink()
     project.here("predict.card", "digits")
     assert "## Results" not in (project.folder / "cards/digits.md").read_text()
-
-
-def test_the_intervals_of_one_network_cover_the_truth() -> None:
-    random = np.random.default_rng(0)
-    covered = dict.fromkeys(statistics.METRICS, 0)
-    runs, rate = 100, 0.8
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(statistics, "RESAMPLES", 100)
-        for run in range(runs):
-            actual = random.integers(0, 3, 300)
-            other = (actual + random.integers(1, 3, 300)) % 3
-            guess = np.where(random.random(300) < rate, actual, other)
-            probabilities = np.full((300, 3), (1 - rate) / 2, np.float32)
-            probabilities[np.arange(300), guess] = rate
-            table = scores.prediction_table(actual, probabilities, ["a", "b", "c"])
-            for metric, (value, low, high) in statistics.intervals(table, 15, run).items():
-                assert low <= value <= high
-                truth = {"log_loss": -rate * np.log(rate) - (1 - rate) * np.log((1 - rate) / 2)}
-                covered[metric] += low <= truth.get(metric, rate) <= high
-    for metric in ("accuracy", "macro_f1", "log_loss"):
-        assert 0.88 * runs <= covered[metric] <= runs, metric

@@ -61,6 +61,7 @@ def test_calibration_error_by_hand() -> None:
         "confidence": [pytest.approx(0.65), pytest.approx(0.95)],
         "accuracy": [0.5, 1.0],
     }
+    assert list(reliability_table(correct, confidence, bins=4)) == ["bin", "images", "confidence", "accuracy"]
 
 
 def test_calibration_error_agrees_with_the_calibration_curve(
@@ -91,12 +92,12 @@ def test_perfect_predictions_have_no_error() -> None:
 
 
 def test_the_confusion_table_has_all_pairs_in_class_order() -> None:
-    classes = ["b", "a", "T-shirt/top, or so"]
+    classes = ["b", "a", "T-shirt/top, or so", "never"]
     table = confusion_table(np.array([0, 0, 2, 2, 2]), np.array([0, 1, 2, 2, 0]), classes)
     expected = pd.DataFrame({
-        "actual": np.repeat(classes, 3),
-        "predicted": classes * 3,
-        "count": [1, 1, 0, 0, 0, 0, 1, 0, 2],
+        "actual": np.repeat(classes, 4),
+        "predicted": classes * 4,
+        "count": [1, 1, 0, 0, 0, 0, 0, 0, 1, 0, 2, 0, 0, 0, 0, 0],
     })  # fmt: skip
     assert table.to_csv(index=False) == expected.to_csv(index=False)
 
@@ -113,6 +114,21 @@ def test_the_confusion_table_of_many_classes_has_the_most_confused_ones() -> Non
     assert counts.sum() == 1000
     assert counts["c700", "c900"] == counts["c701", "c900"] == counts["c900", "c900"] == 1
     assert counts["951 others", "951 others"] == 951
+    assert counts.dtype == int
+
+
+def test_the_confusion_table_of_fifty_classes_has_them_all() -> None:
+    labels = np.arange(MOST_DRAWN)
+    assert len(confusion_table(labels, labels, list(map(str, labels)))) == MOST_DRAWN**2
+
+
+def test_classes_with_many_images_are_not_the_most_confused_for_that() -> None:
+    # The first classes have the most images. None is confused but the last two.
+    labels = np.repeat(np.arange(60), np.arange(60, 0, -1))
+    predicted = np.where(labels == 59, 58, labels)
+    table = confusion_table(labels, predicted, [f"c{number}" for number in range(60)])
+    names = list(dict.fromkeys(table["actual"]))
+    assert names == [*(f"c{number}" for number in range(47)), "c58", "c59", "11 others"]
 
 
 def test_a_class_without_examples_is_not_in_macro_f1() -> None:
@@ -131,12 +147,12 @@ def test_the_confusion_table_equals_scikit_learns_matrix(
 
 def test_the_class_table_by_hand() -> None:
     missing = pytest.approx(np.nan, nan_ok=True)  # of a class without examples
-    table = class_table(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]), ["b", "a", "never"])
+    table = class_table(np.array([0, 0, 1, 1, 3]), np.array([0, 1, 1, 1, 0]), ["b", "a", "never", "missed"])
     assert table.to_dict("list") == {
-        "class": ["b", "a", "never"],
-        "precision": [1, pytest.approx(2 / 3), missing],
-        "recall": [0.5, 1, missing],
-        "f1": [pytest.approx(2 / 3), pytest.approx(0.8), missing],
+        "class": ["b", "a", "never", "missed"],
+        "precision": [0.5, pytest.approx(2 / 3), missing, 0],
+        "recall": [0.5, 1, missing, 0],
+        "f1": [0.5, pytest.approx(0.8), missing, 0],
     }
 
 

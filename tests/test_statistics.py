@@ -241,3 +241,77 @@ def test_classes_are_tested_together() -> None:
     assert found.loc["3", "verdict"] == "worse"
     assert set(found["verdict"].drop("3")) == {"within noise"}
     assert found.loc["7", "p"] == pytest.approx(1)
+
+
+def test_the_intervals_of_one_network_cover_the_truth() -> None:
+    random = np.random.default_rng(0)
+    covered = dict.fromkeys(statistics.METRICS, 0)
+    runs, rate = 100, 0.8
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(statistics, "RESAMPLES", 100)
+        for run in range(runs):
+            actual = random.integers(0, 3, 300)
+            other = (actual + random.integers(1, 3, 300)) % 3
+            guess = np.where(random.random(300) < rate, actual, other)
+            probabilities = np.full((300, 3), (1 - rate) / 2, np.float32)
+            probabilities[np.arange(300), guess] = rate
+            predictions = scores.prediction_table(actual, probabilities, ["a", "b", "c"])
+            for metric, (value, low, high) in statistics.intervals(predictions, 15, run).items():
+                assert low <= value <= high
+                truth = {"log_loss": -rate * np.log(rate) - (1 - rate) * np.log((1 - rate) / 2)}
+                covered[metric] += low <= truth.get(metric, rate) <= high
+    for metric in ("accuracy", "macro_f1", "log_loss"):
+        assert 0.88 * runs <= covered[metric] <= runs, metric
+
+
+def test_the_intervals_of_one_network_are_those_of_the_textbook() -> None:
+    labels, probabilities, _ = sample(np.random.default_rng(4), 400, (2, 1), (2, 1))
+    predictions = table(labels, probabilities)
+    found = statistics.intervals(predictions, BINS)
+    assert found == statistics.intervals(predictions, BINS, seed=0)
+    assert {metric: value for metric, (value, *_) in found.items()} == pytest.approx(
+        scores.score(labels, probabilities.astype(np.float32), BINS), abs=1e-6
+    )
+    # Wilson's score interval, solved for the share p: |p - share| = z * sqrt(p * (1 - p) / n).
+    share, low, high = found["accuracy"]
+    for p in (low, high):
+        assert abs(p - share) == pytest.approx(1.959964 * np.sqrt(p * (1 - p) / 400), rel=1e-5)
+    # That of a mean, of which the bootstrap knows the standard error to a few percent.
+    losses = -np.log(predictions["probability_of_actual"])
+    mean, low, high = found["log_loss"]
+    half = 1.96 * losses.std(ddof=0) / np.sqrt(400)
+    assert (mean - low, high - mean) == pytest.approx((half, half), rel=0.1)
+    for metric in ("macro_f1", "calibration_error"):
+        value, low, high = found[metric]
+        assert 0 < low < value < high < 1
+
+
+def test_an_interval_ends_where_the_metric_does() -> None:
+    few = pd.DataFrame({"actual": ["a", "b"] * 5, "predicted": ["a", "b"] * 5})
+    few.loc[0, "predicted"] = "b"
+    few["probability"], few["probability_of_actual"] = 0.9, [1e-9, *[0.9] * 9]
+    found = statistics.intervals(few, BINS)
+    assert found["macro_f1"][2] == 1
+    assert found["log_loss"][1] == 0
+    assert found["log_loss"][2] > 1
+
+
+def test_what_is_worse_by_just_the_tolerance_passes() -> None:
+    found = Difference("log_loss", 1.0, 1.5, 0.25, 0.75, significant=True)
+    assert found.worse_than(0.2499)
+    assert not found.worse_than(0.25)
+
+
+def test_classes_come_with_the_surest_change_first_and_else_in_their_order() -> None:
+    names = [f"class {number:02}" for number in range(40)]
+    actual = np.repeat(names, 20)
+    before = pd.DataFrame({"actual": actual, "predicted": actual})
+    after = before.copy()
+    before.loc[20 * 30 : 20 * 30 + 15, "predicted"] = "class 00"
+    after.loc[20 * 20 : 20 * 20 + 12, "predicted"] = "class 00"
+    found = compare_classes(before, after)
+    assert list(found) == ["class", "images", "before", "after", "lost", "gained", "p", "verdict"]
+    unchanged = [name for name in names if name not in ("class 20", "class 30")]
+    assert found["class"].tolist() == ["class 30", "class 20", *unchanged]
+    assert found["verdict"].tolist() == ["better", "worse", *["within noise"] * 38]
+    assert found.loc[0, ["lost", "gained", "before", "after"]].tolist() == [0, 16, 0.2, 1]
