@@ -108,7 +108,7 @@ def compare(before: pd.DataFrame, after: pd.DataFrame, bins: int, seed: int = 0)
 
     def difference(drawn: NDArray[np.int64], axis: int = -1) -> NDArray[np.float64]:
         rows = np.moveaxis(drawn, axis, -1).reshape(-1, images)
-        weights = np.array([np.bincount(row, minlength=images) for row in rows], dtype=np.float64)
+        weights = np.array([np.bincount(row, minlength=images) for row in rows])
         first, second = (_metrics(weights @ part, len(classes)) for part in parts)
         return second - first
 
@@ -228,7 +228,7 @@ def _sums(part: sparse.csr_array) -> NDArray[np.float64]:
 
 
 def _one_hot(column: "pd.Series[str]", classes: NDArray[Any]) -> sparse.csr_array:
-    return _in_columns(pd.Categorical(column, categories=classes).codes, np.ones(len(column)), len(classes))
+    return _in_columns(pd.Index(classes).get_indexer(column), np.ones(len(column)), len(classes))
 
 
 def _in_columns(columns: NDArray[Any], values: NDArray[np.float64], width: int) -> sparse.csr_array:

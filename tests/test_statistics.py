@@ -62,14 +62,26 @@ def test_the_interval_of_an_accuracy_as_published() -> None:
     assert accuracy_interval(lost=16, gained=6, images=161) == pytest.approx((-0.1195, -0.0032), abs=5e-5)
 
 
-def test_the_metrics_are_those_of_the_evaluation() -> None:
+@pytest.mark.parametrize("bins", [BINS, 3])  # of three, the first has predictions in it
+@pytest.mark.parametrize("occurring", [(0, 1, 2, 3, 4), (1, 3)])
+def test_the_metrics_are_those_of_the_evaluation(bins: int, occurring: tuple[int, ...]) -> None:
     labels, before, after = sample(np.random.default_rng(0), 400, (2, 1), (3, 0.7))
-    differences = compare(table(labels, before), table(labels, after), BINS)
+    labels = np.array(occurring)[labels % len(occurring)]
+    differences = compare(table(labels, before), table(labels, after), bins)
     assert [difference.metric for difference in differences] == list(METRICS) == list(Tolerance.model_fields)
     for probabilities, value in ((before, "before"), (after, "after")):
-        expected = scores.score(labels, probabilities.astype(np.float32), BINS)
+        expected = scores.score(labels, probabilities.astype(np.float32), bins)
         found = {difference.metric: getattr(difference, value) for difference in differences}
         assert found == pytest.approx(expected, abs=1e-6)
+
+
+def test_accuracy_is_tested_by_mcnemar_and_has_an_interval_of_its_own() -> None:
+    labels, before, after = sample(np.random.default_rng(5), 400, (2, 1), (2.3, 1))
+    right = [probabilities.argmax(axis=1) == labels for probabilities in (before, after)]
+    lost, gained = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
+    accuracy = compare(table(labels, before), table(labels, after), BINS)[0]
+    assert (accuracy.low, accuracy.high) == accuracy_interval(lost, gained, 400)
+    assert accuracy.significant == (mcnemar(lost, gained) < 0.05)
 
 
 def test_a_smallest_probability_costs_what_scikit_learn_makes_of_it() -> None:
@@ -96,6 +108,14 @@ def test_the_same_seed_gives_the_same_interval() -> None:
     first, second = table(labels, before), table(labels, after)
     assert compare(first, second, BINS, seed=3) == compare(first, second, BINS, seed=3)
     assert compare(first, second, BINS, seed=3) != compare(first, second, BINS, seed=4)
+    assert compare(first, second, BINS) == compare(first, second, BINS, seed=0)
+
+
+def test_the_number_of_resamples_is_that_of_the_constant(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels, before, after = sample(np.random.default_rng(2), 300, (2, 1), (2.1, 1))
+    usual = compare(table(labels, before), table(labels, after), BINS)
+    monkeypatch.setattr(statistics, "RESAMPLES", 100)
+    assert compare(table(labels, before), table(labels, after), BINS) != usual
 
 
 def test_equal_predictions_do_not_differ() -> None:
