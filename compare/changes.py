@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
+from compare import lock
 from compare.programs import dvc
 from compare.revision import WORKSPACE, Revision
 from stages import layout, parameters
 
-LOCK = Path("dvc.lock")
 PIPELINE = (Path("dvc.yaml"), Path("requirements.lock"))
 
 
@@ -35,17 +35,14 @@ def changed_pipeline(base: Revision, later: Revision) -> list[str]:
 
 def changed_code(base: Revision, later: Revision, dataset: str) -> list[str]:
     """The files that differ of those that a stage of the data set depends on and no stage makes."""
-    files = {
-        path
-        for revision in (base, later)
-        for path in _hashes(revision, dataset, "deps").keys() - _hashes(revision, dataset, "outs").keys()
-    }
+    both = [lock.at(revision, dataset) for revision in (base, later)]
+    files = {path for stages in both for path in lock.inputs(stages).keys() - lock.outputs(stages).keys()}
     return sorted(path for path in files if base.read(Path(path)) != later.read(Path(path)))
 
 
 def changed_data(base: Revision, later: Revision, dataset: str) -> list[str]:
     """The raw files and the splits that differ, according to dvc.lock."""
-    before, after = (_hashes(revision, dataset, "outs") for revision in (base, later))
+    before, after = (lock.outputs(lock.at(revision, dataset)) for revision in (base, later))
     return sorted(
         path
         for path in before.keys() | after.keys()
@@ -55,7 +52,7 @@ def changed_data(base: Revision, later: Revision, dataset: str) -> list[str]:
 
 def test_split(revision: Revision, dataset: str) -> str | None:
     """The hash of the test split, according to dvc.lock; None if it has none."""
-    return _hashes(revision, dataset, "outs").get(layout.processed(dataset, "test").as_posix())
+    return lock.outputs(lock.at(revision, dataset)).get(layout.processed(dataset, "test").as_posix())
 
 
 def stale(revision: Revision, dataset: str) -> list[str]:
@@ -63,14 +60,15 @@ def stale(revision: Revision, dataset: str) -> list[str]:
 
     As a person may change a parameter, or a result, and commit without `dvc repro`.
     """
-    recorded = _hashes(revision, dataset, "outs") | _hashes(revision, dataset, "deps")
+    stages = lock.at(revision, dataset)
+    recorded = lock.outputs(stages) | lock.inputs(stages)
     found = set()
     for path in recorded.keys() & revision.files():
         content = revision.read(Path(path)) or b""
         if hashlib.md5(content, usedforsecurity=False).hexdigest() != recorded[path]:
             found.add(path)
-    for stage in _stages(revision, dataset):
-        for file, recorded_values in stage.get("params", {}).items():
+    for stage in stages.values():
+        for file, recorded_values in stage.parameters.items():
             for name, expected in recorded_values.items():
                 value: Any = revision.yaml(Path(file))
                 for key in name.split("."):
@@ -122,14 +120,3 @@ def changed_images(before: pd.DataFrame, after: pd.DataFrame) -> tuple[pd.DataFr
 def names_for_dvc(base: Revision, later: Revision) -> list[str]:
     """Both revisions as DVC understands them, whatever a branch may be called."""
     return [revision.commit or WORKSPACE for revision in (base, later)]
-
-
-def _stages(revision: Revision, dataset: str) -> list[dict[str, Any]]:
-    stages = revision.section(LOCK, "stages")
-    return [stage for name, stage in stages.items() if name.endswith(f"@{dataset}")]
-
-
-def _hashes(revision: Revision, dataset: str, kind: str) -> dict[str, str | None]:
-    """The hash that dvc.lock has for each of the `deps` or the `outs` of a data set's stages, by path."""
-    entries = [entry for stage in _stages(revision, dataset) for entry in stage.get(kind, [])]
-    return {entry["path"]: entry.get("md5") for entry in entries}

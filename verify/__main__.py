@@ -12,12 +12,11 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from compare import changes, comparison, revision, statistics
+from compare import changes, comparison, lock, revision, statistics
+from compare.lock import Stage
 from compare.revision import Revision
 from stages import command, environment, layout, parameters
 from stages.errors import UserError
-from verify import lock
-from verify.lock import Stage
 from verify.rerun import ODD, USUAL, network_can_be_cut_off, rerun
 
 RAW = Path("data/raw")
@@ -54,10 +53,10 @@ def main(datasets: Sequence[str]) -> int:
 
 def expected_stages(head: Revision, dataset: str) -> dict[str, Stage]:
     """What the committed dvc.lock says of a data set."""
-    stages = lock.stages(head.section(changes.LOCK, "stages"), dataset)
+    stages = lock.at(head, dataset)
     if not stages:
         raise UserError(
-            f"{changes.LOCK} at {head.name}: expected stages of {dataset!r}, found none; "
+            f"{lock.FILE} at {head.name}: expected stages of {dataset!r}, found none; "
             "run dvc repro and commit"
         )
     return stages
@@ -68,7 +67,7 @@ def is_up_to_date(head: Revision, dataset: str) -> bool:
     stale = changes.stale(head, dataset)
     if stale:
         print(
-            f"{dataset}: NOT verified: {changes.LOCK} was made with, or made, another {', '.join(stale)}: "
+            f"{dataset}: NOT verified: {lock.FILE} was made with, or made, another {', '.join(stale)}: "
             f"run dvc repro evaluate@{dataset} and commit."
         )
     return not stale
@@ -87,7 +86,7 @@ def report(dataset: str, head: Revision, expected: dict[str, Stage], folders: di
         Whether all is well.
     """
     found = {
-        name: lock.stages(YAML(typ="safe").load(folder / changes.LOCK)["stages"], dataset)
+        name: lock.stages(YAML(typ="safe").load(folder / lock.FILE)["stages"], dataset)
         for name, folder in folders.items()
     }
     wanted, got = lock.outputs(expected), [lock.outputs(stages) for stages in found.values()]

@@ -1,17 +1,29 @@
-"""What dvc.lock says: the hash of everything that each stage read and wrote."""
+"""What dvc.lock says: the hash of everything that each stage read and wrote, and the parameters."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
+from pathlib import Path
 from typing import Any
+
+from compare.revision import Revision
+
+FILE = Path("dvc.lock")
 
 
 @dataclass(frozen=True)
 class Stage:
-    """The MD5 hash of each input and each output, by its path; empty where dvc.lock has none."""
+    """What a stage was run with, and what it made.
+
+    Attributes:
+        inputs: the MD5 hash of each file or folder, by its path; empty where dvc.lock has none.
+        outputs: likewise.
+        parameters: by file, and by dotted name, the value.
+    """
 
     inputs: dict[str, str]
     outputs: dict[str, str]
+    parameters: dict[str, dict[str, Any]]
 
 
 def stages(section: dict[str, Any], dataset: str) -> dict[str, Stage]:
@@ -22,7 +34,7 @@ def stages(section: dict[str, Any], dataset: str) -> dict[str, Stage]:
         dataset: its key.
     """
     found = {
-        name: Stage(_hashes(stage.get("deps", [])), _hashes(stage.get("outs", [])))
+        name: Stage(_hashes(stage.get("deps", [])), _hashes(stage.get("outs", [])), stage.get("params", {}))
         for name, stage in section.items()
         if name.endswith(f"@{dataset}")
     }
@@ -31,6 +43,16 @@ def stages(section: dict[str, Any], dataset: str) -> dict[str, Stage]:
         name: {made_by[path] for path in stage.inputs if path in made_by} for name, stage in found.items()
     }
     return {name: found[name] for name in TopologicalSorter(before).static_order()}
+
+
+def at(revision: Revision, dataset: str) -> dict[str, Stage]:
+    """The same, of the dvc.lock that a revision has."""
+    return stages(revision.section(FILE, "stages"), dataset)
+
+
+def inputs(stages: dict[str, Stage]) -> dict[str, str]:
+    """The hash of each input of any of some stages, by its path."""
+    return {path: value for stage in stages.values() for path, value in stage.inputs.items()}
 
 
 def outputs(stages: dict[str, Stage]) -> dict[str, str]:
