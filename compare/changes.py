@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from compare import lock
+from compare import dvc_lock
 from compare.programs import dvc
 from compare.revision import WORKSPACE, Revision
 from stages import layout, parameters
@@ -35,14 +35,16 @@ def changed_pipeline(base: Revision, later: Revision) -> list[str]:
 
 def changed_code(base: Revision, later: Revision, dataset: str) -> list[str]:
     """The files that differ of those that a stage of the data set depends on and no stage makes."""
-    both = [lock.at(revision, dataset) for revision in (base, later)]
-    files = {path for stages in both for path in lock.inputs(stages).keys() - lock.outputs(stages).keys()}
+    files: set[str] = set()
+    for revision in (base, later):
+        stages = dvc_lock.at(revision, dataset)
+        files |= dvc_lock.inputs(stages).keys() - dvc_lock.outputs(stages).keys()
     return sorted(path for path in files if base.read(Path(path)) != later.read(Path(path)))
 
 
 def changed_data(base: Revision, later: Revision, dataset: str) -> list[str]:
     """The raw files and the splits that differ, according to dvc.lock."""
-    before, after = (lock.outputs(lock.at(revision, dataset)) for revision in (base, later))
+    before, after = (dvc_lock.outputs(dvc_lock.at(revision, dataset)) for revision in (base, later))
     return sorted(
         path
         for path in before.keys() | after.keys()
@@ -52,7 +54,7 @@ def changed_data(base: Revision, later: Revision, dataset: str) -> list[str]:
 
 def test_split(revision: Revision, dataset: str) -> str | None:
     """The hash of the test split, according to dvc.lock; None if it has none."""
-    return lock.outputs(lock.at(revision, dataset)).get(layout.processed(dataset, "test").as_posix())
+    return dvc_lock.outputs(dvc_lock.at(revision, dataset)).get(layout.processed(dataset, "test").as_posix())
 
 
 def stale(revision: Revision, dataset: str) -> list[str]:
@@ -60,8 +62,8 @@ def stale(revision: Revision, dataset: str) -> list[str]:
 
     As a person may change a parameter, or a result, and commit without `dvc repro`.
     """
-    stages = lock.at(revision, dataset)
-    recorded = lock.outputs(stages) | lock.inputs(stages)
+    stages = dvc_lock.at(revision, dataset)
+    recorded = dvc_lock.outputs(stages) | dvc_lock.inputs(stages)
     found = set()
     for path in recorded.keys() & revision.files():
         content = revision.read(Path(path)) or b""

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from compare import changes, comparison, lock, revision, statistics
-from compare.lock import Stage
+from compare import changes, comparison, dvc_lock, revision, statistics
+from compare.dvc_lock import Stage
 from compare.revision import Revision
 from stages import command, environment, layout, parameters
 from stages.errors import UserError
@@ -53,10 +53,10 @@ def main(datasets: Sequence[str]) -> int:
 
 def expected_stages(head: Revision, dataset: str) -> dict[str, Stage]:
     """What the committed dvc.lock says of a data set."""
-    stages = lock.at(head, dataset)
+    stages = dvc_lock.at(head, dataset)
     if not stages:
         raise UserError(
-            f"{lock.FILE} at {head.name}: expected stages of {dataset!r}, found none; "
+            f"{dvc_lock.FILE} at {head.name}: expected stages of {dataset!r}, found none; "
             "run dvc repro and commit"
         )
     return stages
@@ -67,7 +67,7 @@ def is_up_to_date(head: Revision, dataset: str) -> bool:
     stale = changes.stale(head, dataset)
     if stale:
         print(
-            f"{dataset}: NOT verified: {lock.FILE} was made with, or made, another {', '.join(stale)}: "
+            f"{dataset}: NOT verified: {dvc_lock.FILE} was made with, or made, another {', '.join(stale)}: "
             f"run dvc repro evaluate@{dataset} and commit."
         )
     return not stale
@@ -86,10 +86,10 @@ def report(dataset: str, head: Revision, expected: dict[str, Stage], folders: di
         Whether all is well.
     """
     found = {
-        name: lock.stages(YAML(typ="safe").load(folder / lock.FILE)["stages"], dataset)
+        name: dvc_lock.stages(YAML(typ="safe").load(folder / dvc_lock.FILE)["stages"], dataset)
         for name, folder in folders.items()
     }
-    wanted, got = lock.outputs(expected), [lock.outputs(stages) for stages in found.values()]
+    wanted, got = dvc_lock.outputs(expected), [dvc_lock.outputs(stages) for stages in found.values()]
     print(f"\n{dataset}")
     print(f"{'output':36} {'expected':10}", *(f"{name:16}" for name in folders), "verdict")
     for path in dict.fromkeys([*wanted, *(path for hashes in got for path in hashes)]):
@@ -112,7 +112,7 @@ def report(dataset: str, head: Revision, expected: dict[str, Stage], folders: di
             return False
         return True
     for surroundings, stages in found.items():
-        for name in lock.culprits(expected, stages):
+        for name in dvc_lock.culprits(expected, stages):
             print(f"{name}, {surroundings}: it made other outputs of the same inputs.")
     system = made.get("system", here["system"])
     if environment.architecture(system) == environment.architecture(here["system"]):

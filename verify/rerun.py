@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from compare import lock
+from compare import dvc_lock
 from compare.programs import git
 from stages import files
 from stages.errors import UserError
@@ -89,7 +89,7 @@ def rerun(commit: str, datasets: Sequence[str], raw: Path, surroundings: Surroun
     files.write_text(home / ".keras/keras.json", json.dumps(surroundings.keras))
     git("clone", "--quiet", "--shared", "--no-checkout", ".", str(folder))
     git("-C", str(folder), "checkout", "--quiet", "--detach", commit)
-    (folder / lock.FILE).unlink()  # what is in it afterwards has been run
+    (folder / dvc_lock.FILE).unlink()  # what is in it afterwards has been run
     start = "import sys; from dvc.cli import main; sys.exit(main(sys.argv[1:]))"
     if surroundings.processors is not None and hasattr(os, "sched_setaffinity"):
         allowed = f"sorted(os.sched_getaffinity(0))[:{surroundings.processors}]"
