@@ -8,8 +8,9 @@ import pytest
 from helpers import Project, dump, set_value
 from ruamel.yaml import YAML
 
-from compare import changes, comparison
+from compare import changes, comparison, dvc_lock
 from compare.comparison import Comparison, Review
+from compare.dvc_lock import Stage
 from compare.revision import find
 from stages.errors import UserError
 
@@ -207,6 +208,38 @@ def test_code_and_data_that_changed_are_named(repository: Repository) -> None:
     found = compared()
     assert (found.code, found.data) == ([CODE], ["data/processed/first/test"])
     assert (compared("second").code, compared("second").data) == ([CODE], [])
+
+
+def test_code_that_is_no_longer_depended_on_is_named(repository: Repository) -> None:
+    before = {"path": "stages/before.py", "md5": "code"}
+    lock = YAML(typ="safe").load(repository.folder / "dvc.lock")
+    lock["stages"]["train@first"]["deps"].append(before)
+    repository.write("dvc.lock", dump(lock))
+    repository.write(before["path"], "# code\n")
+    repository.commit("More code")
+    repository.run("git", "rm", "--quiet", before["path"])
+    repository.lock()
+    assert changes.changed_code(find("HEAD"), find("workspace"), "first") == [before["path"]]
+
+
+def test_what_dvc_lock_does_not_say_is_empty() -> None:
+    lock = {"read@first": {"cmd": "true", "deps": [{"path": "file"}]}, "other@second": {"cmd": "true"}}
+    assert dvc_lock.stages(lock, "first") == {"read@first": Stage({"file": ""}, {}, {})}
+
+
+def test_differences_begin_at_the_stage_that_made_others_of_the_same_inputs() -> None:
+    expected = {
+        "first": Stage({"code": "1"}, {"a": "2"}, {}),
+        "second": Stage({"a": "2"}, {"b": "3"}, {}),
+        "third": Stage({"b": "3"}, {"c": "4"}, {}),
+        "fourth": Stage({"code": "1"}, {"d": "5"}, {}),
+    }
+    found = {
+        "first": expected["first"],
+        "second": Stage({"a": "2"}, {"b": "other"}, {}),
+        "third": Stage({"b": "other"}, {"c": "other"}, {}),
+    }
+    assert dvc_lock.culprits(expected, found) == ["second"]
 
 
 @pytest.mark.usefixtures("repository")
