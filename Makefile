@@ -75,8 +75,8 @@ repair: $(INSTALLED)
 audit: $(INSTALLED)
 	python -m verify.audit
 
-# How good the tests are, docs/tests.md: lines and branches of stages/ that no test runs, eleven minutes; and
-# small faults, put into what judges results, that no test notices, half an hour.
+# How good the tests are, docs/tests.md: lines and branches of stages/ that no test runs, and small faults, put
+# into what judges results, that no test notices; a quarter of an hour each.
 coverage: $(INSTALLED)
 	$(ADD) tests/quality.lock
 	coverage erase
