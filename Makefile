@@ -13,18 +13,18 @@ help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## the whole pipeline on the small data set: no data to download, under a minute
-	python -m verify.repair --quick
+	python -m tools.repair --quick
 	dvc repro evaluate@digits
 	dvc metrics show metrics/digits.json
 	dvc plots show plots/confusion/digits.csv plots/history/digits.csv
 
 repro: $(INSTALLED) ## the whole pipeline: what changed, and nothing else; JOBS=2 runs two data sets at a time
-	python -m verify.repair --quick
+	python -m tools.repair --quick
 	$(if $(JOBS),-dvc stage list --name-only | grep ^evaluate@ | xargs -P "$(JOBS)" -n 1 dvc repro)
 	dvc repro
 
 review: $(INSTALLED) ## what changed since BASE=main, as review/report.html; SEEDS=5 trains both with 5 seeds
-	python -m compare "$(BASE)" $(if $(SEEDS),--seeds $(SEEDS))
+	python -m tools.review "$(BASE)" $(if $(SEEDS),--seeds $(SEEDS))
 
 test: $(INSTALLED) ## the test suite; ALL=1 with the slowest tests, as CI runs it
 	python -m pytest $(if $(ALL),,-m "not slow")
@@ -35,32 +35,32 @@ lint: $(INSTALLED) ## style and types; FIX=1 mends the style
 	mypy
 
 verify: $(INSTALLED) ## whether the committed results of digits come out again, to the bit; ALL=1 of every data set
-	python -m verify $(if $(ALL),,digits)
+	python -m tools.verify $(if $(ALL),,digits)
 
 new: $(INSTALLED) ## a data set of your own: NAME=letters FROM=folder, address or .npz file; writes params.yaml
 	@$(if $(and $(NAME),$(FROM)),,$(error expected make new NAME=letters FROM=folder, address or .npz file))
-	python -m add "$(NAME)" "$(FROM)"
+	python -m tools.new "$(NAME)" "$(FROM)"
 
 try: $(INSTALLED) ## a network that params.yaml has under a name: DATASET=mnist CONFIGURATION=best
 	@$(if $(and $(DATASET),$(CONFIGURATION)),,$(error expected make try DATASET=mnist CONFIGURATION=best))
-	python -m search.configuration "$(DATASET)" "$(CONFIGURATION)"
+	python -m tools.search.configuration "$(DATASET)" "$(CONFIGURATION)"
 
 search: $(INSTALLED) ## better hyperparameters for DATASET=digits, from TRIALS=50 of the space in params.yaml
 	@$(if $(DATASET),,$(error expected make search DATASET=digits, or another key of datasets in params.yaml))
-	python -m search "$(DATASET)" --trials $(or $(TRIALS),50)
+	python -m tools.search "$(DATASET)" --trials $(or $(TRIALS),50)
 
 study: $(INSTALLED) ## docs/accuracy.md: each configuration, trained with several seeds; six hours, goes on after a stop
-	python -m study
+	python -m tools.study
 
 share: $(INSTALLED) ## data and models to REMOTE=folder, s3://bucket/project or ssh://host/folder, for dvc pull
 	@$(if $(REMOTE),,$(error expected make share REMOTE=folder, s3://bucket/project or ssh://host/folder))
 	dvc remote modify storage url "$(REMOTE)" 2> /dev/null || dvc remote add --default storage "$(REMOTE)"
 	dvc push
 
-bench: $(INSTALLED) ## benchmarks/results.md: speed and memory, beside other programs'; PYTORCH=1 installs it: 5 GB
-	$(if $(PYTORCH),$(ADD) benchmarks/pytorch.lock)
+bench: $(INSTALLED) ## docs/benchmarks.md: speed and memory, beside other programs'; PYTORCH=1 installs it: 5 GB
+	$(if $(PYTORCH),$(ADD) tools/benchmarks/pytorch.lock)
 	dvc repro
-	python -m benchmarks --reach mnist=0.98 --reach fashion_mnist=0.89
+	python -m tools.benchmarks --reach mnist=0.98 --reach fashion_mnist=0.89
 
 # Seldom wanted, or done by the targets above.
 
@@ -69,11 +69,11 @@ install: $(INSTALLED)
 
 # After a broken disk: remove what is no longer what it was, for make repro to make again.
 repair: $(INSTALLED)
-	python -m verify.repair
+	python -m tools.repair
 
 # Whether a package of the lock file is known to be vulnerable; asks a database.
 audit: $(INSTALLED)
-	python -m verify.audit
+	python -m tools.verify.audit
 
 # How good the tests are, docs/tests.md: lines and branches of stages/ that no test runs, and small faults, put
 # into what judges results, that no test notices; a quarter of an hour each.
@@ -94,26 +94,26 @@ torture: $(INSTALLED)
 
 # Whether other processors give the same bits, as qemu-user emulates them; takes an hour.
 emulate: $(INSTALLED)
-	python -m verify.operations
-	python -m verify.processors digits
-	python -m verify.processors mnist --images 1024
-	python -m verify.processors fashion_mnist --images 1024
+	python -m tools.verify.operations
+	python -m tools.verify.processors digits
+	python -m tools.verify.processors mnist --images 1024
+	python -m tools.verify.processors fashion_mnist --images 1024
 
 # The README's pictures and its example of a review.
 pictures: $(INSTALLED)
-	python -m docs.pictures fashion_mnist
+	python -m tools.plots.pictures fashion_mnist
 	docs/example.sh fashion_mnist network.dropout 0.1
 
 # Post review/report.md on its pull request, in a GitHub workflow.
 comment:
-	$(PYTHON) -m compare.comment
+	$(PYTHON) -m tools.review.comment
 
 # Renew requirements.lock from pyproject.toml, and what follows from it; needs uv.
 COMPILE := uv pip compile --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-annotate \
 	--no-header --upgrade --quiet
 lock:
 	$(COMPILE) pyproject.toml --group dev --output-file requirements.lock
-	$(COMPILE) --group pyproject.toml:pytorch --constraint requirements.lock --output-file benchmarks/pytorch.lock
+	$(COMPILE) --group pyproject.toml:pytorch --constraint requirements.lock --output-file tools/benchmarks/pytorch.lock
 	$(COMPILE) --group pyproject.toml:quality --constraint requirements.lock --output-file tests/quality.lock
 	awk -F '==|: | ' 'NR == FNR { version[$$1] = $$2; next } /^#/ { print; next } { print $$1 ": \047" version[$$1] "\047" }' \
 		requirements.lock versions.yaml > versions.new
@@ -126,5 +126,5 @@ $(INSTALLED): requirements.lock
 	@echo "Installing TensorFlow, DVC and the rest into .venv: 2 GB, a few minutes"
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-compile -r requirements.lock
 	-.venv/bin/python -m compileall -q -j 0 -x '/tests?/' .venv/lib # on all processors, as pip does not
-	.venv/bin/python -m compare.offline
+	.venv/bin/python -m tools.plots.page
 	@touch $(INSTALLED)

@@ -11,5 +11,5 @@ git clone --quiet "$project" "$clone"
 cd "$clone"
 dvc cache dir --local "$project/.dvc/cache"
 dvc exp run --quiet --set-param "datasets.$dataset.$key=$value" "evaluate@$dataset" >&2
-python -m compare HEAD || [ $? = 1 ]
+python -m tools.review HEAD || [ $? = 1 ]
 cp "review/$dataset-confusion.png" "$project/docs/difference.png"

@@ -3,7 +3,7 @@
 import importlib
 import os
 
-from stages import command, parent
+from stages.common import command, parent
 
 STAGES = ("fetch", "preprocess", "train", "evaluate")
 

@@ -10,8 +10,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from stages import arrays, batches, files, gallery, layers, layout, model_file, parameters, scores
-from stages.arrays import Split
+from stages import parameters
+from stages.common import files, layout
+from stages.network import layers, model_file
+from stages.scoring import gallery, scores
+from stages.splits import arrays, batches
+from stages.splits.arrays import Split
 
 BATCH = 1000  # fixed: how a sum is split can change its last bit
 FLOAT_FORMAT = "%.4g"  # of tables: what is drawn or compared needs no more, and they are kept in git

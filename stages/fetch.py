@@ -3,10 +3,12 @@
 import os
 from pathlib import Path
 
-from stages import bundled, checksums, layout, mirrors, npz, parameters, pictures
-from stages.errors import UserError
-from stages.files import whole_folder
-from stages.sources import Mirrors, Npz, Pictures, RawFiles, ScikitLearn, Source
+from stages import parameters
+from stages.common import checksums, layout
+from stages.common.errors import UserError
+from stages.common.files import whole_folder
+from stages.sources import bundled, mirrors, npz, pictures
+from stages.sources.schema import Mirrors, Npz, Pictures, RawFiles, ScikitLearn, Source
 
 MIRROR_VARIABLE = "DATASETS_MIRROR"
 ARCHIVE = "archive.npz"

@@ -8,11 +8,11 @@ from pydantic import BeforeValidator, Field, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from stages.errors import UserError
-from stages.hyperparameters import Network, Training
-from stages.sources import RawFiles, Source
-from stages.validation import Key, Positive, Section, Seed, checked
-from stages.variations import Configurations, Search, Study
+from stages.common.errors import UserError
+from stages.common.validation import Key, Positive, Section, Seed, checked
+from stages.common.variations import Configurations, Search, Study
+from stages.network.schema import Network, Training
+from stages.sources.schema import RawFiles, Source
 
 FILE = Path("params.yaml")
 LARGEST_BYTES = 1_000_000  # of hundreds of data sets; the parser takes seconds for more

@@ -7,11 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
-from stages import arrays, checksums, idx, layout, parameters
-from stages.arrays import Split
-from stages.errors import UserError
+from stages import parameters
+from stages.common import checksums, layout
+from stages.common.errors import UserError
+from stages.common.seeds import seed_of
 from stages.parameters import Dataset
-from stages.streams import seed_of
+from stages.sources import idx
+from stages.splits import arrays
+from stages.splits.arrays import Split
 
 Rows = NDArray[np.int64]
 GREY, COLOUR = 3, 4  # dimensions

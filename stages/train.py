@@ -8,23 +8,15 @@ import keras
 import numpy as np
 import pandas as pd
 
-from stages import (
-    arrays,
-    batches,
-    environment,
-    files,
-    layers,
-    layout,
-    model_file,
-    network,
-    optimizers,
-    parameters,
-)
-from stages.arrays import Split
-from stages.errors import UserError
-from stages.hyperparameters import Training
+from stages import parameters
+from stages.common import environment, files, layout
+from stages.common.errors import UserError
+from stages.common.seeds import seed_of
+from stages.network import build, layers, model_file, optimizers
+from stages.network.schema import Training
 from stages.parameters import Dataset
-from stages.streams import seed_of
+from stages.splits import arrays, batches
+from stages.splits.arrays import Split
 
 VALIDATION_BATCH = 1000  # fixed: how a sum is split can change its last bit
 HISTORY_COLUMNS = ["loss", "accuracy", "val_loss", "val_accuracy"]
@@ -73,7 +65,7 @@ def train(
     settings = dataset.training
     classes = int(training.labels.max()) + 1  # preprocess has made sure that every class occurs
     steps_per_epoch = ceil(len(training.labels) / settings.batch_size)
-    model = network.build(
+    model = build.build(
         dataset.network,
         training.images.shape[1:],
         dataset.largest_pixel,

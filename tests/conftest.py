@@ -15,7 +15,7 @@ from servers import Answer, Server
 LONG = (
     "review",
     "memory",  # needs no finished project, which the first one makes meanwhile
-    *("search", "experiments", "study", "verify", "add", "disk", "page", "sharing", "readme", "statistics"),
+    *("search", "experiments", "study", "verify", "new", "disk", "page", "sharing", "readme", "statistics"),
     *("pipeline", "kills", "concurrency", "dependencies", "inputs", "training", "repair", "fetch", "bytes"),
 )
 

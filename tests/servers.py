@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from stages.sources import Mirrors, RawFile, RawFiles
+from stages.sources.schema import Mirrors, RawFile, RawFiles
 
 NAMES = (
     "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte",

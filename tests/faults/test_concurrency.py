@@ -6,10 +6,9 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from helpers import TWIN, Project, environment
-
 from faults.conftest import Tally
 from faults.test_kills import NEXT_RUN, RESULTS, is_whole
+from helpers import TWIN, Project, environment
 
 BUSY = ("Unable to acquire lock", "is busy, it is being blocked by", "No such file or directory")
 

@@ -9,10 +9,9 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
-from helpers import TWIN, Project
-
 from faults.conftest import Tally
 from faults.test_kills import NEXT_RUN, RESULTS
+from helpers import TWIN, Project
 
 SIZE = 64 << 20
 NO_BYTECODE = {"PYTHONDONTWRITEBYTECODE": "1"}  # it would take from the room

@@ -11,17 +11,21 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from faults.conftest import Tally
 from helpers import ROOT, TWIN, Project, set_value
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from ruamel.yaml import YAML
 
-from faults.conftest import Tally
-from stages import arrays, checksums, idx, model_file, network, npz, parameters, pictures
-from stages.errors import UserError
-from stages.hyperparameters import Network
-from stages.sources import ArrayNames, Npz
+from stages import parameters
+from stages.common import checksums
+from stages.common.errors import UserError
+from stages.network import build, model_file
+from stages.network.schema import Network
+from stages.sources import idx, npz, pictures
+from stages.sources.schema import ArrayNames, Npz
+from stages.splits import arrays
 
 LONGEST = 3000  # characters of an error
 
@@ -253,7 +257,7 @@ def members(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """What is in the file of a model."""
     small = Network(hidden=[4], dropout=0.1, batch_normalization=True)
     path = tmp_path_factory.mktemp("model") / "model.keras"
-    model_file.save(network.build(small, (3, 3), 255, 2, seed=0), path)
+    model_file.save(build.build(small, (3, 3), 255, 2, seed=0), path)
     with zipfile.ZipFile(path) as file:
         return {name: file.read(name) for name in file.namelist()}
 

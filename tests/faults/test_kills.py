@@ -10,9 +10,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from helpers import TWIN, Project, environment
-
 from faults.conftest import Tally
+from helpers import TWIN, Project, environment
 
 # About how many seconds DVC takes to run each.
 STAGES = {"fetch": 2.5, "preprocess": 2.5, "train": 9.0, "evaluate": 7.0}

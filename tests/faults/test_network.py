@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 import servers
+from faults.conftest import Tally
 from servers import CONTENT, NAME, Answer, Server, expected
 
-from faults.conftest import Tally
-from stages.errors import UserError
-from stages.mirrors import Patience, download
+from stages.common.errors import UserError
+from stages.sources.mirrors import Patience, download
 
 BAD: list[Answer] = [
     servers.other_content, servers.page, servers.bomb, servers.encoded_bomb, servers.endless, servers.half,

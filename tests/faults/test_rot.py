@@ -6,10 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from helpers import TWIN, Project
-
 from faults.conftest import Tally
 from faults.test_kills import RESULTS
+from helpers import TWIN, Project
 
 # What each stage reads.
 READ = {
@@ -68,14 +67,14 @@ def test_a_byte_that_has_changed(project: Project, tally: Tally, place: str) -> 
             done = project.here("stages", stage, TWIN, expect=2)
             assert done.stderr == (
                 f"error: {name}: expected SHA-256 {hashlib.sha256(expected[name]).hexdigest()}, "
-                f"found {hashlib.sha256(found).hexdigest()}; run python -m verify.repair, then dvc repro\n"
+                f"found {hashlib.sha256(found).hexdigest()}; run python -m tools.repair, then dvc repro\n"
             )
             assert project.files(*RESULTS) == before
-            repaired = project.here("verify.repair").stdout
+            repaired = project.here("tools.repair").stdout
             assert f"repaired: {name if name in repaired else Path(name).parent}: " in repaired
             project.run("dvc", "repro")
             assert project.files(*RESULTS) == expected
-            assert project.here("verify.repair").stdout == "Nothing to repair.\n"
+            assert project.here("tools.repair").stdout == "Nothing to repair.\n"
     for folder in ("data", "models"):
         shutil.rmtree(project.folder / folder)
     project.run("dvc", "checkout")

@@ -1,0 +1,1 @@
+"""Files, checksums, errors, seeds and paths, which every stage uses."""

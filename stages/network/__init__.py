@@ -1,0 +1,1 @@
+"""The network: its hyperparameters, layers, optimisers and file."""

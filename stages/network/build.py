@@ -1,0 +1,90 @@
+"""The network: from the pixels of an image to a probability for each class."""
+
+import keras
+
+from stages.common.errors import UserError
+from stages.common.seeds import seed_of
+from stages.network.schema import Network
+
+GREY = 2  # dimensions of an image without channels
+KERNEL = 3  # pixels, the side of a convolution
+
+
+def build(
+    network: Network,
+    image_shape: tuple[int, ...],
+    largest_pixel: int,
+    classes: int,
+    seed: int,
+    dtype: str = "uint8",
+) -> keras.Sequential:
+    """A feed-forward network with fresh weights: dense layers, behind convolutions if there are any.
+
+    Scaling to [0, 1] and flattening are part of it, so that whoever loads the model feeds it the
+    images as they are stored, and cannot scale them differently from the training.
+
+    Args:
+        network: the layers in between.
+        image_shape: of one image, such as (28, 28), or (28, 28, 3) in colour.
+        largest_pixel: the pixel value that becomes 1.0.
+        classes: the number of classes.
+        seed: of the weights and of what dropout leaves out, each layer having its own stream.
+        dtype: of the images.
+
+    Returns:
+        A model from such images, shape (n, *image_shape), to float32 probabilities, shape (n, classes).
+
+    Raises:
+        UserError: if there are more lists of convolutions than the image can be halved.
+    """
+
+    def weights(name: str) -> keras.initializers.Initializer:
+        return keras.initializers.GlorotUniform(seed_of(f"weights of {name}", seed))
+
+    def add_activated(layer: keras.layers.Layer, which: str) -> None:
+        model.add(layer)
+        if network.batch_normalization:
+            model.add(keras.layers.BatchNormalization(name=f"normalize_{which}"))
+        model.add(keras.layers.ReLU(name=f"relu_{which}"))
+
+    largest = min(image_shape[:2]).bit_length() - 1
+    if len(network.convolutions) > largest:
+        raise UserError(
+            f"params.yaml: network.convolutions: expected at most {largest} lists, since each halves the "
+            f"images, of {' x '.join(map(str, image_shape[:2]))} pixels, found {len(network.convolutions)}"
+        )
+    use_bias = not network.batch_normalization  # which takes the mean away, and any bias with it
+    model = keras.Sequential(name="classifier")
+    model.add(keras.Input(image_shape, dtype=dtype, name="image"))
+    model.add(keras.layers.Rescaling(1 / largest_pixel, name="scale"))
+    if network.convolutions and len(image_shape) == GREY:
+        model.add(keras.layers.Reshape((*image_shape, 1), name="channel"))
+    for size, layers in enumerate(network.convolutions, start=1):
+        for place, filters in enumerate(layers, start=1):
+            which = f"{size}_{place}"
+            name = f"convolution_{which}"
+            add_activated(
+                keras.layers.Conv2D(
+                    filters,
+                    KERNEL,
+                    strides=2 if place == 1 else 1,
+                    padding="same",
+                    use_bias=use_bias,
+                    kernel_initializer=weights(name),
+                    name=name,
+                ),
+                which,
+            )
+    model.add(keras.layers.Flatten(name="flatten"))
+    for number, width in enumerate(network.hidden, start=1):
+        name = f"hidden_{number}"
+        add_activated(
+            keras.layers.Dense(width, use_bias=use_bias, kernel_initializer=weights(name), name=name),
+            f"{number}",
+        )
+        if network.dropout:
+            name = f"dropout_{number}"
+            model.add(keras.layers.Dropout(network.dropout, seed=seed_of(name, seed), name=name))
+    model.add(keras.layers.Dense(classes, kernel_initializer=weights("logit"), name="logit"))
+    model.add(keras.layers.Softmax(name="probability"))
+    return model

@@ -1,0 +1,96 @@
+"""The IDX format, in which MNIST is published: a header of sizes, then the values, big-endian.
+
+Format: http://yann.lecun.com/exdb/mnist/, section "the IDX file format".
+"""
+
+import mmap
+import struct
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.common.errors import UserError
+
+# Two zeros, the code of the values' type, the number of dimensions; then the size of each dimension.
+START = struct.Struct(">HBB")
+DTYPES: dict[int, np.dtype[Any]] = {
+    0x08: np.dtype("uint8"),
+    0x09: np.dtype("int8"),
+    0x0B: np.dtype(">i2"),
+    0x0C: np.dtype(">i4"),
+    0x0D: np.dtype(">f4"),
+    0x0E: np.dtype(">f8"),
+}
+
+
+def read(path: Path) -> NDArray[Any]:
+    """Map an IDX file into memory: nothing but the header is read before it is used.
+
+    Returns:
+        The array, read-only, of the shape and of one of the dtypes that the header states.
+
+    Raises:
+        UserError: if the content is not one whole IDX file.
+    """
+    content = _map(path)
+    zeros, code, dimensions = START.unpack_from(content[: START.size].rjust(START.size, b"\xff"))
+    if zeros != 0 or code not in DTYPES:
+        codes = ", ".join(f"{code:02x}" for code in DTYPES)
+        raise UserError(
+            f"{path}: expected an IDX file, which begins with the bytes 00 00 and one of {codes}, "
+            f"found {content[: START.size].hex(' ') or 'an empty file'}; fetch it again"
+        )
+    start = START.size + 4 * dimensions
+    if len(content) < start:
+        raise UserError(f"{path}: expected {start} bytes of IDX header, found {len(content)}; fetch it again")
+    shape = struct.unpack_from(f">{dimensions}I", content, START.size)
+    dtype = DTYPES[code]
+    expected = start + prod(shape) * dtype.itemsize
+    if len(content) != expected:
+        raise UserError(
+            f"{path}: expected {expected} bytes for an IDX file of shape {shape} and type {dtype.name}, "
+            f"found {len(content)}; fetch it again"
+        )
+    try:
+        values: NDArray[Any] = np.frombuffer(content, dtype, offset=start)
+        return values.reshape(shape)
+    except ValueError as error:  # more dimensions, or larger ones, than NumPy has
+        raise UserError(f"{path}: expected an array, found shape {shape}: {error}; fetch it again") from None
+
+
+def _map(path: Path) -> mmap.mmap | bytes:
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
+
+
+def narrowed(*arrays: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    """Arrays of any shapes in one type: the smallest that the format has for all of their whole numbers.
+
+    If one of them has other numbers, or some that are too large, all stay as they are.
+    """
+    if any(array.dtype.kind not in "iub" for array in arrays):
+        return arrays
+    smallest = min(int(array.min(initial=0)) for array in arrays)
+    largest = max(int(array.max(initial=0)) for array in arrays)
+    for dtype in (np.uint8, np.int16, np.int32):
+        if np.iinfo(dtype).min <= smallest and largest <= np.iinfo(dtype).max:
+            return tuple(array.astype(dtype) for array in arrays)
+    return arrays
+
+
+def write(path: Path, array: NDArray[Any]) -> None:
+    """Write an array of any shape as an IDX file.
+
+    Raises:
+        ValueError: if the format has no code for the array's dtype, whatever its byte order.
+    """
+    big_endian = array.dtype.newbyteorder(">")
+    code = next((code for code, dtype in DTYPES.items() if dtype == big_endian), None)
+    if code is None:
+        known = ", ".join(dtype.name for dtype in DTYPES.values())
+        raise ValueError(f"{path}: expected an array of one of the types {known}, found {array.dtype.name}")
+    header = struct.pack(f">HBB{array.ndim}I", 0, code, array.ndim, *array.shape)
+    path.write_bytes(header + array.astype(big_endian).tobytes())

@@ -1,1 +1,0 @@
-"""Faults of machines, networks and people, injected."""

@@ -1,0 +1,47 @@
+"""Passwords and tokens stay where they are: in the environment."""
+
+import gzip
+import http.server
+from collections.abc import Callable
+from pathlib import Path
+
+from helpers import TWIN, Project
+from servers import Server, forbidden, send
+
+SECRETS = {
+    "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI-not-real",
+    "GITHUB_TOKEN": "ghp_0123456789-not-real",
+    "HF_TOKEN": "hf_0123456789-not-real",
+}
+PASSWORD = "hunter2-not-real"
+
+
+def test_a_run_and_a_review_leave_no_secret_behind(project: Project, serve: Callable[..., Server]) -> None:
+    raw = project.folder / "data/raw/digits"
+
+    def with_password(request: http.server.BaseHTTPRequestHandler) -> None:
+        if "Authorization" not in request.headers:
+            forbidden(request)
+        else:
+            send(request, gzip.compress((raw / Path(request.path).stem).read_bytes()))
+
+    def downloaded(parameters: dict) -> None:
+        parameters["datasets"][TWIN]["source"] = {"kind": "mirrors", "urls": [f"{server.url}/nothing"]}
+
+    server = serve(with_password)
+    project.edit_parameters(downloaded)
+    mirror = server.url.replace("://", f"://me:{PASSWORD}@")
+    printed = []
+    again = ("dvc", "repro", "--force", "--single-item", f"fetch@{TWIN}", f"train@{TWIN}")
+    for command in (again, ("python", "-m", "tools.review", "main")):
+        done = project.run(*command, DATASETS_MIRROR=mirror, **SECRETS)
+        printed += [done.stdout.encode(), done.stderr.encode()]
+    assert f"from {server.url}/{TWIN}".encode() in printed[0]  # by way of the address with the password
+    files = project.files("**/*")
+    assert f"metrics/{TWIN}.json" in files
+    assert "review/report.html" in files
+    for secret in (PASSWORD, *SECRETS.values()):
+        assert not [text for text in printed if secret.encode() in text]
+        assert [name for name, content in files.items() if secret.encode() in content] == [
+            "tests/test_secrets.py"
+        ]

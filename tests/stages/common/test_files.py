@@ -1,0 +1,126 @@
+"""Files and folders appear whole or not at all."""
+
+import errno
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from helpers import ROOT
+
+from stages.common.errors import UserError
+from stages.common.files import whole_file, whole_folder, write_text
+
+
+class BreakdownError(Exception):
+    """Something that happens while a file is being written."""
+
+
+def test_a_folder_takes_the_place_of_the_old_one_when_it_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "folder"
+    for content in ("old", "new"):
+        with whole_folder(target) as new:
+            (new / content).write_text(content)
+    assert [file.name for file in target.iterdir()] == ["new"]
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_folder_that_breaks_down_leaves_the_old_one_and_no_trace(tmp_path: Path) -> None:
+    target = tmp_path / "folder"
+    with whole_folder(target) as new:
+        (new / "old").write_text("old")
+    with pytest.raises(BreakdownError), whole_folder(target) as new:
+        (new / "new").write_text("half")
+        raise BreakdownError
+    assert [file.name for file in target.iterdir()] == ["old"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_file_that_breaks_down_leaves_the_old_one_and_no_trace(tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    write_text(target, "old")
+    with pytest.raises(BreakdownError), whole_file(target) as new:
+        new.write_text("half")
+        raise BreakdownError
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+STOPPED = """
+import os, signal, sys, time
+from pathlib import Path
+from stages import command
+from stages.errors import UserError
+from stages.files import whole_folder
+
+def main():
+    with whole_folder(Path(sys.argv[1]) / "folder") as new:
+        (new / "half").write_text("half")
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+
+command.finish(main)
+"""
+
+
+def test_a_stage_that_is_told_to_stop_leaves_no_trace(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", STOPPED, str(tmp_path)], cwd=ROOT, check=False, timeout=30)
+    assert done.returncode == 143
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "error"), [("elsewhere/file", PermissionError), ("file.txt", UserError), (None, UserError)]
+)
+def test_only_what_could_not_be_written_is_said_to_be_so(
+    tmp_path: Path, file: str | None, error: type[Exception]
+) -> None:
+    named = str(tmp_path.parent / "elsewhere" if file == "elsewhere/file" else tmp_path / str(file))
+    with pytest.raises(error, match="Permission denied"), whole_file(tmp_path / "file"):
+        raise PermissionError(errno.EACCES, "Permission denied", *([named] if file else []))
+
+
+WRITES = """
+import sys
+from pathlib import Path
+from stages.errors import UserError
+from stages.files import whole_folder
+
+for number in range(200):
+    with whole_folder(Path(sys.argv[1]) / "folder") as new:
+        for name in "ab":
+            (new / name).write_text(f"{sys.argv[2]} {number}")
+"""
+
+
+def test_a_folder_that_several_replace_at_once_is_that_of_one_of_them(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WRITES, str(tmp_path)]
+    running = [subprocess.Popen([*command, str(number)], cwd=ROOT) for number in range(4)]
+    while any(process.poll() is None for process in running):
+        time.sleep(0.01)
+        try:
+            seen = sorted(path.name for path in (tmp_path / "folder").iterdir())
+        except FileNotFoundError:
+            seen = []
+        assert seen in ([], ["a"], ["b"], ["a", "b"])  # it may go while it is listed
+    assert [process.returncode for process in running] == [0] * 4
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+    assert (tmp_path / "folder/a").read_text() == (tmp_path / "folder/b").read_text()
+
+
+def test_what_a_killed_process_left_goes_with_the_next_write(tmp_path: Path) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    dead, alive = (tmp_path / f".file.partial.{pid}.x" for pid in (gone.pid, os.getpid()))
+    for folder in (dead, alive):
+        folder.mkdir()
+        (folder / "file").write_text("half")
+    write_text(tmp_path / "file", "whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [alive.name, "file"]
+
+
+def test_text_is_utf8_with_unix_line_ends(tmp_path: Path) -> None:
+    write_text(tmp_path / "file", "é\n")
+    assert (tmp_path / "file").read_bytes() == b"\xc3\xa9\n"

@@ -1,0 +1,187 @@
+"""The copy of a network that is trained and predicts: as Keras's layers and optimiser do, without rsqrt."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from helpers import ROOT
+from tensorflow.python.eager import context
+
+from stages import parameters
+from stages.common.errors import UserError
+from stages.network import build, layers, optimizers
+from stages.network.schema import Network
+from stages.splits.arrays import Split
+from stages.train import train
+
+IMAGES = np.random.default_rng(0).integers(0, 17, (64, 5, 6), np.uint8)
+
+
+def small_network(**changes: object) -> keras.Sequential:
+    chosen = Network(**{"hidden": [32, 16], "dropout": 0.0, "batch_normalization": True, **changes})
+    return build.build(chosen, (5, 6), 16, 3, seed=0)
+
+
+def test_the_copy_has_the_weights_and_ends_with_the_logits() -> None:
+    model = small_network()
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):  # not the ones that it starts with
+            layer.set_weights([weight + np.arange(len(weight)) / 10 for weight in layer.get_weights()])
+    copy = layers.logits(model)
+    for given, copied in zip(model.get_weights(), copy.get_weights(), strict=True):
+        assert np.array_equal(given, copied)
+    probabilities = keras.ops.softmax(copy.predict(IMAGES, verbose=0))
+    assert np.allclose(probabilities, model.predict(IMAGES, verbose=0), atol=1e-6)
+
+
+@pytest.mark.parametrize("convolutions", [[], [[4, 4], [8]]])
+def test_it_trains_as_keras_does(convolutions: list[list[int]]) -> None:
+    trained = []
+    labels = tf.one_hot(np.arange(64) % 3, 3)
+    for model in (
+        small_network(convolutions=convolutions),
+        layers.logits(small_network(convolutions=convolutions)),
+    ):
+        model.compile(
+            keras.optimizers.SGD(0.1),
+            keras.losses.CategoricalCrossentropy(from_logits=model.layers[-1].name == "logit"),
+        )
+        model.fit(IMAGES, labels, batch_size=32, epochs=3, shuffle=False, verbose=0)
+        trained.append(model.get_weights())
+    for keras_has, copy_has in zip(*trained, strict=True):
+        assert np.allclose(keras_has, copy_has, atol=1e-5)
+    fresh = small_network(convolutions=convolutions).get_weights()[0]
+    assert not np.allclose(trained[0][0], fresh, atol=2e-4)  # both have moved
+
+
+@contextlib.contextmanager
+def operations() -> Iterator[set[str]]:
+    """The operations that TensorFlow runs in the block, after it has rewritten its graphs."""
+    found: set[str] = set()
+    context.enable_run_metadata()
+    yield found
+    for graph in context.export_run_metadata().function_graphs:
+        for part in (graph.post_optimization_graph, *graph.partition_graphs):
+            for nodes in (part.node, *(function.node_def for function in part.library.function)):
+                found |= {node.op for node in nodes}
+    context.disable_run_metadata()
+
+
+APPROXIMATE = {"Rsqrt", "RsqrtGrad", "Softmax", "Reciprocal", "Inv"}
+
+
+def test_keras_predicts_by_approximations_and_the_copy_does_not() -> None:
+    with operations() as of_keras:
+        small_network().predict(IMAGES, verbose=0)
+    assert of_keras & APPROXIMATE == {"Rsqrt", "Softmax"}
+    with operations() as of_the_copy:
+        layers.logits(small_network()).predict(IMAGES, verbose=0)
+    assert of_the_copy & APPROXIMATE == set()
+    assert "DivNoNan" in of_the_copy
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "approximate"), [("AdamW", set()), ("SGD", set()), ("RMSprop", {"Rsqrt"})]
+)
+def test_training_and_its_gradients_are_without_approximations(optimizer: str, approximate: set[str]) -> None:
+    """Except for the optimiser that Keras writes with rsqrt, as docs/reproducibility.md says."""
+    dataset = parameters.load(ROOT / "params.yaml").dataset("digits")
+    training = dataset.training.model_copy(
+        update={"optimizer": optimizer, "epochs": 1, "warmup_epochs": 0, "label_smoothing": 0.1}
+    )
+    normalised = dataset.network.model_copy(update={"batch_normalization": True})
+    chosen = dataset.model_copy(update={"training": training, "network": normalised})
+    split = Split(IMAGES, (np.arange(len(IMAGES)) % 3).astype(np.uint8))
+    with operations() as found:
+        train(chosen, split, split)
+    assert {"MatMul", "DivNoNan", "Sqrt"} <= found
+    assert found & APPROXIMATE == approximate
+
+
+def test_the_derivative_of_the_normalisation_is_that_which_tensorflow_finds() -> None:
+    random = np.random.default_rng(0)
+    inputs, gamma, beta, weights = (
+        tf.constant(random.normal(1, 2, shape)) for shape in ((7, 3), (3,), (3,), (7, 3))
+    )
+
+    def derivatives(function: Callable[[], tf.Tensor]) -> list[np.ndarray]:
+        with tf.GradientTape() as tape:
+            tape.watch((inputs, gamma, beta))
+            result = tf.reduce_sum(weights * function())
+        return [gradient.numpy() for gradient in tape.gradient(result, (inputs, gamma, beta))]
+
+    def plain() -> tf.Tensor:
+        mean, variance = tf.nn.moments(inputs, [0])
+        return (inputs - mean) / tf.sqrt(variance + 0.001) * gamma + beta
+
+    ours = derivatives(lambda: layers.normalized(inputs, gamma, beta, tf.constant(0.001, tf.float64))[0])
+    for own, expected in zip(ours, derivatives(plain), strict=True):
+        assert np.allclose(own, expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_a_sparse_layer_and_its_derivative_are_those_of_a_dense_one(use_bias: bool) -> None:
+    inputs = tf.constant(np.maximum(np.random.default_rng(0).normal(size=(9, 40)), 0).astype(np.float32))
+    dense = keras.layers.Dense(5, use_bias=use_bias, kernel_initializer=keras.initializers.GlorotUniform(0))
+    dense.build(inputs.shape)
+    sparse = layers.SparseDense.from_config(dense.get_config())
+    sparse.build(inputs.shape)
+    sparse.set_weights(dense.get_weights())
+    found = []
+    for layer in (dense, sparse):
+        with tf.GradientTape() as tape:
+            outputs = layer(inputs)
+            loss = tf.reduce_sum(outputs**2)
+        found.append([outputs, *tape.gradient(loss, layer.trainable_weights)])
+    for expected, own in zip(*found, strict=True):
+        assert np.allclose(own, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("value", "kind"), [(0, layers.SparseDense), (9, keras.layers.Dense)])
+def test_the_first_product_is_sparse_if_most_pixels_are_0(value: int, kind: type) -> None:
+    copy = layers.logits(small_network(), sparse=layers.mostly_zero(np.full((4, 5, 6), value, np.uint8)))
+    assert [type(copy.get_layer(name)) for name in ("hidden_1", "hidden_2")] == [kind, keras.layers.Dense]
+
+
+@pytest.mark.parametrize(("rate", "width"), [(0.3, 1000), (0.9, 7), (1e-9, 8)])
+def test_dropout_leaves_out_its_rate_and_keeps_the_mean(rate: float, width: int) -> None:
+    layer = layers.Dropout(rate, seed=0)
+    ones = tf.ones((10_000, width))
+    first, second = layer(ones, training=True).numpy(), layer(ones, training=True).numpy()
+    assert np.array_equal(layer(ones), ones)
+    kept = first[first != 0]
+    assert np.allclose(kept, 1 / (1 - rate), rtol=2**-13)
+    standard_error = np.sqrt(rate / (1 - rate) / first.size)
+    assert first.mean() == pytest.approx(1, abs=4 * standard_error + 1e-5)
+    assert (first == 0).mean(axis=0) == pytest.approx(rate, abs=0.03)  # in every column
+    assert rate < 0.01 or not np.array_equal(first, second)
+
+
+def test_dropout_of_nearly_all_stays_finite() -> None:
+    outputs = layers.Dropout(1 - 2**-20, seed=0)(tf.ones((1000, 3)), training=True).numpy()
+    assert np.isfinite(outputs).all()
+    assert (outputs == 0).mean() > 0.99
+
+
+def test_adamw_is_that_of_keras() -> None:
+    random = np.random.default_rng(0)
+    start = random.normal(size=(20, 30)).astype(np.float32)
+    gradients = random.normal(size=(50, 20, 30)).astype(np.float32)
+    ends = []
+    for kind in (keras.optimizers.AdamW, optimizers.AdamW):
+        variable = keras.Variable(start)
+        rate = keras.optimizers.schedules.CosineDecay(0.1, decay_steps=60)
+        optimizer = kind(rate, weight_decay=0.5)
+        for gradient in gradients:
+            optimizer.apply([tf.constant(gradient)], [variable])
+        ends.append(variable.numpy())
+    assert np.allclose(ends[0], ends[1], rtol=1e-4, atol=1e-5)
+    assert not np.allclose(ends[0], start, atol=0.1)
+
+
+def test_a_network_without_a_softmax_is_refused() -> None:
+    with pytest.raises(UserError, match=r"expected a last layer Softmax, found <Dense.*run dvc repro"):
+        layers.logits(layers.logits(small_network()))

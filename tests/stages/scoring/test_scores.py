@@ -1,0 +1,173 @@
+"""Scores: equal to scikit-learn's, and to what can be reckoned by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics
+from sklearn.calibration import calibration_curve
+
+from stages.scoring.scores import (
+    MOST_DRAWN,
+    calibration_error,
+    class_table,
+    confusion_table,
+    prediction_table,
+    reliability_table,
+    rounded,
+    score,
+)
+
+
+@pytest.fixture
+def predictions() -> tuple[np.ndarray, np.ndarray]:
+    """Labels and probabilities of 500 examples of 5 classes, right about half the time."""
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 5, 500)
+    logits = random.normal(size=(500, 5)) + 1.5 * np.eye(5)[labels]
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return labels, probabilities.astype(np.float32)
+
+
+def test_metrics_come_in_this_order(predictions: tuple[np.ndarray, np.ndarray]) -> None:
+    assert list(score(*predictions, bins=15)) == ["accuracy", "macro_f1", "log_loss", "calibration_error"]
+
+
+def test_metrics_equal_their_definitions(predictions: tuple[np.ndarray, np.ndarray]) -> None:
+    labels, probabilities = predictions
+    predicted = probabilities.argmax(axis=1)
+    found = score(labels, probabilities, bins=15)
+    assert found["accuracy"] == pytest.approx((predicted == labels).mean())
+    assert found["macro_f1"] == pytest.approx(np.mean([
+        2 * ((predicted == c) & (labels == c)).sum() / ((predicted == c).sum() + (labels == c).sum())
+        for c in range(5)
+    ]))  # fmt: skip
+    assert found["log_loss"] == pytest.approx(-np.log(probabilities[np.arange(500), labels]).mean(), rel=1e-6)
+
+
+def test_metrics_are_written_with_six_decimals() -> None:
+    assert rounded({"accuracy": 1 / 3, "log_loss": 2.0}) == {"accuracy": 0.333333, "log_loss": 2.0}
+
+
+def test_a_class_that_is_never_predicted_counts_as_zero() -> None:
+    probabilities = np.array([[0.8, 0.1, 0.1], [0.7, 0.2, 0.1]], np.float32)
+    found = score(np.array([0, 1]), probabilities, bins=10)
+    assert found["macro_f1"] == pytest.approx((2 / 3 + 0) / 2)
+
+
+def test_calibration_error_by_hand() -> None:
+    # Bin (0.5, 0.75]: confidence 0.6 and 0.7, one of two right. Bin (0.75, 1]: 0.9 and 1.0, both right.
+    confidence = np.array([0.6, 0.7, 0.9, 1.0])
+    correct = np.array([True, False, True, True])
+    by_hand = 2 / 4 * abs(0.5 - 0.65) + 2 / 4 * abs(1.0 - 0.95)
+    assert calibration_error(correct, confidence, bins=4) == pytest.approx(by_hand, abs=1e-7)
+    assert reliability_table(correct, confidence, bins=4).to_dict("list") == {
+        "bin": [3, 4],
+        "images": [2, 2],
+        "confidence": [pytest.approx(0.65), pytest.approx(0.95)],
+        "accuracy": [0.5, 1.0],
+    }
+    assert list(reliability_table(correct, confidence, bins=4)) == ["bin", "images", "confidence", "accuracy"]
+
+
+def test_calibration_error_agrees_with_the_calibration_curve(
+    predictions: tuple[np.ndarray, np.ndarray],
+) -> None:
+    labels, probabilities = predictions
+    confidence = probabilities.max(axis=1)
+    edges = np.linspace(0, 1, 16)
+    weights = np.histogram(confidence, edges)[0] / len(labels)
+    correct = probabilities.argmax(axis=1) == labels
+    accuracy, mean = calibration_curve(correct, confidence, n_bins=15)
+    expected = np.sum(weights[weights > 0] * np.abs(accuracy - mean))
+    assert calibration_error(correct, confidence, bins=15) == pytest.approx(expected)
+    table = reliability_table(correct, confidence, bins=15)
+    np.testing.assert_allclose(table["accuracy"], accuracy)
+    np.testing.assert_allclose(table["confidence"], mean)
+    assert table["images"].sum() == len(labels)
+
+
+def test_perfect_predictions_have_no_error() -> None:
+    found = score(np.arange(3), np.eye(3, dtype=np.float32), bins=15)
+    assert found == {
+        "accuracy": 1,
+        "macro_f1": 1,
+        "log_loss": pytest.approx(0, abs=1e-6),
+        "calibration_error": 0,
+    }
+
+
+def test_the_confusion_table_has_all_pairs_in_class_order() -> None:
+    classes = ["b", "a", "T-shirt/top, or so", "never"]
+    table = confusion_table(np.array([0, 0, 2, 2, 2]), np.array([0, 1, 2, 2, 0]), classes)
+    expected = pd.DataFrame({
+        "actual": np.repeat(classes, 4),
+        "predicted": classes * 4,
+        "count": [1, 1, 0, 0, 0, 0, 0, 0, 1, 0, 2, 0, 0, 0, 0, 0],
+    })  # fmt: skip
+    assert table.to_csv(index=False) == expected.to_csv(index=False)
+
+
+def test_the_confusion_table_of_many_classes_has_the_most_confused_ones() -> None:
+    labels = np.arange(1000)
+    predicted = labels.copy()
+    predicted[[700, 701]] = [900, 900]
+    table = confusion_table(labels, predicted, [f"c{number}" for number in range(1000)])
+    names = list(dict.fromkeys(table["actual"]))
+    assert len(names) == MOST_DRAWN
+    assert names[-4:] == ["c700", "c701", "c900", "951 others"]
+    counts = table.set_index(["actual", "predicted"])["count"]
+    assert counts.sum() == 1000
+    assert counts["c700", "c900"] == counts["c701", "c900"] == counts["c900", "c900"] == 1
+    assert counts["951 others", "951 others"] == 951
+    assert counts.dtype == int
+
+
+def test_the_confusion_table_of_fifty_classes_has_them_all() -> None:
+    labels = np.arange(MOST_DRAWN)
+    names = list(map(str, labels))
+    assert list(dict.fromkeys(confusion_table(labels, labels, names)["actual"])) == names
+
+
+def test_classes_with_many_images_are_not_the_most_confused_for_that() -> None:
+    # The first classes have the most images. None is confused but the last two.
+    labels = np.repeat(np.arange(60), np.arange(60, 0, -1))
+    predicted = np.where(labels == 59, 58, labels)
+    table = confusion_table(labels, predicted, [f"c{number}" for number in range(60)])
+    names = list(dict.fromkeys(table["actual"]))
+    assert names == [*(f"c{number}" for number in range(47)), "c58", "c59", "11 others"]
+
+
+def test_a_class_without_examples_is_not_in_macro_f1() -> None:
+    probabilities = np.eye(3, dtype=np.float32)[[0, 0, 1, 2]]
+    assert score(np.array([0, 0, 1, 1]), probabilities, bins=5)["macro_f1"] == pytest.approx((1 + 2 / 3) / 2)
+
+
+def test_the_confusion_table_equals_scikit_learns_matrix(
+    predictions: tuple[np.ndarray, np.ndarray],
+) -> None:
+    labels, predicted = predictions[0], predictions[1].argmax(axis=1)
+    table = confusion_table(labels, predicted, [f"class {c}" for c in range(5)])
+    matrix = metrics.confusion_matrix(labels, predicted)
+    assert table["count"].to_numpy().reshape(5, 5).tolist() == matrix.tolist()
+
+
+def test_the_class_table_by_hand() -> None:
+    missing = pytest.approx(np.nan, nan_ok=True)  # of a class without examples
+    table = class_table(np.array([0, 0, 1, 1, 3]), np.array([0, 1, 1, 1, 0]), ["b", "a", "never", "missed"])
+    assert table.to_dict("list") == {
+        "class": ["b", "a", "never", "missed"],
+        "precision": [0.5, pytest.approx(2 / 3), missing, 0],
+        "recall": [0.5, 1, missing, 0],
+        "f1": [0.5, pytest.approx(0.8), missing, 0],
+    }
+
+
+def test_the_prediction_table_has_an_example_a_row() -> None:
+    probabilities = np.array([[0.75, 0.25], [0.5, 0.5], [0.125, 0.875]], np.float32)
+    table = prediction_table(np.array([0, 1, 0]), probabilities, ["b", "a"])
+    assert table.to_dict("list") == {
+        "actual": ["b", "a", "b"],
+        "predicted": ["b", "b", "a"],
+        "probability": [0.75, 0.5, 0.875],
+        "probability_of_actual": [0.75, 0.5, 0.125],
+    }

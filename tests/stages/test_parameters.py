@@ -1,0 +1,313 @@
+"""params.yaml: the committed file is valid, and every mistake is one line that names the key."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import ROOT, Project, dump, set_value
+from ruamel.yaml import YAML
+
+from stages import parameters
+from stages.__main__ import STAGES
+from stages.common.errors import UserError
+
+
+@pytest.fixture
+def content() -> Any:
+    return YAML(typ="safe").load(ROOT / "params.yaml")
+
+
+def load_error(folder: Path, text: str) -> str:
+    path = folder / "params.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError) as error:
+        parameters.load(path)
+    return str(error.value).removeprefix(f"{path}: ")
+
+
+def test_the_committed_file_is_valid_and_has_the_three_data_sets() -> None:
+    loaded = parameters.load(ROOT / "params.yaml")
+    assert list(loaded.datasets) == ["digits", "mnist", "fashion_mnist"]
+    assert loaded.dataset("fashion_mnist").classes == [
+        "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+        "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("training.learning_rate", "fast", "expected a valid number, found 'fast'"),
+        ("training.learning_rate", -0.1, "expected greater than 0, found -0.1"),
+        ("training.learning_rate", float("nan"), "expected a finite number, found nan"),
+        ("training.learning_rate", True, "expected a valid number, found True"),
+        ("training.epochs", 2.5, "expected a valid integer, found 2.5"),
+        ("training.epochs", "20", "expected a valid integer, found '20'"),
+        ("training.epochs", 0, "expected greater than 0, found 0"),
+        ("training.label_smoothing", 1, "expected less than 1, found 1"),
+        ("training.schedule", "linear", "expected 'constant' or 'cosine', found 'linear'"),
+        ("training.momentum", 0.9, "expected no such key, found 0.9"),
+        ("network.dropout", 1.0, "expected less than 1, found 1.0"),
+        ("network.hidden.1", 0, "expected greater than 0, found 0"),
+        ("network.batch_normalization", "yes", "expected a valid boolean, found 'yes'"),
+        ("largest_pixel", 2**31, "expected less than 2147483648, found 2147483648"),
+        ("classes.3", 3, "expected a valid string, found 3"),
+        ("classes", 1, "expected at least 2 items, found ['0']"),
+        ("classes", True, "expected a valid list, found True"),
+        ("classes", 10**9, "expected a valid list, found 1000000000"),
+        ("seed", -1, "expected greater than or equal to 0, found -1"),
+        ("source.loader", "os.system", "expected to match '^load_[a-z0-9_]+$', found 'os.system'"),
+        ("source.mirrors", [], "expected no such key, found []"),
+        ("network", 3, "expected a mapping of keys to values, found 3"),
+        ("network.hidden", [], "expected at least one item, found []"),
+        ("classes.0", "", "expected at least one item, found ''"),
+        ("training.batch_size", 2**70, "expected less than or equal to 1000000000, found 1180"),
+        (
+            "files.t10k-labels-idx1-ubyte.sha256",
+            "abc",
+            "expected to match '^[0-9a-f]{64}$', found 'abc'",
+        ),
+    ],
+)
+def test_a_wrong_value_is_named_with_key_expectation_and_finding(
+    tmp_path: Path, content: Any, key: str, value: object, message: str
+) -> None:
+    set_value(content["datasets"]["digits"], key, value)
+    found = load_error(tmp_path, dump(content))
+    assert f"datasets.digits.{key}: {message}" in found
+
+
+def test_of_many_mistakes_three_are_shown(tmp_path: Path, content: Any) -> None:
+    training = content["datasets"]["digits"]["training"]
+    for mistakes, more in ((3, ""), (5, "; and 2 more")):
+        for name in list(training)[1 : 1 + mistakes]:
+            training[name] = "x"
+        message = load_error(tmp_path, dump(content))
+        shown = [f"datasets.digits.training.{name}: expected " for name in list(training)[1:4]]
+        parts = message.removesuffix(more).split("; ")
+        assert message.endswith(f"found 'x'{more}")
+        assert [part[: len(start)] for part, start in zip(parts, shown, strict=True)] == shown
+
+
+@pytest.mark.parametrize(("length", "found"), [(98, f"'{'x' * 98}'"), (99, f"'{'x' * 99}...")])
+def test_of_a_long_value_the_beginning_is_shown(
+    tmp_path: Path, content: Any, length: int, found: str
+) -> None:
+    content["datasets"]["digits"]["seed"] = "x" * length
+    assert load_error(tmp_path, dump(content)) == (
+        f"datasets.digits.seed: expected a valid integer, found {found}"
+    )
+
+
+def test_classes_may_be_their_number(tmp_path: Path, content: Any) -> None:
+    content["datasets"]["digits"]["classes"] = parameters.MOST_CLASSES
+    (tmp_path / "params.yaml").write_text(dump(content))
+    classes = parameters.load(tmp_path / "params.yaml").dataset("digits").classes
+    assert classes == [str(number) for number in range(10_000)]
+    content["datasets"]["digits"]["classes"] = parameters.MOST_CLASSES + 1
+    assert "classes: expected a valid list, found 10001" in load_error(tmp_path, dump(content))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (99_998, "expected a mapping"),
+        (99_999, "expected at most 100,000 values, found more, maybe by aliases"),
+    ],
+)
+def test_values_are_counted(tmp_path: Path, values: int, message: str) -> None:
+    # A list in a list, and what is in that.
+    assert load_error(tmp_path, f"[[{'1,' * values}]]").startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        (parameters.LARGEST_BYTES, "expected a mapping"),
+        (parameters.LARGEST_BYTES + 1, "expected at most 1,000,000 bytes, found 1,000,001"),
+    ],
+)
+def test_bytes_are_counted(tmp_path: Path, size: int, message: str) -> None:
+    assert load_error(tmp_path, "x" * size).startswith(message)
+
+
+def test_a_source_of_no_kind_is_answered_with_the_known_ones(tmp_path: Path, content: Any) -> None:
+    del content["datasets"]["digits"]["source"]["kind"]
+    message = load_error(tmp_path, dump(content))
+    assert message.startswith(
+        "datasets.digits.source: expected a kind: mirrors, scikit_learn, pictures or npz"
+    )
+
+
+def test_data_sets_are_a_mapping(tmp_path: Path, content: Any) -> None:
+    content["datasets"] = 3
+    assert load_error(tmp_path, dump(content)) == ("datasets: expected a mapping of keys to values, found 3")
+
+
+def test_an_unknown_kind_of_source_is_answered_with_the_known_ones(tmp_path: Path, content: Any) -> None:
+    set_value(content["datasets"]["digits"], "source.kind", "mirror")
+    message = load_error(tmp_path, dump(content))
+    assert message.startswith(
+        "datasets.digits.source: expected a kind: mirrors, scikit_learn, pictures or npz, found {"
+    )
+    assert len(message) < 500  # not the whole section
+
+
+def test_a_misspelt_key_is_reported_with_the_one_that_is_missing(tmp_path: Path, content: Any) -> None:
+    training = content["datasets"]["mnist"]["training"]
+    training["lerning_rate"] = training.pop("learning_rate")
+    message = load_error(tmp_path, dump(content))
+    assert "datasets.mnist.training.learning_rate: expected a value, found nothing" in message
+    assert "datasets.mnist.training.lerning_rate: expected no such key, found" in message
+    assert "\n" not in message
+
+
+def test_classes_must_differ(tmp_path: Path, content: Any) -> None:
+    content["datasets"]["mnist"]["classes"][9] = "0"
+    assert load_error(tmp_path, dump(content)).startswith(
+        "datasets.mnist: expected classes that all differ, found ['0', '1'"
+    )
+
+
+def test_the_warm_up_must_end_before_the_training(tmp_path: Path, content: Any) -> None:
+    content["datasets"]["mnist"]["training"].update(warmup_epochs=3, epochs=3)
+    assert load_error(tmp_path, dump(content)) == (
+        "datasets.mnist.training: expected warmup_epochs less than epochs (3), found 3"
+    )
+
+
+@pytest.mark.parametrize("url", ["https://me:secret@example.org/x", "s3://key@bucket/x", "http://a:b@[::1]/"])
+def test_an_address_has_no_password(tmp_path: Path, content: Any, url: str) -> None:
+    content["datasets"]["mnist"]["source"]["urls"][0] = url
+    message = load_error(tmp_path, dump(content))
+    assert message.endswith("expected no name or password in an address, found one; put it into ~/.netrc")
+    assert "secret" not in message
+
+
+def test_an_address_may_have_an_at_sign_in_its_path(tmp_path: Path, content: Any) -> None:
+    content["datasets"]["mnist"]["source"]["urls"][0] = "https://example.org/mnist@2/files"
+    path = tmp_path / "params.yaml"
+    path.write_text(dump(content))
+    assert parameters.load(path).dataset("mnist")
+
+
+@pytest.mark.parametrize("name", ["../mnist", "-rf", "two words", "", "x" * 300, "Mnist", "mnist\n"])
+def test_a_name_of_a_data_set_is_a_plain_word(tmp_path: Path, content: Any, name: str) -> None:
+    content["datasets"][name] = content["datasets"]["digits"]
+    message = load_error(tmp_path, dump(content))
+    assert message.startswith(f"datasets.{name}: expected ")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "expected a mapping"),
+        ("- a list", "expected a mapping"),
+        ("datasets: {a: 1, a: 2}", "not valid YAML"),
+        ("datasets: [", "not valid YAML"),
+        ("datasets:\n\t- tab", "not valid YAML"),
+        ("datasets: 2020-13-45", "not valid YAML"),
+        ("{datasets: {}, evaluation: {calibration_bins: 1}}", "datasets: expected at least one item"),
+    ],
+    ids=["empty", "list", "duplicate key", "unclosed", "tab", "no such date", "no data set"],
+)
+def test_a_file_that_is_not_a_mapping_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    assert load_error(tmp_path, text).startswith(message)
+
+
+def test_numbers_are_read_as_dvc_reads_them(tmp_path: Path, content: Any) -> None:
+    text = dump(content).replace("learning_rate: 0.003", "learning_rate: 3e-3")
+    path = tmp_path / "params.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert parameters.load(path).dataset("digits").training.learning_rate == 0.003
+
+
+SPACE = "search.space."
+CONFIGURATION = "datasets.mnist.configurations."
+STUDY = "study."
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        (
+            f"{SPACE}network.colour",
+            {"low": 0.0, "high": 1.0},
+            "expected one of network.convolutions, network.hidden, network.dropout, network.batch_norm",
+        ),
+        (f"{SPACE}network.dropout", {"low": 1.0, "high": 0.5}, "expected low less than high"),
+        (f"{SPACE}network.dropout", {"low": 0.5, "high": 0.5}, "expected low less than high"),
+        (f"{SPACE}network.dropout", {"low": 0.0, "high": 0.5, "log": True}, "log of 0"),
+        (f"{SPACE}network.dropout", {"choices": [0.1]}, "expected at least 2 items, found [0.1]"),
+        (f"{SPACE}network.dropout", {"choice": [0.1, 0.2]}, "expected a value, found nothing"),
+        (f"{CONFIGURATION}default", {"network.dropout": 0.1}, "expected another name than default"),
+        (f"{CONFIGURATION}Wide", {"network.dropout": 0.1}, "expected to match"),
+        (f"{CONFIGURATION}wide", {}, "wide: expected at least one item, found {}"),
+        (f"{CONFIGURATION}wide", {"network.colour": 1}, "expected one of network.convolutions"),
+        (
+            f"{CONFIGURATION}wide",
+            {"network.dropout": 2.0},
+            "configurations.wide: network.dropout: expected less than 1, found 2.0",
+        ),
+        (
+            f"{CONFIGURATION}wide",
+            {"training.epochs": 1, "training.warmup_epochs": 1},
+            "expected warmup_epochs less than epochs",
+        ),
+        (f"{STUDY}seeds", 1, "study.seeds: expected greater than or equal to 2, found 1"),
+        (f"{STUDY}shift", 11, "study.shift: expected less than or equal to 10, found 11"),
+        (f"{STUDY}variant_seeds", 6, "expected at most as many variant_seeds as seeds (5)"),
+        (f"{STUDY}training_images", [300, 300], "expected numbers of training_images that differ"),
+    ],
+)
+def test_what_varies_a_data_set_is_checked_too(
+    tmp_path: Path, content: Any, key: str, value: object, message: str
+) -> None:
+    section, name = key.split(".", 1)
+    place = content[section]
+    for part in ("space", "mnist", "configurations"):
+        if name.startswith(f"{part}."):
+            place, name = place[part], name.removeprefix(f"{part}.")
+    place[name] = value
+    assert message in load_error(tmp_path, dump(content))
+
+
+def test_a_data_set_with_other_hyperparameters_is_the_same_otherwise() -> None:
+    dataset = parameters.load(ROOT / "params.yaml").dataset("mnist")
+    varied = dataset.varied({"network.hidden": [8], "training.epochs": 5}, "here")
+    assert (varied.network.hidden, varied.training.epochs) == ([8], 5)
+    assert varied.configurations == {}
+    expected = dataset.of_training()
+    expected["network"]["hidden"], expected["training"]["epochs"] = [8], 5
+    assert varied.of_training() == expected
+    assert set(expected) == {"network", "training", "seed", "largest_pixel"}
+    with pytest.raises(UserError, match=r"^here: training\.epochs: expected greater than 0, found 0"):
+        dataset.varied({"training.epochs": 0}, "here")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Project:
+    """A folder with params.yaml alone."""
+    (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    return Project(tmp_path)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_checks_the_parameters_first(folder: Project, stage: str) -> None:
+    folder.edit_parameters(lambda content: content["datasets"]["digits"]["training"].update(epochs="many"))
+    said = folder.here("stages", stage, "digits", expect=2).stderr
+    assert said == (
+        "error: params.yaml: datasets.digits.training.epochs: expected a valid integer, found 'many'\n"
+    )
+    assert [path.name for path in folder.folder.iterdir()] == ["params.yaml"]
+
+
+def test_an_unknown_data_set_is_answered_with_the_known_ones(folder: Project) -> None:
+    said = folder.here("stages", "preprocess", "letters", expect=2).stderr
+    known = "digits, mnist, fashion_mnist"
+    assert said == f"error: params.yaml: datasets: expected one of {known}, found 'letters'\n"
+
+
+def test_outside_the_projects_root_the_stage_says_so(tmp_path: Path) -> None:
+    said = Project(tmp_path).here("stages", "fetch", "digits", expect=2).stderr
+    assert said == "error: params.yaml: not found; run the stages from the project's root\n"

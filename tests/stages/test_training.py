@@ -1,0 +1,297 @@
+"""Training: the batches, the network, the learning rate, the choice of an epoch, the model file."""
+
+import itertools
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from helpers import ENVIRONMENT, ROOT
+from sklearn.datasets import load_digits
+
+from stages import parameters
+from stages.common.errors import UserError
+from stages.network import build, model_file
+from stages.network.schema import Augmentation, Network, Training
+from stages.splits import batches
+from stages.splits.arrays import Split
+from stages.train import optimizer, train
+
+
+@pytest.fixture(scope="module")
+def digits() -> Split:
+    bunch = load_digits()
+    return Split(bunch.images.astype(np.uint8), bunch.target.astype(np.uint8))
+
+
+@pytest.fixture(scope="module")
+def dataset() -> parameters.Dataset:
+    return parameters.load(ROOT / "params.yaml").dataset("digits")
+
+
+def part(split: Split, start: int, stop: int) -> Split:
+    return Split(split.images[start:stop], split.labels[start:stop])
+
+
+def with_training(dataset: parameters.Dataset, **changes: object) -> parameters.Dataset:
+    training = dataset.training.model_copy(update=changes)
+    return dataset.model_copy(update={"training": training})
+
+
+def numbered(count: int) -> Split:
+    """Images of two pixels that tell which image it is, and labels that follow from it."""
+    images = np.arange(count, dtype=">u2").view(np.uint8).reshape(count, 2, 1)
+    return Split(images, (np.arange(count) % 3).astype(np.uint8))
+
+
+def epochs_of(split: Split, batch_size: int, seed: int, epochs: int) -> list[np.ndarray]:
+    steps = -(-len(split.labels) // batch_size)
+    taken = batches.shuffled(split, 3, batch_size, seed, Augmentation()).take(steps * epochs)
+    numbers = []
+    for images, labels in taken.as_numpy_iterator():
+        number = images.reshape(-1, 2).view(">u2").ravel()
+        assert labels.argmax(axis=1).tolist() == (number % 3).tolist()
+        numbers.extend(number.tolist())
+    return np.split(np.array(numbers), epochs)
+
+
+def test_each_epoch_has_every_image_once_in_an_order_of_its_own() -> None:
+    first, second, third = epochs_of(numbered(1000), batch_size=64, seed=0, epochs=3)
+    for epoch in (first, second, third):
+        assert sorted(epoch) == list(range(1000))
+    assert first.tolist() != second.tolist() != third.tolist()
+
+
+def test_the_order_depends_on_the_seed_and_not_on_the_batch_size() -> None:
+    orders = [
+        epochs_of(numbered(1000), batch_size, seed, epochs=2)[1].tolist()
+        for batch_size, seed in [(64, 0), (1000, 0), (7, 0), (64, 1)]
+    ]
+    assert orders[0] == orders[1] == orders[2]
+    assert orders[0] != orders[3]
+
+
+def test_batches_in_order_have_every_image_once() -> None:
+    split = numbered(10)
+    taken = list(batches.in_order(split, 3, batch_size=4).as_numpy_iterator())
+    assert [len(images) for images, _ in taken] == [4, 4, 2]
+    assert np.concatenate([images for images, _ in taken]).tolist() == split.images.tolist()
+    assert np.concatenate([labels for _, labels in taken]).argmax(axis=1).tolist() == split.labels.tolist()
+
+
+def test_no_thread_tunes_the_batches() -> None:
+    # It would hold up the end of the training for up to as long as the training took.
+    shuffled = batches.shuffled(numbered(10), 3, 4, 0, Augmentation())
+    for data in (shuffled, batches.in_order(numbered(10), 3, 4)):
+        assert data.options().autotune.enabled is False
+
+
+@pytest.mark.parametrize(
+    ("settings", "layers"),
+    [
+        ({}, "image scale flatten hidden_1 relu_1 hidden_2 relu_2 logit probability"),
+        (
+            {"dropout": 0.5, "hidden": [4]},
+            "image scale flatten hidden_1 relu_1 dropout_1 logit probability",
+        ),
+        (
+            {"batch_normalization": True, "hidden": [4]},
+            "image scale flatten hidden_1 normalize_1 relu_1 logit probability",
+        ),
+        (
+            {"convolutions": [[2, 3], [4]], "batch_normalization": True, "hidden": [4]},
+            "image scale channel convolution_1_1 normalize_1_1 relu_1_1 convolution_1_2 normalize_1_2 "
+            "relu_1_2 convolution_2_1 normalize_2_1 relu_2_1 flatten hidden_1 normalize_1 "
+            "relu_1 logit probability",
+        ),
+    ],
+)
+def test_the_network_has_the_layers_of_params(settings: dict[str, object], layers: str) -> None:
+    chosen = Network(**{"hidden": [8, 4], "dropout": 0.0, "batch_normalization": False, **settings})
+    model = build.build(chosen, image_shape=(5, 6), largest_pixel=16, classes=3, seed=0)
+    assert [layer.name for layer in model.layers] == layers.split()[1:]
+    assert model.input_shape == (None, 5, 6)
+    assert model.output_shape == (None, 3)
+    widths = [layer.units for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+    assert widths == [*chosen.hidden, 3]
+    filters = [layer.filters for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+    assert filters == [*itertools.chain(*chosen.convolutions)]
+
+
+def test_an_image_too_small_for_the_convolutions_is_named() -> None:
+    chosen = Network(convolutions=[[2], [2], [2]], hidden=[4], dropout=0.0, batch_normalization=True)
+    with pytest.raises(UserError, match=r"expected at most 2 lists, .* 5 x 6 pixels, found 3"):
+        build.build(chosen, image_shape=(5, 6), largest_pixel=16, classes=3, seed=0)
+
+
+def test_convolutions_take_images_in_colour() -> None:
+    chosen = Network(convolutions=[[2]], hidden=[4], dropout=0.0, batch_normalization=True)
+    model = build.build(chosen, image_shape=(5, 6, 3), largest_pixel=16, classes=3, seed=0)
+    assert model.get_layer("convolution_1_1").kernel.shape == (3, 3, 3, 2)
+    assert model.predict(np.zeros((2, 5, 6, 3), np.uint8), verbose=0).shape == (2, 3)
+
+
+def test_the_network_scales_pixels_and_gives_probabilities() -> None:
+    chosen = Network(hidden=[8], dropout=0.0, batch_normalization=False)
+    model = build.build(chosen, image_shape=(2, 2), largest_pixel=16, classes=3, seed=0)
+    images = np.array([[[0, 8], [16, 4]]], np.uint8)
+    assert model.get_layer("scale")(images).numpy().ravel().tolist() == [0.0, 0.5, 1.0, 0.25]
+    assert model.predict(images, verbose=0).sum(axis=1) == pytest.approx(1)
+
+
+def weights(seed: int, **changes: object) -> dict[str, np.ndarray]:
+    chosen = Network(**{"hidden": [8, 4], "dropout": 0.5, "batch_normalization": False, **changes})
+    model = build.build(chosen, (5, 6), 16, 3, seed)
+    return {
+        layer.name: layer.kernel.numpy() for layer in model.layers if isinstance(layer, keras.layers.Dense)
+    }
+
+
+def test_each_layer_draws_its_weights_from_a_stream_of_its_own() -> None:
+    same, other, deeper = weights(0), weights(1), weights(0, hidden=[8, 4, 4], dropout=0.0)
+    for name, kernel in weights(0).items():
+        assert np.array_equal(kernel, same[name])
+        assert not np.array_equal(kernel, other[name])
+        assert np.array_equal(kernel, deeper[name])  # another layer, other dropout: the same weights
+    assert not np.array_equal(deeper["hidden_2"], deeper["hidden_3"][:4])
+
+
+def test_each_layer_leaves_out_by_a_stream_of_its_own() -> None:
+    def left_out(number: int, **changes: object) -> np.ndarray:
+        chosen = Network(**{"hidden": [8, 8], "dropout": 0.5, "batch_normalization": False, **changes})
+        layer = build.build(chosen, (5, 6), 16, 3, seed=0).get_layer(f"dropout_{number}")
+        return layer(np.ones((100, 8), np.float32), training=True).numpy() == 0
+
+    assert np.array_equal(left_out(1), left_out(1))
+    assert not np.array_equal(left_out(1), left_out(2))
+    assert np.array_equal(left_out(2), left_out(2, hidden=[8, 8, 8], batch_normalization=True))
+
+
+@pytest.mark.parametrize(
+    ("schedule", "warmup_epochs", "expected"),
+    [
+        ("constant", 0, {0: 0.1, 50: 0.1, 100: 0.1}),
+        ("constant", 2, {0: 0.0, 10: 0.05, 20: 0.1, 60: 0.1, 100: 0.1}),
+        ("cosine", 0, {0: 0.1, 50: 0.05, 100: 0.0}),
+        ("cosine", 2, {0: 0.0, 10: 0.05, 20: 0.1, 60: 0.05, 100: 0.0}),
+    ],
+)
+def test_the_learning_rate_rises_and_follows_the_schedule(
+    dataset: parameters.Dataset, schedule: str, warmup_epochs: int, expected: dict[int, float]
+) -> None:
+    changes = {"learning_rate": 0.1, "schedule": schedule, "warmup_epochs": warmup_epochs, "epochs": 10}
+    rate = optimizer(dataset.training.model_copy(update=changes), steps_per_epoch=10)._learning_rate
+    assert {step: float(rate(step)) for step in expected} == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", Training.model_fields["optimizer"].annotation.__args__)
+def test_every_optimizer_that_params_allows_trains(
+    digits: Split, dataset: parameters.Dataset, name: str
+) -> None:
+    chosen = with_training(dataset, optimizer=name, learning_rate={"SGD": 0.1}.get(name, 0.003), epochs=5)
+    _, history = train(chosen, part(digits, 0, 1000), part(digits, 1000, 1300))
+    assert history["val_accuracy"].max() > 0.6
+
+
+def test_the_history_has_a_row_an_epoch(digits: Split, dataset: parameters.Dataset) -> None:
+    _, history = train(
+        with_training(dataset, epochs=4, warmup_epochs=1), part(digits, 0, 500), part(digits, 500, 800)
+    )
+    assert list(history.columns) == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
+    assert history["epoch"].tolist() == [1, 2, 3, 4]
+
+
+def test_the_model_is_that_of_the_best_epoch(digits: Split, dataset: parameters.Dataset) -> None:
+    # A learning rate so high that the last epoch is not the best.
+    wild = with_training(dataset, learning_rate=0.1, schedule="constant", epochs=8)
+    validation = part(digits, 1000, 1300)
+    model, history = train(wild, part(digits, 0, 1000), validation)
+    accuracy = (model.predict(validation.images, verbose=0).argmax(axis=1) == validation.labels).mean()
+    assert accuracy == pytest.approx(history["val_accuracy"].max())
+    assert history["val_accuracy"].iloc[-1] < history["val_accuracy"].max()
+
+
+@pytest.mark.parametrize("changes", [{"learning_rate": 1e6}, {"weight_decay": 1e6}])
+def test_a_training_that_diverges_is_reported(
+    digits: Split, dataset: parameters.Dataset, changes: dict[str, float]
+) -> None:
+    wild = with_training(dataset, epochs=20, warmup_epochs=0, schedule="constant", **changes)
+    with pytest.raises(UserError, match=r"expected a loss that stays finite, found .*lower learning_rate"):
+        train(wild, part(digits, 0, 500), part(digits, 500, 800))
+
+
+def test_label_smoothing_reaches_the_loss(digits: Split, dataset: parameters.Dataset) -> None:
+    losses = [
+        train(
+            with_training(dataset, epochs=3, label_smoothing=amount),
+            part(digits, 0, 500),
+            part(digits, 500, 800),
+        )[1]["loss"].iloc[-1]
+        for amount in (0.0, 0.5)
+    ]
+    assert losses[1] > losses[0] + 0.3
+
+
+def run_python(code: str, *arguments: str, **variables: str) -> str:
+    environment = {**{k: v for k, v in ENVIRONMENT.items() if v is not None}, **variables}
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
+LOAD = """
+import sys, warnings
+warnings.simplefilter("error")
+import keras
+import numpy as np
+model = keras.saving.load_model(sys.argv[1])
+images = np.load(sys.argv[2])
+print(np.round(model.predict(images, verbose=0).astype(float), 5).tolist())
+"""
+
+
+def test_the_file_is_loaded_by_plain_keras_in_another_process(tmp_path: Path) -> None:
+    chosen = Network(hidden=[8, 4], dropout=0.5, batch_normalization=True)
+    model = build.build(chosen, (5, 6), 16, 3, 0)
+    images = np.arange(4 * 30, dtype=np.uint8).reshape(4, 5, 6) % 17
+    np.save(tmp_path / "images.npy", images)
+    model_file.save(model, tmp_path / "model.keras")
+    printed = run_python(LOAD, str(tmp_path / "model.keras"), str(tmp_path / "images.npy"))
+    expected = np.round(model.predict(images, verbose=0).astype(float), 5)
+    assert np.allclose(json.loads(printed), expected, atol=2e-5)
+
+
+def test_the_file_holds_no_optimiser_state(tmp_path: Path) -> None:
+    model = build.build(Network(hidden=[100], dropout=0.0, batch_normalization=False), (28, 28), 255, 10, 0)
+    model.compile("adam", "categorical_crossentropy")
+    model_file.save(model, tmp_path / "model.keras")
+    assert (tmp_path / "model.keras").stat().st_size < 1.2 * 4 * model.count_params()
+
+
+def test_networks_whose_layers_share_an_object_have_no_memory_address_in_their_files(tmp_path: Path) -> None:
+    paths = [tmp_path / "first.keras", tmp_path / "second.keras"]
+    for path in paths:
+        shared = keras.layers.ReLU(name="shared")
+        hidden = [
+            keras.layers.Dense(4, activation=shared, kernel_initializer="zeros", name=name) for name in "ab"
+        ]
+        model_file.save(keras.Sequential([keras.Input((3,), name="image"), *hidden], name="model"), path)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "model.keras"
+    with pytest.raises(UserError, match=r"model\.keras: expected a trained network, found no file; run dvc"):
+        model_file.load(path)
+    path.write_bytes(b"")
+    path.with_name("model.keras.sha256").write_text("")
+    with pytest.raises(UserError, match=r"sha256: expected the SHA-256 of model\.keras, found none"):
+        model_file.load(path)

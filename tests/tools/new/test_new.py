@@ -1,0 +1,339 @@
+"""A data set that the project has never seen: from nothing to a reviewed result by params.yaml alone."""
+
+import contextlib
+import gzip
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import indent
+
+import numpy as np
+import pytest
+from helpers import ROOT, Project
+from PIL import Image
+from ruamel.yaml import YAML
+from servers import Server
+
+import tools.new.__main__ as add
+from stages import fetch, preprocess
+from stages.common import layout
+from stages.common.errors import UserError
+from stages.parameters import Dataset, load
+from stages.sources import idx, npz
+from tools.new import section
+from tools.predict import card
+from tools.predict.__main__ import predictions
+
+CLASSES = {
+    "bar": (slice(3, 5), slice(0, 9)),
+    "pole": (slice(0, 7), slice(4, 6)),
+    "dot": (slice(2, 4), slice(2, 4)),
+}
+SHAPE = (7, 9, 3)
+
+
+def drawn(random: np.random.Generator, thing: str) -> np.ndarray:
+    """A coloured thing in front of dark noise, somewhere."""
+    pixels = random.integers(0, 70, SHAPE).astype(np.uint8)
+    pixels[CLASSES[thing]] = random.integers(120, 256, 3)
+    return np.roll(pixels, random.integers(-1, 2, 2), axis=(0, 1))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Pictures in colour, of three classes, one of them rare and without test pictures."""
+    random = np.random.default_rng(0)
+    for part, numbers in (("train", (60, 90, 6)), ("test", (40, 40, 0))):
+        for thing, number in zip(CLASSES, numbers, strict=True):
+            place = tmp_path / "things" / part / thing
+            place.mkdir(parents=True)
+            for picture in range(number):
+                Image.fromarray(drawn(random, thing)).save(place / f"{picture:03}.png")
+    return tmp_path / "things"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_from_a_folder_of_pictures_to_a_reviewed_result(project: Project, folder: Path) -> None:
+    before = (project.folder / "params.yaml").read_text()
+    make = ("make", "-o", ".venv/installed")
+    done = project.run(*make, "new", "NAME=things", f"FROM={folder}")
+    assert "params.yaml: added things: 3 classes, 15 images held out for validation" in done.stdout
+    after = (project.folder / "params.yaml").read_text()
+    lines = iter(after.splitlines())
+    assert all(line in lines for line in before.splitlines())  # nothing but new lines
+    dataset = YAML(typ="safe").load(after)["datasets"]["things"]
+    assert dataset["classes"] == ["bar", "dot", "pole"]
+    assert dataset["about"]["background"] == "dark"
+
+    project.run("dvc", "repro", "evaluate@things")
+    project.commit("Add things")
+    metrics = json.loads((project.folder / "metrics/things.json").read_text())
+    assert metrics["accuracy"] > 0.7
+    assert metrics["macro_f1"] > 0.7  # the class without test pictures does not count
+    assert "things.csv" in project.run("dvc", "plots", "show", "plots/confusion/things.csv", "--json").stdout
+
+    project.edit_parameters(lambda content: content["datasets"]["things"]["training"].update(epochs=3))
+    project.run("dvc", "repro", "evaluate@things")
+    done = project.run(*make, "review", "BASE=HEAD", expect=2)  # three epochs are not enough: it is stopped
+    assert "Error 1" in done.stderr  # make's own exit code is 2 whatever the recipe's
+    report = (project.folder / "review/report.md").read_text()
+    assert "**Stopped**: significantly worse than HEAD: things: " in report
+    assert (project.folder / "review/things-confusion.png").exists()
+    with Image.open(project.folder / "review/things-right-to-wrong.png") as picture:
+        assert picture.mode == "P"  # in colour
+
+    with contextlib.chdir(project.folder):
+        (tested,) = predictions("things", [folder / "test/pole/000.png"], None)
+        assert tested["background"] == "dark"
+        card.main(["things"])
+    written = (project.folder / "cards/things.md").read_text()
+    assert "| accuracy | " in written
+    assert "| dot | - |" in written
+
+
+@pytest.fixture
+def parameters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A folder with params.yaml alone."""
+    place = tmp_path / "work"
+    place.mkdir()
+    (place / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    return Project(place)
+
+
+def arrays() -> dict[str, np.ndarray]:
+    """Letters of EMNIST's kind: labels from 1 to 26."""
+    random = np.random.default_rng(0)
+    return {
+        layout.TRAIN_IMAGES: random.integers(0, 200, (260, 4, 5), np.uint8),
+        layout.TRAIN_LABELS: np.tile(np.arange(1, 27, dtype=np.uint8), 10),
+        layout.TEST_IMAGES: random.integers(0, 200, (26, 4, 5), np.uint8),
+        layout.TEST_LABELS: np.arange(1, 27, dtype=np.uint8),
+    }
+
+
+def added(project: Project, name: str) -> dict:
+    return YAML(typ="safe").load(project.folder / "params.yaml")["datasets"][name]
+
+
+def parameters_of(project: Project, name: str) -> Dataset:
+    return load(project.folder / "params.yaml").dataset(name)
+
+
+def fetched(project: Project, name: str) -> dict[str, np.ndarray]:
+    with contextlib.chdir(project.folder):
+        fetch.main(name)
+        preprocess.main(name)
+    return {file: idx.read(project.folder / "data/raw" / name / file) for file in arrays()}
+
+
+def is_right(found: dict[str, np.ndarray]) -> bool:
+    return all(np.array_equal(found[file], values) for file, values in arrays().items())
+
+
+def test_idx_files_whose_names_begin_otherwise(parameters: Project, tmp_path: Path) -> None:
+    for name, values in arrays().items():
+        elsewhere = f"letters-{name.replace('t10k', 'test')}"
+        idx.write(tmp_path / elsewhere, values)
+        (tmp_path / f"{elsewhere}.gz").write_bytes(gzip.compress((tmp_path / elsewhere).read_bytes()))
+        (tmp_path / elsewhere).unlink()
+        idx.write(tmp_path / f"digits-{name}", values)
+    ambiguous = parameters.here("tools.new", "letters", tmp_path, expect=2)
+    assert ambiguous.stderr.count("\n") == 1
+    assert "name a folder or how its files begin" in ambiguous.stderr
+    with contextlib.chdir(parameters.folder):
+        add.main("letters", f"{tmp_path}/letters-")
+    assert (
+        added(parameters, "letters")["files"][layout.TEST_LABELS]["name"] == "letters-test-labels-idx1-ubyte"
+    )
+    assert added(parameters, "letters")["classes"] == [str(number) for number in range(1, 27)]
+    assert is_right(fetched(parameters, "letters"))
+
+
+@pytest.mark.parametrize("spelling", ["images-idx3-ubyte", "images.idx3-ubyte"])
+def test_idx_files_of_either_spelling_beside_their_checksums(
+    parameters: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spelling: str
+) -> None:
+    for name, values in arrays().items():
+        elsewhere = name.replace("-idx", ".idx") if "." in spelling else name
+        idx.write(tmp_path / elsewhere, values)
+        (tmp_path / f"{elsewhere}.gz.sha256").write_text("")
+    monkeypatch.setenv("HOME", str(tmp_path.parent))
+    with contextlib.chdir(parameters.folder):
+        add.main("letters", f"~/{tmp_path.name}")
+    assert is_right(fetched(parameters, "letters"))
+
+
+def test_idx_files_on_a_server(parameters: Project, tmp_path: Path, serve: Callable[..., Server]) -> None:
+    files = {}
+    for name, values in arrays().items():
+        idx.write(tmp_path / name, values)
+        files[f"/set/{name}"] = (tmp_path / name).read_bytes()
+
+    def answer(handler: object) -> None:
+        content = files.get(handler.path)  # type: ignore[attr-defined]
+        handler.send_response(404 if content is None else 200)  # type: ignore[attr-defined]
+        handler.send_header("Content-Length", str(len(content or b"")))  # type: ignore[attr-defined]
+        handler.end_headers()  # type: ignore[attr-defined]
+        handler.wfile.write(content or b"")  # type: ignore[attr-defined]
+
+    with contextlib.chdir(parameters.folder):
+        add.main("letters", f"{serve(answer).url}/set")
+    assert is_right(fetched(parameters, "letters"))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("x_train", "y_train", "x_test", "y_test"),
+        ("train_images", "train_labels", "test_images", "test_labels"),
+    ],
+)
+def test_an_archive_of_arrays(parameters: Project, tmp_path: Path, names: tuple[str, ...]) -> None:
+    values = dict(zip(names, arrays().values(), strict=True))
+    values[names[1]] = values[names[1]].astype(np.int64)[:, None]  # as some have them
+    np.savez_compressed(
+        tmp_path / "letters.npz", **values, val_images=np.zeros((3, 4, 5)), names=np.array(["a", 1], object)
+    )
+    with contextlib.chdir(parameters.folder):
+        add.main("letters", str(tmp_path / "letters.npz"))
+    assert is_right(fetched(parameters, "letters"))
+    assert list((parameters.folder / "data/raw/letters").glob("*.npz")) == []
+
+    dataset = parameters_of(parameters, "letters")
+    for changed, message in (
+        ({names[0]: values[names[0]].astype(np.float16)}, r"letters\.npz: expected .*float16"),
+        ({}, rf"source\.arrays\.train-images-idx3-ubyte: expected one of .*, found '{names[0]}'"),
+    ):
+        others = {name: array for name, array in values.items() if changed or name != names[0]}
+        np.savez(tmp_path / "changed.npz", **{**others, **changed})
+        with pytest.raises(UserError, match=message):
+            npz.write_files(dataset.source, tmp_path / "changed.npz", tmp_path)
+
+    np.savez_compressed(tmp_path / "letters.npz", **values, more=1)
+    with pytest.raises(UserError, match=r"letters\.npz: expected "), contextlib.chdir(parameters.folder):
+        fetch.main("letters")
+    assert is_right({file: idx.read(parameters.folder / "data/raw/letters" / file) for file in arrays()})
+
+
+@pytest.mark.parametrize(
+    ("file", "values", "message"),
+    [
+        (layout.TRAIN_LABELS, np.array([0, 2**30] * 130, np.int32), "expected labels up to 10,000"),
+        (layout.TRAIN_LABELS, np.zeros(260, np.uint8), "classes: expected at least 2 items"),
+        (
+            layout.TRAIN_LABELS,
+            np.arange(260, dtype=np.int16) - 1,
+            "train-labels-idx1-ubyte: expected labels from 0",
+        ),
+        (
+            layout.TEST_LABELS,
+            np.full(26, 27, np.uint8),
+            "t10k-labels-idx1-ubyte: expected labels from 1",
+        ),
+        (layout.TRAIN_IMAGES, np.full((260, 4, 5), np.nan), "expected pixels that are numbers, found nan"),
+        (layout.TEST_IMAGES, np.full((26, 4, 5), np.inf), "expected pixels that are numbers, found inf"),
+        (layout.TEST_IMAGES, np.full((26, 4, 5), 200.00001), "found 200.00001; clip them to 200"),
+        (layout.TRAIN_IMAGES, np.zeros(260, np.uint8), "train-images-idx3-ubyte: expected shape (n, height"),
+        (
+            layout.TEST_IMAGES,
+            np.zeros((26, 4, 6), np.uint8),
+            "t10k-images-idx3-ubyte: expected images of",
+        ),
+    ],
+)
+def test_files_that_a_stage_would_refuse_are_not_added(
+    parameters: Project, tmp_path: Path, file: str, values: np.ndarray, message: str
+) -> None:
+    for name, usual in arrays().items():
+        idx.write(tmp_path / name, values if name == file else usual)
+    before = (parameters.folder / "params.yaml").read_bytes()
+    with pytest.raises(UserError) as error, contextlib.chdir(parameters.folder):
+        add.main("letters", str(tmp_path))
+    assert message in str(error.value)
+    assert tempfile.gettempdir() not in str(error.value).replace(str(tmp_path), "")
+    assert (parameters.folder / "params.yaml").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["Letters", "../letters", "-letters", "letters\n"])
+def test_a_name_is_looked_at_before_anything_else(parameters: Project, name: str) -> None:
+    with pytest.raises(UserError, match="the name: expected to match"), contextlib.chdir(parameters.folder):
+        add.main(name, "no-such-folder")
+
+
+def test_a_password_is_sent_nowhere(parameters: Project, serve: Callable[..., Server]) -> None:
+    asked = []
+    server = serve(lambda handler: asked.append(handler.path))
+    with_password = server.url.replace("://", "://somebody:secret@")
+    with pytest.raises(UserError, match="no name or password"), contextlib.chdir(parameters.folder):
+        add.main("letters", with_password)
+    assert asked == []
+
+
+PIXELS = {"largest_pixel": 255, "about": {"limits": []}}
+DUMPED = """\
+  letters:
+    largest_pixel: 255
+    about:
+      limits: []
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("datasets:\n  a:\n    b: 1\n", f"datasets:\n  a:\n    b: 1\n\n{DUMPED}"),
+        (
+            "datasets:\n# on a\n  a: 1  # one\n# on b\n  b: 2\n\n# on c\nc: 3\n",
+            f"datasets:\n# on a\n  a: 1  # one\n# on b\n  b: 2\n\n{DUMPED}\n# on c\nc: 3\n",
+        ),
+        ("c: 3\ndatasets:\n  a: 1", f"c: 3\ndatasets:\n  a: 1\n\n{DUMPED}"),
+        ("datasets:\r\n  a: 1\r\n", f"datasets:\n  a: 1\n\n{DUMPED}".replace("\n", "\r\n")),
+        ("datasets:\n\n    a: 1\nc: 3\n", f"datasets:\n\n    a: 1\n\n{indent(DUMPED, '  ')}\nc: 3\n"),
+    ],
+    ids=["last", "comments", "no line end", "Windows", "four spaces"],
+)
+def test_the_rest_of_the_file_stays_as_it_is(before: str, after: str) -> None:
+    assert section.inserted(before, "letters", PIXELS) == after
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("new", "expected make new NAME="),
+        ("share", "expected make share REMOTE="),
+        ("search", "expected make search DATASET="),
+        ("try", "expected make try DATASET="),
+    ],
+)
+def test_a_target_says_what_it_needs(parameters: Project, target: str, message: str) -> None:
+    make = ("make", "--file", str(ROOT / "Makefile"), "-o", ".venv/installed")
+    assert message in parameters.run(*make, target, expect=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "files", "message"),
+    [
+        ("letters", {}, "expected one file with train-images-idx in its name, found none"),
+        ("mnist", {}, "expected a new name, found 'mnist' there already"),
+        ("letters", {"a.npz": b"no archive"}, "a.npz: expected an .npz file of numbers"),
+        ("letters", {"train/x/a.png": b"", "test/x/a.png": b""}, "train/x/a.png: expected a picture"),
+    ],
+)
+def test_what_cannot_be_added_is_one_line(
+    parameters: Project, tmp_path: Path, name: str, files: dict[str, bytes], message: str
+) -> None:
+    origin = tmp_path / "origin"
+    origin.mkdir()
+    for file, content in files.items():
+        (origin / file).parent.mkdir(parents=True, exist_ok=True)
+        (origin / file).write_bytes(content)
+        if file == "a.npz":
+            origin = origin / file
+    before = (parameters.folder / "params.yaml").read_bytes()
+    done = parameters.here("tools.new", name, origin, expect=2)
+    assert done.stderr.count("\n") == 1
+    assert message in done.stderr
+    assert (parameters.folder / "params.yaml").read_bytes() == before

@@ -1,0 +1,198 @@
+"""The page of `dvc plots`, in a real browser without a network: every chart is drawn, as the files say."""
+
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from helpers import TWIN, Opened, Project
+from ruamel.yaml import YAML
+
+KINDS = ("history", "confusion", "classes", "reliability")
+CLASSES = [str(digit) for digit in range(10)]
+BETTER, WORSE = "green", "red"
+MINUS = "\N{MINUS SIGN}"  # as Vega writes it
+
+
+@pytest.fixture(scope="module")
+def changed(slower: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A copy of the slower project, in which pages are drawn and nothing else."""
+    return slower.copy(tmp_path_factory.mktemp("changed"))
+
+
+# What a person sees of each chart: its title, the titles and the texts of its panels, and so on.
+SEEN = """() => [...document.querySelectorAll('.vega-embed')].map(chart => {
+    const texts = (within, selector) => [...within.querySelectorAll(selector)].map(text => text.textContent);
+    const panels = [...chart.querySelectorAll('.role-scope.cell > g')];
+    return {
+        title: texts(chart, '.role-title-text text').at(-1),
+        axes: texts(chart, '.role-axis-label text'),
+        legend: texts(chart, '.role-legend-label text'),
+        axis_titles: texts(chart, '.role-axis-title text'),
+        marks: chart.querySelectorAll('.role-mark path, .role-mark text').length,
+        panels: panels.map(panel => texts(panel, '.role-mark text')),
+        panel_titles: panels.flatMap(panel => texts(panel, '.role-title-text text')),
+        fills: panels.map(panel => [...panel.querySelectorAll('.mark-rect path')].map(
+            cell => cell.getAttribute('fill'))),
+    };
+})"""
+
+
+@cache
+def draw(project: Project, *command: str) -> Path:
+    """Draw a page, once."""
+    project.here("tools.plots.page")
+    folder = "-".join(("dvc_plots/page", *command))  # in a folder that git ignores
+    project.run("dvc", "plots", *command, "--out", folder)
+    return project.folder / folder / "index.html"
+
+
+def charts(opened: Opened) -> dict[str, dict]:
+    """What is seen of each chart, by its title."""
+    return {chart["title"]: chart for chart in opened.page.evaluate(SEEN)}
+
+
+def counts(table: pd.DataFrame) -> list[str]:
+    return [str(count) for count in table["count"]]
+
+
+def confusion(project: Project, revision: str, dataset: str) -> pd.DataFrame:
+    shown = project.run("git", "show", f"{revision}:plots/confusion/{dataset}.csv").stdout.splitlines()
+    return pd.DataFrame([row.split(",") for row in shown[1:]], columns=shown[0].split(",")).astype(
+        {"count": int}
+    )
+
+
+def test_every_chart_is_drawn_without_a_request(
+    changed: Project, open_page: Callable[[Path], Opened]
+) -> None:
+    opened = open_page(draw(changed, "show"))
+    folder = changed.folder.as_uri()
+    assert [url for url in opened.requests if not url.startswith((f"{folder}/", "data:"))] == []
+    assert opened.messages == []
+    assert opened.page.locator(".vega-embed svg.marks").count() == 2 * len(KINDS)
+    pictures = opened.page.locator("img").all()
+    assert len(pictures) == 2
+    assert all(picture.evaluate("image => image.naturalWidth") > 0 for picture in pictures)
+
+
+def test_every_chart_has_marks_labels_and_the_counts(
+    changed: Project, open_page: Callable[[Path], Opened]
+) -> None:
+    drawn = charts(open_page(draw(changed, "show")))
+    titles = ("learning curves", "confusion matrix", "scores of each class", "reliability diagram")
+    assert sorted(drawn) == sorted(f"{name}: {title}" for name in ("digits", TWIN) for title in titles)
+    for title, one in drawn.items():
+        assert one["marks"] >= 4, title
+    matrix = drawn["digits: confusion matrix"]
+    assert matrix["axes"] == CLASSES * 2
+    assert matrix["panels"] == [counts(confusion(changed, "HEAD", "digits"))]
+    assert drawn["digits: scores of each class"]["axes"][:10] == CLASSES
+
+
+@pytest.mark.parametrize(
+    ("revisions", "base", "later"),
+    [
+        (["main"], "main", ["workspace"]),
+        (["slower", "main", "slower~0"], "slower", ["main", "slower~0"]),
+        (["main", "slower~0", "workspace"], "main", ["workspace", "slower~0"]),  # DVC puts it first
+    ],
+)
+def test_a_difference_panel_for_each_later_revision(
+    changed: Project, open_page: Callable[[Path], Opened], revisions: list[str], base: str, later: list[str]
+) -> None:
+    drawn = charts(open_page(draw(changed, "diff", *revisions)))
+    matrix = drawn[f"{TWIN}: confusion matrix"]
+    commits = {one: "slower" if one == "workspace" else one for one in [base, *later]}
+    tables = {one: confusion(changed, commit, TWIN) for one, commit in commits.items()}
+    titles, expected = [base, *later], [counts(tables[one]) for one in [base, *later]]
+    for one in later:
+        difference = tables[one]["count"] - tables[base]["count"]
+        titles.append(f"{one} minus {base}" + ("" if difference.any() else ": unchanged"))
+        expected.append([f"{value:+d}".replace("-", MINUS) for value in difference if value != 0])
+    assert matrix["panels"] == expected
+    assert matrix["panel_titles"] == titles
+    in_order = [base, *sorted(later, key=lambda one: one == "workspace")]
+    assert drawn[f"{TWIN}: learning curves"]["legend"] == ["training", "validation", *in_order]
+    assert drawn[f"{TWIN}: scores of each class"]["legend"] == in_order
+    assert drawn[f"{TWIN}: reliability diagram"]["legend"][: len(in_order)] == in_order
+
+
+def test_better_is_green_and_worse_is_red_and_unchanged_says_so(
+    changed: Project, open_page: Callable[[Path], Opened]
+) -> None:
+    drawn = charts(open_page(draw(changed, "diff", "main")))
+    fills = drawn[f"{TWIN}: confusion matrix"]["fills"][2]
+    before, after = (confusion(changed, commit, TWIN) for commit in ("main", "slower"))
+    more = after["count"] - before["count"]
+    gains = more.where(after["actual"] == after["predicted"], -more)
+    colours = set()
+    for fill, gain in zip(fills, gains, strict=True):
+        red, green, _ = map(int, re.findall(r"\d+", fill))
+        colour = BETTER if green > red else WORSE if red > green else None
+        assert colour in {None, BETTER if gain > 0 else WORSE}  # a small change of many is too pale to see
+        assert colour is not None or abs(gain) < 3
+        colours.add(colour)
+    assert colours == {BETTER, WORSE, None}
+
+    same = drawn["digits: confusion matrix"]
+    assert same["panel_titles"][2] == "workspace minus main: unchanged"
+    assert same["panels"][2] == []
+    assert set(same["fills"][2]) == {"rgb(255, 255, 255)"}
+
+
+def test_a_revision_without_the_file_is_left_out(
+    project: Project, open_page: Callable[[Path], Opened]
+) -> None:
+    project.run("git", "switch", "--quiet", "--create", "without")
+    project.run("git", "rm", "--quiet", f"plots/confusion/{TWIN}.csv")
+    project.commit("Without the twin's confusion matrix")
+    drawn = charts(open_page(draw(project, "diff", "without", "main")))
+    matrix = drawn[f"{TWIN}: confusion matrix"]
+    assert matrix["panels"] == [counts(confusion(project, "main", TWIN))]
+
+
+def test_a_picture_of_columns_named_otherwise_is_not_transposed(
+    changed: Project, tmp_path: Path, open_page: Callable[[Path], Opened]
+) -> None:
+    """DVC takes x and y from the first revision's dvc.yaml; the template names its columns itself."""
+    other = changed.copy(tmp_path)
+    path = other.folder / "dvc.yaml"
+    path.write_text(
+        path.read_text(encoding="utf-8").replace(
+            "x: predicted\n            y: actual", "x: actual\n            y: predicted"
+        )
+    )
+    other.run("dvc", "commit", "--force")
+    other.commit("Axes the other way")
+    drawn = charts(open_page(draw(other, "diff", "slower", "main")))
+    matrix = drawn[f"{TWIN}: confusion matrix"]
+    assert matrix["axis_titles"] == ["actual", "predicted", "predicted", "predicted"]
+    assert matrix["panels"][:2] == [counts(confusion(other, one, TWIN)) for one in ("slower", "main")]
+
+
+def test_without_the_set_up_dvcs_own_page_works(project: Project) -> None:
+    assert not (project.folder / ".dvc/plots_page.html").exists()
+    project.run("dvc", "plots", "show")
+    page = (project.folder / "dvc_plots/index.html").read_text(encoding="utf-8")
+    assert page.count("vegaEmbed(") == 2 * len(KINDS)
+    assert 'src="https://' in page
+
+
+def test_the_page_is_kept_out_of_git(changed: Project) -> None:
+    assert draw(changed, "show").exists()
+    assert changed.run("git", "status", "--porcelain").stdout == ""
+
+
+def test_yaml_of_the_templates_in_use(finished: Project) -> None:
+    stages = YAML(typ="safe").load(finished.folder / "dvc.yaml")["stages"]
+    used = {
+        settings["template"]
+        for stage in stages.values()
+        for plot in stage["do"].get("plots", [])
+        for settings in plot.values()
+        if "template" in settings
+    }
+    assert used == {path.stem for path in (finished.folder / ".dvc/plots").glob("*.json")}

@@ -1,0 +1,164 @@
+"""Predictions of images of one's own, and model cards."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import ROOT, Project
+from PIL import Image
+
+from stages import parameters
+from stages.common.errors import UserError
+from stages.sources import idx
+from tools.predict import card, images
+from tools.predict.images import Form
+
+RAW = "data/raw/digits/t10k-images-idx3-ubyte"
+DIGITS = Form((8, 8), np.dtype(np.uint8), 16, "dark")
+
+
+def predicted(project: Project, *files: str) -> list[dict]:
+    """What the command prints for programs."""
+    return json.loads(project.here("tools.predict", "digits", *files, "--json").stdout)
+
+
+def test_the_test_images_are_predicted_as_they_were_scored(finished: Project) -> None:
+    found = predicted(finished, RAW)
+    scored = pd.read_csv(finished.folder / "predictions/digits.csv", dtype={"predicted": str})
+    assert [one["class"] for one in found] == scored["predicted"].tolist()
+    assert [one["probability"] for one in found] == pytest.approx(scored["probability"].tolist(), abs=1e-3)
+    assert [one["image"] for one in found] == list(range(len(scored)))
+
+
+def test_pictures_and_arrays_of_the_same_image_are_the_same(finished: Project, tmp_path: Path) -> None:
+    image = idx.read(finished.folder / RAW)[1]
+    np.save(tmp_path / "array.npy", image)
+    idx.write(tmp_path / "image.idx", image)
+    enlarged = Image.fromarray(np.rint(image * (255 / 16)).astype(np.uint8)).resize((80, 80), 0)
+    enlarged.save(tmp_path / "picture.png")
+    Image.fromarray(255 - np.asarray(enlarged)).save(tmp_path / "ink.jpg", quality=95)
+    files = [str(tmp_path / name) for name in ("array.npy", "image.idx", "picture.png", "ink.jpg")]
+    found = predicted(finished, *files)
+    assert [one["file"] for one in found] == files
+    assert len({one["class"] for one in found}) == 1
+    assert [(one["background"], one["inverted"]) for one in found] == [
+        (None, False), (None, False), ("dark", False), ("light", True),
+    ]  # fmt: skip
+    lines = finished.here("tools.predict", "digits", *files).stdout.splitlines()
+    assert lines[3].startswith(f"{files[3]}: {found[3]['class']} (")
+    assert lines[3].endswith("%, on light, inverted)")
+
+
+def test_whoever_knows_the_background_says_it(tmp_path: Path) -> None:
+    Image.fromarray(np.full((8, 8), 255, np.uint8)).save(tmp_path / "white.png")
+    judged, told = (images.read(tmp_path / "white.png", DIGITS, given) for given in (None, "dark"))
+    assert (judged.inverted, told.inverted) == (True, False)
+    assert judged.pixels.max() == 0
+    assert told.pixels.min() == 16
+    idx.write(tmp_path / "array.idx", np.full((2, 8, 8), 16, np.uint8))
+    assert images.read(tmp_path / "array.idx", DIGITS, "light").pixels.max() == 0
+    unknown = DIGITS._replace(background=None)
+    assert not images.read(tmp_path / "white.png", unknown).inverted
+
+
+def test_arrays_of_another_size_are_stretched(tmp_path: Path) -> None:
+    np.save(tmp_path / "large.npy", np.full((3, 20, 30), 16.0))
+    found = images.read(tmp_path / "large.npy", DIGITS).pixels
+    assert found.dtype == np.uint8
+    assert np.array_equal(found, np.full((3, 8, 8), 16))
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.float64(3), "expected images of shape ('n', 8, 8)"),
+        (np.zeros(8), "expected images of shape ('n', 8, 8)"),
+        (np.zeros((2, 8, 8, 3)), "expected images of shape ('n', 8, 8)"),
+        (np.zeros((0, 8, 8)), "expected images of shape ('n', 8, 8)"),
+        (np.zeros((8, 8, 3)), "expected images of shape ('n', 8, 8)"),
+        (np.zeros((8, 8, 1)), "expected images of shape ('n', 8, 8)"),
+        (np.full((8, 8), 17), "expected whole numbers from 0 to 16"),
+        (np.full((8, 8), np.nan), "expected whole numbers from 0 to 16"),
+        (np.full((8, 8), 0.5), "expected whole numbers from 0 to 16"),
+        (np.full((8, 8), "1"), "expected whole numbers from 0 to 16"),
+        (np.full((8, 8), print), "expected an .npy file"),
+    ],
+)
+def test_arrays_that_are_no_images_are_one_line(tmp_path: Path, array: np.ndarray, message: str) -> None:
+    np.save(tmp_path / "array.npy", array)
+    with pytest.raises(UserError) as error:
+        images.read(tmp_path / "array.npy", DIGITS)
+    assert str(error.value).startswith(f"{tmp_path / 'array.npy'}: {message}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["digits", "no-such.png"], "no-such.png: expected a file of images, found none"),
+        (["letters", "README.md"], "expected one of digits, twin, found 'letters'"),
+        (["digits"], "the following arguments are required: FILE"),
+    ],
+)
+def test_what_cannot_be_predicted_is_one_line(finished: Project, arguments: list[str], message: str) -> None:
+    done = finished.here("tools.predict", *arguments, expect=2)
+    assert done.stderr.count("\n") == 1
+    assert message in done.stderr
+
+
+def test_a_card_says_what_the_repository_holds(project: Project) -> None:
+    assert project.here("tools.predict.card", "digits").stdout == "cards/digits.md\n"
+    found = (project.folder / "cards/digits.md").read_text()
+    metrics = json.loads((project.folder / "metrics/digits.json").read_text())
+    for metric, value in metrics.items():
+        assert f"| {metric} | {value:.4f} | " in found
+    dataset = parameters.load(ROOT / "params.yaml").dataset("digits")
+    for text in (dataset.about.licence, *dataset.about.limits, card.OF_EVERY_NETWORK):
+        assert text in found
+    for file in dataset.files.by_name().values():
+        assert file.sha256 in found
+    assert "| learning_rate | 0.003 |" in found
+    assert "| augmentation.shift | 0.0 |" in found
+    assert found.count("\n| ") > 30
+    assert "?" not in project.run("git", "status", "--porcelain").stdout
+
+
+def test_a_network_of_other_classes_than_the_parameters_is_refused(project: Project) -> None:
+    project.edit_parameters(lambda content: content["datasets"]["digits"]["classes"].append("ten"))
+    done = project.here("tools.predict", "digits", RAW, expect=2)
+    assert re.search(r"models/digits\.keras: expected 11 classes, .* found 10; run: dvc", done.stderr)
+
+
+def test_a_file_that_is_no_picture_is_refused(finished: Project) -> None:
+    assert (
+        "README.md: expected a picture"
+        in finished.here("tools.predict", "digits", "README.md", expect=2).stderr
+    )
+
+
+def test_two_zeros_do_not_make_an_idx_file(tmp_path: Path) -> None:
+    (tmp_path / "photo.heic").write_bytes(b"\0\0\0\x24ftypheic")
+    with pytest.raises(UserError, match=r"photo\.heic: expected a picture"):
+        images.read(tmp_path / "photo.heic", DIGITS)
+
+
+@pytest.mark.parametrize("content", [None, ""])
+def test_a_card_without_the_scores_of_classes_is_one_line(project: Project, content: str | None) -> None:
+    path = project.folder / "plots/classes/digits.csv"
+    path.unlink() if content is None else path.write_text(content)
+    done = project.here("tools.predict.card", "digits", expect=2)
+    assert "found changed since: plots/classes/digits.csv; run: dvc repro evaluate@digits" in done.stderr
+
+
+def test_a_card_is_not_made_of_old_results_and_new_parameters(project: Project) -> None:
+    project.edit_parameters(lambda content: content["datasets"]["digits"]["training"].update(epochs=3))
+    done = project.here("tools.predict.card", "digits", expect=2)
+    assert "found changed since: datasets.digits.training; run: dvc repro evaluate@digits" in done.stderr
+
+
+def test_a_card_needs_no_results_yet(project: Project) -> None:
+    (project.folder / "predictions/digits.csv").unlink()
+    project.here("tools.predict.card", "digits")
+    assert "## Results" not in (project.folder / "cards/digits.md").read_text()

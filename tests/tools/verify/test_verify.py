@@ -1,0 +1,256 @@
+"""`python -m tools.verify`: what comes out again passes, and any randomness is found and named."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from helpers import TWIN, Project, dump
+from ruamel.yaml import YAML
+
+from stages.common import environment
+from stages.common.errors import UserError
+from tools.common import revision
+from tools.verify import __main__ as verify
+from tools.verify import processors
+
+# What somebody adds at the end of train.py, which is that of `main`: something drawn without a seed.
+RANDOM = """    import random
+    model.set_weights([weight + random.random() for weight in model.get_weights()])
+    model_file.save(model, layout.model(dataset))
+"""
+
+
+def verdicts(output: str) -> dict[str, str]:
+    """The last word of each row of the table, by the path of the output."""
+    return dict(re.findall(rf"^(\S*{TWIN}\S*) .*\b(same|DIFFERENT)$", output, re.MULTILINE))
+
+
+@pytest.mark.slow
+def test_randomness_in_a_stage_is_found_and_named(project: Project) -> None:
+    path = project.folder / "stages/train.py"
+    path.write_text(path.read_text(encoding="utf-8") + RANDOM, encoding="utf-8")
+    # As if the author had run it: its outputs stay those of the run without it.
+    project.run("dvc", "commit", "--force", f"train@{TWIN}")
+    project.commit("Add some randomness")
+    done = project.run("python", "-m", "tools.verify", TWIN, expect=1)
+    assert done.stdout.endswith("\nNOT verified.\n")
+    of_output = verdicts(done.stdout)
+    assert set(of_output) == {
+        f"data/raw/{TWIN}", f"data/processed/{TWIN}/train", f"data/processed/{TWIN}/validation",
+        f"data/processed/{TWIN}/test", f"models/{TWIN}.keras", f"models/{TWIN}.keras.sha256",
+        f"plots/history/{TWIN}.csv",
+        f"metrics/{TWIN}.json", f"predictions/{TWIN}.csv", f"plots/confusion/{TWIN}.csv",
+        f"plots/classes/{TWIN}.csv", f"plots/reliability/{TWIN}.csv", f"plots/mistakes/{TWIN}.png",
+    }  # fmt: skip
+    ran = re.findall(r"Running stage '(\w+)@", done.stdout + done.stderr)
+    assert sorted(ran) == sorted(["fetch", "preprocess", "train", "evaluate"] * 2)
+    assert of_output[f"models/{TWIN}.keras"] == "DIFFERENT"
+    assert of_output[f"data/processed/{TWIN}/train"] == "same"
+    named = re.findall(
+        r"^(\w+)@\w+, (.*): it made other outputs of the same inputs\.$", done.stdout, re.MULTILINE
+    )
+    assert named == [("train", "all processors"), ("train", "one processor")]
+
+
+def test_a_stage_that_fails_is_said_to_have_failed(project: Project) -> None:
+    (project.folder / "stages/fetch.py").write_text("raise SystemExit(3)")
+    project.run("dvc", "commit", "--force", f"fetch@{TWIN}")
+    project.commit("Break the code")
+    done = project.run("python", "-m", "tools.verify", TWIN, expect=2)
+    assert done.stderr.splitlines()[-1] == "error: dvc repro with all processors: failed, as said above"
+
+
+def test_a_data_set_without_results_is_one_line(project: Project) -> None:
+    done = project.here("tools.verify", "letters", expect=2)
+    assert done.stderr == (
+        "error: dvc.lock at HEAD: expected stages of 'letters', found none; run dvc repro and commit\n"
+    )
+
+
+@dataclass
+class Rerun:
+    """The committed project here, and what came out of it in two clones, to be changed as a test needs it."""
+
+    here: Project
+    there: list[Project]
+
+    def replace_hash(self, path: str, *values: str) -> None:
+        """Let another file have come out there."""
+        for project, value in zip(self.there, values, strict=True):
+            lock_file = project.folder / "dvc.lock"
+            text, number = re.subn(
+                rf"(path: {re.escape(path)}\n +hash: md5\n +md5: )\S+",
+                rf"\g<1>{value * 32}",
+                lock_file.read_text(),
+            )
+            assert number >= 1
+            lock_file.write_text(text)
+
+    def drop(self, stage: str) -> None:
+        """Let a stage not have run there."""
+        for project in self.there:
+            lock_file = project.folder / "dvc.lock"
+            content = YAML(typ="safe").load(lock_file)
+            del content["stages"][f"{stage}@{TWIN}"]
+            lock_file.write_text(dump(content))
+
+    def commit_environment(self, text: str) -> None:
+        """Commit another record of where the results were made."""
+        (self.here.folder / f"environment/{TWIN}.json").write_text(text)
+        self.here.commit("Made elsewhere")
+
+    def report(self) -> bool:
+        """Whether it is verified."""
+        head = revision.find("HEAD")
+        folders = {f"clone {number}": project.folder for number, project in enumerate(self.there)}
+        return verify.report(TWIN, head, verify.expected_stages(head, TWIN), folders)
+
+
+@pytest.fixture
+def rerun(finished: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rerun:
+    here, *there = (finished.copy(tmp_path / name) for name in ("here", "one", "two"))
+    monkeypatch.chdir(here.folder)
+    return Rerun(here, there)
+
+
+def elsewhere() -> str:
+    """The record of a machine of another architecture."""
+    recorded = json.loads(Path(f"environment/{TWIN}.json").read_text())
+    return json.dumps({**recorded, "system": "Linux riscv64"})
+
+
+@pytest.mark.parametrize(("wrong", "verified"), [(0, True), (2, True), (200, False)])
+def test_on_another_architecture_the_metrics_count(
+    rerun: Rerun, capsys: pytest.CaptureFixture[str], wrong: int, verified: bool
+) -> None:
+    """Where other bits are no fault, as many predictions may differ as chance and tolerance allow."""
+    rerun.commit_environment(elsewhere())
+    rerun.replace_hash(f"models/{TWIN}.keras", "f", "f")
+    for project in rerun.there:
+        predictions = project.folder / f"predictions/{TWIN}.csv"
+        table = pd.read_csv(predictions, dtype={"actual": str, "predicted": str})
+        changed = table.index[table["actual"] == table["predicted"]][:wrong]
+        others = [str((int(digit) + 1) % 10) for digit in table.loc[changed, "actual"]]
+        table.loc[changed, "predicted"] = others
+        table.to_csv(predictions, index=False)
+    assert rerun.report() is verified
+    shown = capsys.readouterr().out
+    assert verdicts(shown)[f"models/{TWIN}.keras"] == "DIFFERENT"
+    assert "It was made on Linux riscv64. Another architecture rounds differently" in shown
+
+
+def test_no_architecture_excuses_a_difference_between_two_runs(rerun: Rerun) -> None:
+    rerun.commit_environment(elsewhere())
+    rerun.replace_hash(f"models/{TWIN}.keras", "e", "f")
+    assert rerun.report() is False
+
+
+@pytest.mark.parametrize("record", ["", "[damaged", '{"system": null}', "{}"])
+def test_a_lost_record_of_the_environment_is_no_excuse(rerun: Rerun, record: str) -> None:
+    rerun.commit_environment(record)
+    assert rerun.report() is False  # the same outputs, but the record is not theirs
+    rerun.replace_hash(f"models/{TWIN}.keras", "f", "f")
+    assert rerun.report() is False
+
+
+def test_a_stage_that_does_not_run_again_is_not_verified(
+    rerun: Rerun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert rerun.report() is True
+    rerun.drop("evaluate")
+    assert rerun.report() is False
+    row = rf"^metrics/{TWIN}\.json +\w+ +nothing +nothing +DIFFERENT$"
+    assert re.search(row, capsys.readouterr().out, re.MULTILINE)
+
+
+def forge_a_metric(project: Project) -> str:
+    path = project.folder / f"metrics/{TWIN}.json"
+    path.write_text(re.sub(r'"accuracy": [\d.]+', '"accuracy": 1.0', path.read_text()))
+    return f"metrics/{TWIN}.json"
+
+
+def change_the_code(project: Project) -> str:
+    path = project.folder / "stages/scoring/scores.py"
+    path.write_text(path.read_text(encoding="utf-8") + "\n# changed, and committed without dvc repro\n")
+    return "stages/scoring/scores.py"
+
+
+def change_a_parameter(project: Project) -> str:
+    project.edit_parameters(lambda content: content["datasets"][TWIN]["network"].update(dropout=0.5))
+    return f"datasets.{TWIN}.network"
+
+
+def change_a_version(project: Project) -> str:
+    path = project.folder / "versions.yaml"
+    path.write_text(re.sub(r"numpy: .*", "numpy: '1.0'", path.read_text()))
+    return "versions.yaml: numpy"
+
+
+@pytest.mark.parametrize("change", [forge_a_metric, change_the_code, change_a_parameter, change_a_version])
+def test_what_was_committed_without_running_it_is_not_verified(
+    project: Project, change: Callable[[Project], str]
+) -> None:
+    name = change(project)
+    project.commit("Without dvc repro")
+    done = project.here("tools.verify", TWIN, expect=1)
+    assert done.stdout.splitlines()[1:] == [
+        f"{TWIN}: NOT verified: dvc.lock was made with, or made, another {name}: "
+        f"run dvc repro evaluate@{TWIN} and commit."
+    ]
+
+
+def test_the_environment_is_recorded_where_a_model_is_made_first(tmp_path: Path) -> None:
+    model, record = tmp_path / "model.keras", tmp_path / "environment.json"
+    model.write_bytes(b"a model")
+    environment.record(model, record)
+    made = environment.parse(record.read_bytes())
+    assert made == {"model_sha256": hashlib.sha256(b"a model").hexdigest(), **environment.describe()}
+    assert {"cpu", "python", "tensorflow", "keras", "numpy", "scikit-learn", "dvc", "threads"} < made.keys()
+
+    record.write_text(json.dumps({**made, "cpu": "another one"}))
+    environment.record(model, record)  # the same model again, here
+    assert environment.parse(record.read_bytes())["cpu"] == "another one"
+    model.write_bytes(b"another model")
+    environment.record(model, record)
+    assert environment.parse(record.read_bytes())["cpu"] == environment.cpu()
+    record.write_text("[damaged")
+    environment.record(model, record)
+    assert environment.parse(record.read_bytes())["cpu"] == environment.cpu()
+
+
+def test_a_small_training_is_what_emulated_processors_are_compared_with(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project.folder)
+    monkeypatch.setattr(processors, "STAGES", ("fetch", "preprocess", "train"))
+    assert processors.main(TWIN, [], images=200) == 0  # make emulate names some, which take minutes
+    assert capsys.readouterr().out.endswith(": 3 files\n")  # the network, its checksum and the history
+
+
+def test_stages_that_write_nothing_are_not_the_same_everywhere(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project.folder)
+    monkeypatch.setattr(processors, "STAGES", ())
+    with pytest.raises(UserError, match="twin: expected files that the stages write, found none"):
+        processors.main(TWIN, [], images=200)
+
+
+def test_without_the_emulator_it_says_what_to_install(project: Project, tmp_path: Path) -> None:
+    done = project.here("tools.verify.processors", TWIN, expect=2, PATH=str(tmp_path))
+    assert done.stderr == (
+        "error: qemu-x86_64: expected the program, found none; install qemu-user (Debian, Ubuntu)\n"
+    )
+
+
+def test_a_mirror_that_needs_the_network_is_refused(project: Project) -> None:
+    done = project.here("tools.verify", TWIN, expect=2, DATASETS_MIRROR="http://localhost:9")
+    assert done.stderr == (
+        "error: DATASETS_MIRROR: expected a folder, since this runs without a network, "
+        "found http://localhost:9\n"
+    )

@@ -1,0 +1,1 @@
+"""Tools that people run beside the pipeline; no stage imports them."""

@@ -1,0 +1,1 @@
+"""Git, DVC, revisions and Markdown, which several tools use."""

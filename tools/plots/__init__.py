@@ -1,0 +1,1 @@
+"""The plots of DVC: their page without the internet, and their pictures."""

@@ -1,0 +1,1 @@
+"""The repair of what a killed DVC, a full disk or a rotten one leaves behind."""
