@@ -1,4 +1,4 @@
-# Each target is a line or two over ordinary commands, which the README gives, too.
+# Each target is a line or two over ordinary commands.
 
 PYTHON ?= python3
 BASE ?= main
@@ -37,15 +37,15 @@ lint: $(INSTALLED) ## style and types; FIX=1 mends the style
 verify: $(INSTALLED) ## whether the committed results of digits come out again, to the bit; ALL=1 of every data set
 	python -m tools.verify $(if $(ALL),,digits)
 
-new: $(INSTALLED) ## a data set of your own: NAME=letters FROM=folder, address or .npz file; writes params.yaml
+new: $(INSTALLED) ## a data set of your own: NAME=letters FROM=folder, address or .npz file
 	@$(if $(and $(NAME),$(FROM)),,$(error expected make new NAME=letters FROM=folder, address or .npz file))
 	python -m tools.new "$(NAME)" "$(FROM)"
 
-try: $(INSTALLED) ## a network that params.yaml has under a name: DATASET=mnist CONFIGURATION=best
+try: $(INSTALLED) ## a network that tools.yaml has under a name: DATASET=mnist CONFIGURATION=best
 	@$(if $(and $(DATASET),$(CONFIGURATION)),,$(error expected make try DATASET=mnist CONFIGURATION=best))
 	python -m tools.search.configuration "$(DATASET)" "$(CONFIGURATION)"
 
-search: $(INSTALLED) ## better hyperparameters for DATASET=digits, from TRIALS=50 of the space in params.yaml
+search: $(INSTALLED) ## better hyperparameters for DATASET=digits, from TRIALS=50 of the space in tools.yaml
 	@$(if $(DATASET),,$(error expected make search DATASET=digits, or another key of datasets in params.yaml))
 	python -m tools.search "$(DATASET)" --trials $(or $(TRIALS),50)
 
@@ -67,7 +67,7 @@ bench: $(INSTALLED) ## docs/benchmarks.md: speed and memory, beside other progra
 # What the other targets do first: the locked packages, in .venv.
 install: $(INSTALLED)
 
-# After a broken disk: remove what is no longer what it was, for make repro to make again.
+# After a broken disk: remove files with other checksums than they had, for make repro to make again.
 repair: $(INSTALLED)
 	python -m tools.repair
 
@@ -75,8 +75,8 @@ repair: $(INSTALLED)
 audit: $(INSTALLED)
 	python -m tools.verify.audit
 
-# How good the tests are, docs/tests.md: lines and branches of stages/ that no test runs, and small faults, put
-# into what judges results, that no test notices; a quarter of an hour each.
+# How good the tests are, docs/tests.md: the lines and branches of stages/ that no test runs, and the small faults
+# that no test notices; a quarter of an hour each.
 coverage: $(INSTALLED)
 	$(ADD) tests/quality.lock
 	coverage erase

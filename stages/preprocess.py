@@ -1,4 +1,4 @@
-"""Check the raw files of a data set and write its three splits as arrays."""
+"""The stage preprocess: training, validation and test split of a data set, as checked arrays."""
 
 from pathlib import Path
 from typing import Any
@@ -7,33 +7,35 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
-from stages import parameters
 from stages.common import checksums, layout
 from stages.common.errors import UserError
-from stages.common.seeds import seed_of
-from stages.parameters import Dataset
+from stages.common.params_file import read_dataset
+from stages.common.seeds import derive_seed
 from stages.sources import idx
 from stages.splits import arrays
 from stages.splits.arrays import Split
+from stages.splits.schema import PreprocessParameters
 
 Rows = NDArray[np.int64]
-GREY, COLOUR = 3, 4  # dimensions
-UINT8 = 256  # numbers that uint8 has
-SHOWN = 12  # labels in an error
+GREY_BATCH_NDIM, COLOUR_BATCH_NDIM = 3, 4
+UINT8_VALUES = 256
+MOST_LABELS_SHOWN = 12  # in an error
 
 
 def decode(images_file: Path, labels_file: Path, largest_pixel: int) -> Split:
-    """Read the images and labels of one part of a data set and check that they can be right.
+    """Read the images and labels of one part of a data set and check their shapes, types and values.
 
     Returns:
-        The images, and their labels as the file has them.
+        The images, and the labels as they stand in the file.
 
     Raises:
-        UserError: unless the images are grey or have three colours, every pixel is from 0 to
-            `largest_pixel`, which their type can have, and there is a label, a whole number, for each.
+        UserError: unless images are grey or have three colours, their type can hold `largest_pixel`, every
+            pixel is from 0 to `largest_pixel`, and there is one label, a whole number, for each image.
     """
     images, labels = idx.read(images_file), idx.read(labels_file)
-    if images.ndim not in (GREY, COLOUR) or (images.ndim == COLOUR and images.shape[-1] not in (1, 3)):
+    if images.ndim not in (GREY_BATCH_NDIM, COLOUR_BATCH_NDIM) or (
+        images.ndim == COLOUR_BATCH_NDIM and images.shape[-1] not in (1, 3)
+    ):
         raise UserError(
             f"{images_file}: expected shape (n, height, width), or for colour (n, height, width, 3), "
             f"found {images.shape}"
@@ -61,49 +63,49 @@ def decode(images_file: Path, labels_file: Path, largest_pixel: int) -> Split:
     return Split(images, labels)
 
 
-def class_indices(labels: NDArray[Any], first: int, classes: int, file: Path) -> NDArray[Any]:
-    """The classes of labels that count from `first`.
+def index_classes(labels: NDArray[Any], first: int, classes: int, file: Path) -> NDArray[Any]:
+    """Return the indices of classes, from 0, for labels that count from `first`.
 
     Args:
         labels: shape (n,), whole numbers.
         first: the label of the first class.
-        classes: how many there are.
-        file: where the labels are from, for an error.
+        classes: the number of classes.
+        file: the file of the labels, for an error.
 
     Returns:
-        Their indices from 0, shape (n,), as uint8 or, of more than 256 classes, as int32.
+        Indices, shape (n,), as uint8, or as int32 for more than 256 classes.
 
     Raises:
-        UserError: naming the file, if a label is no class.
+        UserError: if a label is no class.
     """
-    found = np.unique(labels)
-    if found[0] < first or found[-1] >= first + classes:
-        raise _wrong_labels(found, f"labels from {first} to {first + classes - 1}", classes, file)
-    return (labels.astype(np.int64) - first).astype(np.uint8 if classes <= UINT8 else np.int32)
+    present = np.unique(labels)
+    if present[0] < first or present[-1] >= first + classes:
+        raise _wrong_labels(present, f"labels from {first} to {first + classes - 1}", classes, file)
+    return (labels.astype(np.int64) - first).astype(np.uint8 if classes <= UINT8_VALUES else np.int32)
 
 
-def _wrong_labels(found: NDArray[Any], expected: str, classes: int, file: Path) -> UserError:
-    texts = [str(label) for label in found]
-    shown = texts if len(texts) <= SHOWN else [*texts[: SHOWN - 2], "...", texts[-1]]
+def _wrong_labels(labels: NDArray[Any], expected: str, classes: int, file: Path) -> UserError:
+    texts = [str(label) for label in labels]
+    listed = texts if len(texts) <= MOST_LABELS_SHOWN else [*texts[: MOST_LABELS_SHOWN - 2], "...", texts[-1]]
     return UserError(
-        f"{file}: expected {expected} ({classes} classes in params.yaml), found {', '.join(shown)}"
+        f"{file}: expected {expected} ({classes} classes in params.yaml), found {', '.join(listed)}"
     )
 
 
 def hold_out(labels: NDArray[Any], validation_images: int, seed: int) -> tuple[Rows, Rows]:
-    """Divide a split into one for training and a stratified one for validation.
+    """Divide training images into a training split and a held-out validation split, stratified by class.
 
     Args:
         labels: shape (n,), the class of each image.
-        validation_images: how many to hold out.
-        seed: decides which.
+        validation_images: the number of images to hold out.
+        seed: decides which images are held out.
 
     Returns:
-        The rows of each, in ascending order.
+        The rows of both splits, in ascending order.
 
     Raises:
-        UserError: if a class would have no training images; for validation a rare one may be without.
-        ValueError: if a class has one image, which cannot be divided.
+        UserError: if a class would have no training images; a rare class may have no validation images.
+        ValueError: if a class has a single image, which cannot be divided.
     """
     classes, images = int(labels.max()) + 1, len(labels)
     if not classes <= validation_images <= images - classes:
@@ -115,7 +117,7 @@ def hold_out(labels: NDArray[Any], validation_images: int, seed: int) -> tuple[R
         np.arange(images),
         test_size=validation_images,
         stratify=labels,
-        random_state=seed_of("split", seed),
+        random_state=derive_seed(seed, "split"),
     )
     if len(np.unique(labels[training])) < classes:
         raise UserError(
@@ -125,54 +127,64 @@ def hold_out(labels: NDArray[Any], validation_images: int, seed: int) -> tuple[R
     return np.sort(training), np.sort(validation)
 
 
-def splits(dataset: Dataset, raw: Path) -> dict[str, tuple[Split, Rows]]:
-    """For `train`, `validation` and `test`: what they are taken from, and which rows of it.
+def divide(parameters: PreprocessParameters, raw: Path) -> dict[str, tuple[Split, Rows]]:
+    """Divide a data set into `train`, `validation` and `test`.
 
-    Labels count from 0 or from 1, as those for training do. Every class has training images; there may be
-    some without test images.
+    Labels count from 0 or from 1, as the training labels do. Every class has training images; a class may
+    have no test images.
+
+    Args:
+        parameters: of the data set.
+        raw: the folder of its raw files.
+
+    Returns:
+        For each split the images and labels that it is a part of, and its rows of them.
+
+    Raises:
+        UserError: if a raw file is not what the parameters say.
     """
-    given = decode(raw / layout.TRAIN_IMAGES, raw / layout.TRAIN_LABELS, dataset.largest_pixel)
-    test = decode(raw / layout.TEST_IMAGES, raw / layout.TEST_LABELS, dataset.largest_pixel)
-    classes, labels_file = len(dataset.classes), raw / layout.TRAIN_LABELS
-    first = 1 if given.labels.min() > 0 else 0
-    if first == 1 and dataset.classes == [str(number) for number in range(classes)]:
+    training = decode(raw / layout.TRAIN_IMAGES, raw / layout.TRAIN_LABELS, parameters.largest_pixel)
+    test = decode(raw / layout.TEST_IMAGES, raw / layout.TEST_LABELS, parameters.largest_pixel)
+    classes, labels_file = len(parameters.classes), raw / layout.TRAIN_LABELS
+    first = 1 if training.labels.min() > 0 else 0
+    if first == 1 and parameters.classes == [str(number) for number in range(classes)]:
         raise UserError(
             f"{labels_file}: expected labels from 0, as the classes in params.yaml are called, found labels "
             "from 1; write names there"
         )
-    if len(found := np.unique(given.labels)) < classes:
+    if len(present := np.unique(training.labels)) < classes:
         every = f"every label from 0 to {classes - 1} or every one from 1 to {classes}"
-        raise _wrong_labels(found, every, classes, labels_file)
-    given = Split(given.images, class_indices(given.labels, first, classes, labels_file))
-    test = Split(test.images, class_indices(test.labels, first, classes, raw / layout.TEST_LABELS))
+        raise _wrong_labels(present, every, classes, labels_file)
+    training = Split(training.images, index_classes(training.labels, first, classes, labels_file))
+    test = Split(test.images, index_classes(test.labels, first, classes, raw / layout.TEST_LABELS))
     shapes, types = zip(
-        *((part.images.shape[1:], part.images.dtype.name) for part in (given, test)), strict=True
+        *((part.images.shape[1:], part.images.dtype.name) for part in (training, test)), strict=True
     )
-    for what, (expected, other) in (("shape", shapes), ("type", types)):
+    for property_, (expected, other) in (("shape", shapes), ("type", types)):
         if expected != other:
             raise UserError(
-                f"{raw / layout.TEST_IMAGES}: expected images of {what} {expected}, as the training images "
-                f"are, found {other}"
+                f"{raw / layout.TEST_IMAGES}: expected images of {property_} {expected}, as the training "
+                f"images are, found {other}"
             )
-    rare = np.flatnonzero(np.bincount(given.labels) < 2)[:SHOWN]  # noqa: PLR2004 - one for each part
+    rare = np.flatnonzero(np.bincount(training.labels) < 2)[:MOST_LABELS_SHOWN]  # noqa: PLR2004 - one for each part
     if rare.size:
         raise UserError(
             f"{labels_file}: expected at least two training images of each class, found one of "
-            f"{', '.join(dataset.classes[label] for label in rare)}"
+            f"{', '.join(parameters.classes[label] for label in rare)}"
         )
-    training, validation = hold_out(given.labels, dataset.validation_images, dataset.seed)
+    rows, held_out = hold_out(training.labels, parameters.validation_images, parameters.seed)
     return {
-        "train": (given, training),
-        "validation": (given, validation),
+        "train": (training, rows),
+        "validation": (training, held_out),
         "test": (test, np.arange(len(test.labels))),
     }
 
 
 def main(dataset: str) -> None:
     """Read data/raw/DATASET/ and write data/processed/DATASET/."""
-    settings, raw = parameters.load().dataset(dataset), layout.raw(dataset)
-    for name, expected in settings.files.by_name().items():
-        checksums.expect(raw / name, expected.sha256)
-    for name, (whole, rows) in splits(settings, raw).items():
+    parameters, raw = read_dataset(PreprocessParameters, dataset), layout.raw(dataset)
+    for name, expected in parameters.files.by_name().items():
+        checksums.check_file(raw / name, expected.sha256)
+    for name, (whole, rows) in divide(parameters, raw).items():
         arrays.write(layout.processed(dataset, name), whole, rows)
         print(f"{layout.processed(dataset, name)}: {len(rows):,} images", flush=True)

@@ -1,43 +1,32 @@
-"""Train the network of a data set on its training split, choosing by its validation split."""
+"""The stage train: a network fitted to the training split, of the epoch that the validation split chooses."""
 
+import platform
 from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
 
-from stages import parameters
-from stages.common import environment, files, layout
+from stages.common import layout
+from stages.common.backend import keras
 from stages.common.errors import UserError
-from stages.common.seeds import seed_of
+from stages.common.files import write_text
+from stages.common.params_file import read_dataset
+from stages.common.seeds import derive_seed
 from stages.network import build, layers, model_file, optimizers
-from stages.network.schema import Training
-from stages.parameters import Dataset
+from stages.network.schema import TrainParameters
 from stages.splits import arrays, batches
 from stages.splits.arrays import Split
 
-VALIDATION_BATCH = 1000  # fixed: how a sum is split can change its last bit
+VALIDATION_BATCH = 1000  # fixed: the cut of a sum into batches can change its last bit
 HISTORY_COLUMNS = ["loss", "accuracy", "val_loss", "val_accuracy"]
 DECIMALS = 6
-
-
-def optimizer(training: Training, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """The optimiser, with a learning rate that rises linearly and then follows the schedule."""
-    warmup_steps = training.warmup_epochs * steps_per_epoch
-    learning_rate = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0,
-        warmup_target=training.learning_rate,
-        warmup_steps=warmup_steps,
-        decay_steps=training.epochs * steps_per_epoch - warmup_steps,
-        alpha={"cosine": 0.0, "constant": 1.0}[training.schedule],  # the share left at the end
-    )
-    return optimizers.KINDS[training.optimizer](learning_rate, weight_decay=training.weight_decay)
+ARCHITECTURES = {"AMD64": "x86_64", "arm64": "aarch64"}  # the names of Windows and of Apple, and Linux's
 
 
 def train(
-    dataset: Dataset,
+    parameters: TrainParameters,
     training: Split,
     validation: Split,
     callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -47,49 +36,51 @@ def train(
     """Train a network.
 
     Args:
-        dataset: its parameters.
-        training: what the weights are fitted to.
-        validation: what the epoch is chosen by.
-        callbacks: of the caller's own, as for `keras.Model.fit`.
+        parameters: of the data set.
+        training: the split that the weights are fitted to.
+        validation: the split that chooses the epoch.
+        callbacks: further ones, as for `keras.Model.fit`.
         quiet: whether to print nothing.
 
     Returns:
-        The network as it was after the epoch with the highest validation accuracy, and its
-        history: a row an epoch of epoch (from 1), loss, accuracy, val_loss and val_accuracy.
+        The network after the epoch of the highest validation accuracy, and the history: a row an epoch of
+        epoch (from 1), loss, accuracy, val_loss and val_accuracy.
 
     Raises:
         UserError: if the training diverged.
     """
-    # All that is drawn here has a seed of its own; this is for what a copy of the project may add.
-    keras.utils.set_random_seed(seed_of("all else", dataset.seed))
-    settings = dataset.training
+    # Everything drawn here has a derived seed; this one is for what a copy of the project may add.
+    keras.utils.set_random_seed(derive_seed(parameters.seed, "all else"))
+    settings = parameters.training
     classes = int(training.labels.max()) + 1  # preprocess has made sure that every class occurs
     steps_per_epoch = ceil(len(training.labels) / settings.batch_size)
-    model = build.build(
-        dataset.network,
+    model = build.build_network(
+        parameters.network,
         training.images.shape[1:],
-        dataset.largest_pixel,
+        parameters.largest_pixel,
         classes,
-        dataset.seed,
+        parameters.seed,
         training.images.dtype.name,
     )
-    trained = layers.logits(model, sparse=layers.mostly_zero(training.images))
-    trained.compile(
-        optimizer=optimizer(settings, steps_per_epoch),
+    logits_model = layers.build_logits_model(model, sparse=layers.is_mostly_zero(training.images))
+    logits_model.compile(
+        optimizer=optimizers.build_optimizer(settings, steps_per_epoch),
         loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=settings.label_smoothing),
         metrics=["accuracy"],
         steps_per_execution=steps_per_epoch,  # one call into TensorFlow an epoch, not one a batch
         jit_compile=False,  # XLA makes some of these networks faster and others six times slower
     )
-    # Its patience never ends: the learning rate falls to the last epoch, so none is in vain.
+    # Its patience never ends: the learning rate falls to the last epoch, so no epoch is in vain.
     keep_best = keras.callbacks.EarlyStopping(
         monitor="val_accuracy", mode="max", patience=settings.epochs, restore_best_weights=True
     )
-    history = trained.fit(
-        batches.shuffled(training, classes, settings.batch_size, dataset.seed, settings.augmentation),
+    history = logits_model.fit(
+        batches.shuffled_batches(
+            training, classes, settings.batch_size, parameters.seed, settings.augmentation
+        ),
         epochs=settings.epochs,
         steps_per_epoch=steps_per_epoch,
-        validation_data=batches.in_order(validation, classes, VALIDATION_BATCH),
+        validation_data=batches.ordered_batches(validation, classes, VALIDATION_BATCH),
         callbacks=[keep_best, keras.callbacks.TerminateOnNaN(), *callbacks],
         shuffle=False,  # the batches are shuffled already
         verbose=0 if quiet else 2,  # a line an epoch, which a log file can hold, too
@@ -101,12 +92,12 @@ def train(
             f"params.yaml: training: expected a loss that stays finite, found {table['loss'].iloc[-1]} after "
             f"{len(table)} epochs; lower learning_rate ({settings.learning_rate:g}) or weight_decay"
         )
-    model.set_weights(trained.get_weights())
+    model.set_weights(logits_model.get_weights())
     return model, table
 
 
-def live(path: Path) -> keras.callbacks.Callback:
-    """A callback that writes the history as far as it has come after each epoch, for whoever looks on."""
+def report_epochs(path: Path) -> keras.callbacks.Callback:
+    """Return a callback that rewrites the history after each epoch, for whoever watches the training."""
     rows: list[dict[str, float]] = []
 
     def write(epoch: int, logs: dict[str, float]) -> None:
@@ -118,19 +109,25 @@ def live(path: Path) -> keras.callbacks.Callback:
 
 def write_history(path: Path, history: pd.DataFrame) -> None:
     """Write a history, as `train` returns it, as CSV."""
-    files.write_text(path, history.round(DECIMALS).to_csv(index=False, lineterminator="\n"))
+    write_text(path, history.round(DECIMALS).to_csv(index=False, lineterminator="\n"))
+
+
+def name_architecture() -> str:
+    """Return the architecture of this machine, such as x86_64, which decides the bits of a network."""
+    machine = platform.machine()
+    return ARCHITECTURES.get(machine, machine)
 
 
 def main(dataset: str) -> None:
-    """Read the processed arrays and write the model, its history and its environment."""
+    """Read the processed arrays, and write the network, its architecture and its history."""
     model, history = train(
-        parameters.load().dataset(dataset),
+        read_dataset(TrainParameters, dataset),
         arrays.read(layout.processed(dataset, "train")),
         arrays.read(layout.processed(dataset, "validation")),
-        [live(layout.history(dataset))],
+        [report_epochs(layout.history(dataset))],
     )
     model_file.save(model, layout.model(dataset))
+    write_text(layout.architecture(dataset), f"{name_architecture()}\n")
     write_history(layout.history(dataset), history)
-    environment.record(layout.model(dataset), layout.environment(dataset))
     best = history.nlargest(1, "val_accuracy")
     print(f"{layout.model(dataset)}, after the best epoch:\n{best.to_string(index=False)}")

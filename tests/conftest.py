@@ -67,9 +67,14 @@ def make_finished(folder: Path) -> Project:
         twin["training"]["warmup_epochs"] = 1
         parameters["datasets"] = {"digits": digits, TWIN: twin}
 
+    def keep_settings_of_digits(tools: dict) -> None:
+        digits = tools["datasets"]["digits"]
+        tools["datasets"] = {"digits": digits, TWIN: YAML(typ="safe").load(dump(digits))}
+
     project.edit_parameters(keep_digits_and_add_a_twin)
+    project.edit_tools(keep_settings_of_digits)
     project.run("git", "rm", "--quiet", "dvc.lock")
-    project.run("git", "rm", "--quiet", "-r", "metrics", "plots", "predictions", "environment")
+    project.run("git", "rm", "--quiet", "-r", "metrics", "plots", "predictions")
     project.run("make", "-o", ".venv/installed", "repro", "JOBS=2")
     project.commit("First results")
     return project

@@ -19,9 +19,6 @@ import pytest
 from playwright.sync_api import Page
 from ruamel.yaml import YAML
 
-# Imported here, before any test imports TensorFlow, whose kernels and threads it fixes.
-import stages  # noqa: F401
-
 ROOT = Path(__file__).parents[1]
 
 # A copy of digits under another name, trained for a moment: what happens to one must not touch the other.
@@ -89,8 +86,15 @@ class Project:
 
     def edit_parameters(self, change: Callable[[dict], None]) -> None:
         """Change params.yaml, keeping its comments."""
+        self._edit("params.yaml", change)
+
+    def edit_tools(self, change: Callable[[dict], None]) -> None:
+        """Change tools.yaml, keeping its comments."""
+        self._edit("tools.yaml", change)
+
+    def _edit(self, name: str, change: Callable[[dict], None]) -> None:
         yaml = YAML()
-        path = self.folder / "params.yaml"
+        path = self.folder / name
         content = yaml.load(path)
         change(content)
         yaml.dump(content, path)

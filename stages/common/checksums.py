@@ -1,57 +1,57 @@
-"""The SHA-256 of files: found, expected, and kept beside them as `sha256sum --check` reads it."""
+"""Checksums of files, in the format of `sha256sum --check`."""
 
 import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from stages.common import files
 from stages.common.errors import UserError
+from stages.common.files import write_text
 
-# A disk or a copy has changed what a stage wrote; DVC, which looks at times and sizes, may not have noticed.
+# A disk or a copy has changed a file. DVC looks at times and sizes, and may not have noticed.
 REMEDY = "run python -m tools.repair, then dvc repro"
 
 
 def sha256(path: Path) -> str:
-    """The hash of a file, which may be larger than the memory, in hexadecimal."""
+    """Return the SHA-256 of a file in hexadecimal; the file may be larger than the memory."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def expect(path: Path, expected: str) -> None:
-    """Raise a UserError unless a file is there and has the expected hash."""
-    _exists(path)
-    found = sha256(path)
-    if found != expected:
-        raise UserError(f"{path}: expected SHA-256 {expected}, found {found}; {REMEDY}")
+def check_file(path: Path, expected: str) -> None:
+    """Raise a UserError unless a file exists and has the expected SHA-256."""
+    _expect_file(path)
+    digest = sha256(path)
+    if digest != expected:
+        raise UserError(f"{path}: expected SHA-256 {expected}, found {digest}; {REMEDY}")
 
 
-def beside(path: Path) -> Path:
-    """Where the hash of a single file is kept."""
+def checksum_path(path: Path) -> Path:
+    """Return the path of the file with the checksum of a single file."""
     return path.with_name(f"{path.name}.sha256")
 
 
-def write(path: Path, of: Sequence[Path]) -> None:
-    """Write the hashes of some files in the folder of `path`."""
-    files.write_text(path, "".join(f"{sha256(file)}  {file.name}\n" for file in of))
+def write(path: Path, files: Sequence[Path]) -> None:
+    """Write the checksums of files to `path`, in the same folder."""
+    write_text(path, "".join(f"{sha256(file)}  {file.name}\n" for file in files))
 
 
-def check(path: Path, of: Sequence[Path]) -> None:
-    """Check files against the hashes that `write` has written.
+def check(path: Path, files: Sequence[Path]) -> None:
+    """Check files against the checksums that `write` has written.
 
     Raises:
-        UserError: if one is another file than it was, or there is no hash of it.
+        UserError: if a file has another checksum, or `path` has none for it.
     """
-    _exists(path)
+    _expect_file(path)
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     matches = [re.fullmatch(r"([0-9a-f]{64})  (.+)", line) for line in lines]
-    known = {match[2]: match[1] for match in matches if match}
-    for file in of:
-        if file.name not in known:
+    checksums = {match[2]: match[1] for match in matches if match}
+    for file in files:
+        if file.name not in checksums:
             raise UserError(f"{path}: expected the SHA-256 of {file.name}, found none; {REMEDY}")
-        expect(file, known[file.name])
+        check_file(file, checksums[file.name])
 
 
-def _exists(path: Path) -> None:
+def _expect_file(path: Path) -> None:
     if not path.exists():
         raise UserError(f"{path}: expected a file, found none; run dvc repro")

@@ -1,4 +1,4 @@
-"""A command of the project: its errors, its signals and its exit code."""
+"""Commands of the project: their arguments, errors, signals and exit codes."""
 
 import gc
 import os
@@ -13,19 +13,19 @@ from stages.common.errors import UserError
 
 STOPPED = 143  # what a shell reports for a command that SIGTERM ended
 RED, PLAIN = "\x1b[31m", "\x1b[0m"
-LONGEST = 2000  # characters of an error: what an error quotes may be as long as a file
+MOST_CHARACTERS = 2000  # of an error: a quoted value may be as long as a file
 
 
 class Parser(ArgumentParser):
-    """A parser whose errors are those of a user: one line, code 2."""
+    """A parser of arguments that reports a mistake in one line, with exit code 2."""
 
     def error(self, message: str) -> NoReturn:
-        """Report a wrong argument, without the usage that --help shows."""
-        fail(f"{message}; {self.prog} --help lists what there is")
+        """Report a wrong argument, without the usage, which --help shows."""
+        fail(f"{message}; {self.prog} --help lists the arguments")
 
 
-def whole_number(least: int) -> Callable[[str], int]:
-    """The type of an argument that is a number from `least`."""
+def number_from(least: int) -> Callable[[str], int]:
+    """Return the type of an argument that is a whole number from `least`."""
 
     def read(text: str) -> int:
         if not text.isdecimal() or int(text) < least:
@@ -36,12 +36,12 @@ def whole_number(least: int) -> Callable[[str], int]:
 
 
 def finish(action: Callable[[], int | None]) -> NoReturn:
-    """Do something and exit with the code that it returns, None being 0.
+    """Call an action and exit with the code that it returns; None is 0.
 
-    After a mistake that the user can mend, a `UserError` or an `OSError` such as a full disk, the code
-    is 2. Those become one line on stderr, without a traceback.
+    After a `UserError`, or an `OSError` such as a full disk, the code is 2, and the error is one line on
+    stderr, without a traceback.
     """
-    # As an exception, so that what is half-written is taken away.
+    # As an exception, so that unfinished writes are removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(STOPPED))
     if isinstance(sys.stdout, TextIOWrapper):  # names of files need not be text
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -56,11 +56,11 @@ def finish(action: Callable[[], int | None]) -> NoReturn:
 
 
 def fail(message: str) -> NoReturn:
-    """Print one line on stderr, of characters that no terminal takes for commands, and exit with 2."""
+    """Print an error in one line on stderr, without control characters, and exit with 2."""
     line = " ".join(message.split())
-    if len(line) > LONGEST:
-        line = f"{line[:LONGEST]}..."
-    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+    if len(line) > MOST_CHARACTERS:
+        line = f"{line[:MOST_CHARACTERS]}..."
+    printable = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
     in_colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")  # https://no-color.org
-    print(f"{RED}error:{PLAIN}" if in_colour else "error:", shown, file=sys.stderr)
+    print(f"{RED}error:{PLAIN}" if in_colour else "error:", printable, file=sys.stderr)
     sys.exit(2)

@@ -1,5 +1,5 @@
-"""The error that a user can cause and mend."""
+"""Errors that a user can cause and mend."""
 
 
 class UserError(Exception):
-    """One line: what is wrong, where, what was expected, what was found, what to do."""
+    """An error of one line: where, what was expected, what was found, what to do."""

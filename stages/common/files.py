@@ -1,4 +1,4 @@
-"""Files and folders that appear under their name whole or not at all."""
+"""Atomic writes: files and folders that appear under their name whole or not at all."""
 
 import errno
 import glob
@@ -14,25 +14,25 @@ import psutil
 
 from stages.common.errors import UserError
 
-# What the disk answers to whoever may not write, and to whoever has no room left.
+# The system's errors where writing is not permitted, and where the disk is full.
 REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-# A folder, with the number of the process that writes in it.
+# The name of a folder that is being written, with the number of the process that writes.
 UNFINISHED = re.compile(r"\..*\.partial\.(\d+)\.")
 
 
 @contextmanager
-def whole_folder(path: Path, size: int = 0) -> Iterator[Path]:
-    """Give an empty folder that takes the place of `path` when the block ends without an error.
+def atomic_folder(path: Path, size: int = 0) -> Iterator[Path]:
+    """Yield an empty folder that replaces `path` when the block ends without an error.
 
     Until then `path` is as it was; after an error nothing of the new folder is left.
 
     Args:
-        path: of the folder.
-        size: the bytes that are going to be written, as far as that is known.
+        path: the folder to replace.
+        size: the bytes that are going to be written, as far as known.
 
     Raises:
-        UserError: if the disk has no room for it or lets nobody write.
+        UserError: if the disk is full or writing is not permitted.
     """
     with _scratch(path, size) as scratch:
         new = scratch / "new"
@@ -40,7 +40,7 @@ def whole_folder(path: Path, size: int = 0) -> Iterator[Path]:
         yield new
         for file in new.iterdir():
             _flush_to_disk(file)
-        for attempt in range(100):  # whoever writes the same folder at the same time may come in between
+        for attempt in range(100):  # another process may replace the folder at the same time
             with suppress(FileNotFoundError):
                 path.rename(scratch / f"old{attempt}")
             try:
@@ -54,8 +54,8 @@ def whole_folder(path: Path, size: int = 0) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_file(path: Path, size: int = 0) -> Iterator[Path]:
-    """The same for a file: give the name under which to write it."""
+def atomic_file(path: Path, size: int = 0) -> Iterator[Path]:
+    """Yield the name under which to write a file that then replaces `path`, as `atomic_folder` does."""
     with _scratch(path, size) as scratch:
         new = scratch / path.name
         yield new
@@ -66,25 +66,25 @@ def whole_file(path: Path, size: int = 0) -> Iterator[Path]:
 def write_text(path: Path, text: str) -> None:
     """Write a text file as UTF-8 with Unix line ends, on every system."""
     content = text.encode()
-    with whole_file(path, len(content)) as new:
+    with atomic_file(path, len(content)) as new:
         new.write_bytes(content)
 
 
-def is_abandoned(path: Path) -> bool:
-    """Whether this is where a process, which is gone, has written what was to have another name."""
+def is_left_by_dead_process(path: Path) -> bool:
+    """Return whether a path is an unfinished write of a process that no longer runs."""
     match = UNFINISHED.match(path.name)
     return match is not None and not psutil.pid_exists(int(match[1]))
 
 
 @contextmanager
 def _scratch(path: Path, size: int) -> Iterator[Path]:
-    """Give an empty folder on the disk of `path`; with it goes what killed processes have left of theirs."""
+    """Yield an empty folder beside `path`, after removing the unfinished writes of dead processes."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         prefix = f".{path.name}.partial."
-        for left in path.parent.glob(f"{glob.escape(prefix)}*"):
-            if is_abandoned(left):
-                shutil.rmtree(left, ignore_errors=True)
+        for unfinished in path.parent.glob(f"{glob.escape(prefix)}*"):
+            if is_left_by_dead_process(unfinished):
+                shutil.rmtree(unfinished, ignore_errors=True)
         _expect_room(path.parent, size)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{prefix}{os.getpid()}.") as scratch:
             yield Path(scratch)
@@ -96,7 +96,7 @@ def _scratch(path: Path, size: int) -> Iterator[Path]:
                 f"{path}: expected room on the disk for {needed}, found {free:,} bytes free "
                 f"({error.strerror}); make room, then run the same command again"
             ) from None
-        # Not what the caller failed to read from elsewhere.
+        # The caller may have failed to read from elsewhere, which is no error of writing.
         ours = error.filename is None or Path(error.filename).absolute().is_relative_to(
             path.parent.absolute()
         )
@@ -114,6 +114,6 @@ def _expect_room(folder: Path, size: int) -> None:
 
 
 def _flush_to_disk(file: Path) -> None:
-    """Without this, a rename can survive a power cut that the content does not."""
+    """Write a file to the disk itself, so that a power cut cannot keep its new name and lose its content."""
     with file.open("r+b") as opened:
         os.fsync(opened.fileno())

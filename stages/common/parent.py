@@ -1,4 +1,4 @@
-"""The DVC that started a stage."""
+"""The DVC process that started a stage."""
 
 import os
 import threading
@@ -8,19 +8,19 @@ import psutil
 
 from stages.common import command
 
-LOOK_EVERY_SECONDS = 0.1  # DVC takes five times as long to begin another run
+PERIOD = 0.1  # s; DVC takes five times as long to begin another run
 
 
-def end_with_it() -> None:
-    """Exit, from now on, as soon as the DVC that started this process is gone.
+def exit_when_dvc_exits() -> None:
+    """Watch the DVC that started this process, and exit as soon as DVC has ended.
 
-    A DVC that is told to stop leaves the stage that it runs behind, to write into the next run.
+    A DVC that is stopped leaves its stage running, which would write into the next run.
     """
     dvc = next(filter(is_dvc, psutil.Process().parents()), None)
 
     def watch() -> None:
         while dvc is not None and is_dvc(dvc):
-            time.sleep(LOOK_EVERY_SECONDS)
+            time.sleep(PERIOD)
         # At once: an exception waits for TensorFlow to come back, maybe for an epoch.
         os._exit(command.STOPPED)
 
@@ -28,7 +28,7 @@ def end_with_it() -> None:
 
 
 def is_dvc(process: psutil.Process) -> bool:
-    """Whether a process runs, and is DVC or a program that can use it as a library."""
+    """Return whether a process runs, and is DVC or a program that can use DVC as a library."""
     try:
         named_so = process.name().lower().startswith(("dvc", "python"))
         return bool(named_so and process.is_running() and process.status() != psutil.STATUS_ZOMBIE)

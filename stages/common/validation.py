@@ -1,18 +1,19 @@
-"""Content as a type that pydantic checks, or one line that says what is wrong with it."""
+"""Validation of content against a type, with errors of one line."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from stages.common.errors import UserError
 
 ERRORS_SHOWN = 3
 FOUND_SHOWN = 100  # characters
-
-# What a data set or a configuration is called.
-Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
-Positive = Annotated[int, Field(gt=0, le=1_000_000_000)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
+# Expectations in plainer words than pydantic's.
+EXPECTED = {
+    "dict_type": "a mapping of keys to values",
+    "extra_forbidden": "no such key",
+    "model_type": "a mapping of keys to values",
+}
 
 
 class Section(BaseModel):
@@ -21,8 +22,8 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-def checked(kind: Any, content: Any, place: str) -> Any:
-    """The content as a type, such as a `Section`.
+def validate(kind: Any, content: Any, place: str) -> Any:
+    """Return content as an instance of a type, such as a `Section`.
 
     Raises:
         UserError: naming the place, each key that is wrong, what was expected and what was found.
@@ -37,11 +38,11 @@ def checked(kind: Any, content: Any, place: str) -> Any:
 
 
 def _describe(detail: Any, content: Any) -> str:
-    """One of pydantic's errors as `key: expected this, found that`."""
+    """Return one of pydantic's errors as `key: expected this, found that`."""
     keys = []
     for key in detail["loc"]:
         if key == "[key]" or (isinstance(content, dict) and key not in content and key != detail["loc"][-1]):
-            continue  # what pydantic puts between the keys: the name of a kind of source, or that it is a key
+            continue  # pydantic puts the name of a kind of source, or a mark of a key, between the keys
         keys.append(str(key))
         try:
             content = content[key]
@@ -56,17 +57,15 @@ def _describe(detail: Any, content: Any) -> str:
     match detail["type"]:
         case "missing":
             expected, found = "a value", "nothing"
-        case "extra_forbidden":
-            expected = "no such key"
-        case "union_tag_invalid" | "union_tag_not_found":
-            expected = "a kind: mirrors, scikit_learn, pictures or npz"
-        case "model_type" | "dict_type":
-            expected = "a mapping of keys to values"
+        case "union_tag_invalid":
+            expected = "{discriminator} to be one of {expected_tags}".format(**detail["ctx"]).replace("'", "")
+        case "union_tag_not_found":
+            expected = "a key {discriminator}".format(**detail["ctx"]).replace("'", "")
         case "too_short" | "string_too_short":
             least = detail["ctx"]["min_length"]
             expected = "at least one item" if least == 1 else f"at least {least} items"
         case "string_pattern_mismatch":
             expected = f"to match {detail['ctx']['pattern']!r}"
-        case _:
-            expected = detail["msg"].removeprefix("Input should be ")
+        case other:
+            expected = EXPECTED.get(other, detail["msg"].removeprefix("Input should be "))
     return f"{place}expected {expected}, found {found}"

@@ -1,16 +1,15 @@
-"""The network: from the pixels of an image to a probability for each class."""
+"""Construction of the network: from the pixels of an image to a probability for each class."""
 
-import keras
-
+from stages.common.backend import keras
 from stages.common.errors import UserError
-from stages.common.seeds import seed_of
+from stages.common.seeds import derive_seed
 from stages.network.schema import Network
 
-GREY = 2  # dimensions of an image without channels
-KERNEL = 3  # pixels, the side of a convolution
+GREY_IMAGE_NDIM = 2
+KERNEL_SIDE = 3  # pixels
 
 
-def build(
+def build_network(
     network: Network,
     image_shape: tuple[int, ...],
     largest_pixel: int,
@@ -18,28 +17,28 @@ def build(
     seed: int,
     dtype: str = "uint8",
 ) -> keras.Sequential:
-    """A feed-forward network with fresh weights: dense layers, behind convolutions if there are any.
+    """Build a feed-forward network with fresh weights: convolutions, if there are any, then dense layers.
 
-    Scaling to [0, 1] and flattening are part of it, so that whoever loads the model feeds it the
-    images as they are stored, and cannot scale them differently from the training.
+    Scaling to [0, 1] and flattening are layers of the network. So whoever loads the model feeds it images as
+    they are stored, and cannot scale them differently from the training.
 
     Args:
-        network: the layers in between.
-        image_shape: of one image, such as (28, 28), or (28, 28, 3) in colour.
+        network: the layers between pixels and classes.
+        image_shape: such as (28, 28), or (28, 28, 3) in colour.
         largest_pixel: the pixel value that becomes 1.0.
         classes: the number of classes.
-        seed: of the weights and of what dropout leaves out, each layer having its own stream.
-        dtype: of the images.
+        seed: of the weights and of dropout; each layer derives a seed of its own.
+        dtype: the type of the pixels.
 
     Returns:
-        A model from such images, shape (n, *image_shape), to float32 probabilities, shape (n, classes).
+        A model from images, shape (n, *image_shape), to float32 probabilities, shape (n, classes).
 
     Raises:
         UserError: if there are more lists of convolutions than the image can be halved.
     """
 
-    def weights(name: str) -> keras.initializers.Initializer:
-        return keras.initializers.GlorotUniform(seed_of(f"weights of {name}", seed))
+    def initializer(name: str) -> keras.initializers.Initializer:
+        return keras.initializers.GlorotUniform(derive_seed(seed, f"weights of {name}"))
 
     def add_activated(layer: keras.layers.Layer, which: str) -> None:
         model.add(layer)
@@ -47,17 +46,17 @@ def build(
             model.add(keras.layers.BatchNormalization(name=f"normalize_{which}"))
         model.add(keras.layers.ReLU(name=f"relu_{which}"))
 
-    largest = min(image_shape[:2]).bit_length() - 1
-    if len(network.convolutions) > largest:
+    halvings = min(image_shape[:2]).bit_length() - 1
+    if len(network.convolutions) > halvings:
         raise UserError(
-            f"params.yaml: network.convolutions: expected at most {largest} lists, since each halves the "
+            f"params.yaml: network.convolutions: expected at most {halvings} lists, since each halves the "
             f"images, of {' x '.join(map(str, image_shape[:2]))} pixels, found {len(network.convolutions)}"
         )
-    use_bias = not network.batch_normalization  # which takes the mean away, and any bias with it
+    use_bias = not network.batch_normalization  # it subtracts the mean, and any bias with it
     model = keras.Sequential(name="classifier")
     model.add(keras.Input(image_shape, dtype=dtype, name="image"))
     model.add(keras.layers.Rescaling(1 / largest_pixel, name="scale"))
-    if network.convolutions and len(image_shape) == GREY:
+    if network.convolutions and len(image_shape) == GREY_IMAGE_NDIM:
         model.add(keras.layers.Reshape((*image_shape, 1), name="channel"))
     for size, layers in enumerate(network.convolutions, start=1):
         for place, filters in enumerate(layers, start=1):
@@ -66,11 +65,11 @@ def build(
             add_activated(
                 keras.layers.Conv2D(
                     filters,
-                    KERNEL,
+                    KERNEL_SIDE,
                     strides=2 if place == 1 else 1,
                     padding="same",
                     use_bias=use_bias,
-                    kernel_initializer=weights(name),
+                    kernel_initializer=initializer(name),
                     name=name,
                 ),
                 which,
@@ -79,12 +78,12 @@ def build(
     for number, width in enumerate(network.hidden, start=1):
         name = f"hidden_{number}"
         add_activated(
-            keras.layers.Dense(width, use_bias=use_bias, kernel_initializer=weights(name), name=name),
+            keras.layers.Dense(width, use_bias=use_bias, kernel_initializer=initializer(name), name=name),
             f"{number}",
         )
         if network.dropout:
             name = f"dropout_{number}"
-            model.add(keras.layers.Dropout(network.dropout, seed=seed_of(name, seed), name=name))
-    model.add(keras.layers.Dense(classes, kernel_initializer=weights("logit"), name="logit"))
+            model.add(keras.layers.Dropout(network.dropout, seed=derive_seed(seed, name), name=name))
+    model.add(keras.layers.Dense(classes, kernel_initializer=initializer("logit"), name="logit"))
     model.add(keras.layers.Softmax(name="probability"))
     return model

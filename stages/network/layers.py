@@ -1,31 +1,30 @@
-"""The layers as they are computed: with the same bits on every x86-64 processor, in few passes over memory.
+"""Layers that give the same bits on every x86-64 processor, in few passes over memory.
 
-Two operations that Keras's layers use depend on the processor: `rsqrt`, in batch normalisation, and float32
-`softmax` start from its approximation of 1 / sqrt(x) or 1 / x, whose last bits are its maker's choice. Others
-are slower than need be: more than half of the pixels are zeros, and dropout draws 32 random bits for each
-unit. So a network is trained, and predicts, as a copy with these layers, which ends with the logits. The file
-has the layers of Keras.
+Two operations in Keras's layers depend on the processor: `rsqrt`, in batch normalisation, and float32
+`softmax`. Both start from an approximate instruction for 1 / sqrt(x) or 1 / x, and each maker chooses its
+last bits. Other layers are slower than need be: more than half of the pixels are zeros, and dropout draws 32
+random bits for each unit. So training and prediction use a copy of the network with these layers, which ends
+with the logits. The model file has the layers of Keras.
 """
 
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
+from stages.common.backend import keras, tf
 from stages.common.errors import UserError
 
-LARGEST_SHARE = 0.5  # of pixels that are not 0, up to which a sparse product is the faster one
-SAMPLE = 1000  # images to estimate it by
-BITS = 16  # a unit: a rate is met to 1 / 2^17
+LARGEST_NONZERO_SHARE = 0.5  # of pixels; above it, a dense product is faster than a sparse one
+SAMPLE_IMAGES = 1000  # enough to estimate that share
+BITS = 16  # random bits a unit: a dropout rate is met to 1 / 2^17
 
 
 class SparseDense(keras.layers.Dense):  # type: ignore[misc]
     """`keras.layers.Dense` of inputs that are mostly 0, shape (n, width), and need no gradient."""
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:  # noqa: ARG002 - Keras gives it
-        """The affine function of the inputs, shape (n, units)."""
+        """Return the affine function of the inputs, shape (n, units)."""
 
         @tf.custom_gradient  # type: ignore[untyped-decorator]
         def product(kernel: tf.Tensor) -> tuple[tf.Tensor, object]:
@@ -39,7 +38,7 @@ class SparseDense(keras.layers.Dense):  # type: ignore[misc]
 
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]
-def normalized(
+def normalize(
     inputs: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: tf.Tensor
 ) -> tuple[object, object]:
     """Normalise each column by its mean and variance.
@@ -50,11 +49,11 @@ def normalized(
     Args:
         inputs: shape (n, width), or (n, height, images' width, width) of convolutions.
         gamma: the standard deviation of the outputs, shape (width,).
-        beta: their mean, shape (width,).
+        beta: the mean of the outputs, shape (width,).
         epsilon: added to the variance, a scalar.
 
     Returns:
-        The outputs, and the mean and the variance of the inputs, to which no gradient flows; the derivative.
+        Outputs, mean and variance of the inputs (no gradient flows to the last two); and the derivative.
     """
     columns = list(range(inputs.shape.rank - 1))
     mean = tf.reduce_mean(inputs, axis=columns)
@@ -66,11 +65,11 @@ def normalized(
 
     def gradient(upstream: tf.Tensor, *_: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
         count = tf.cast(tf.size(inputs) / tf.size(gamma), inputs.dtype)
-        of_beta = tf.reduce_sum(upstream, axis=columns)
+        beta_gradient = tf.reduce_sum(upstream, axis=columns)
         along = tf.reduce_sum(upstream * centered, axis=columns)
         slope = tf.math.divide_no_nan(scale * along, count * (variance + epsilon))
-        of_inputs = (upstream - of_beta / count) * scale - centered * slope
-        return of_inputs, tf.math.divide_no_nan(along, deviation), of_beta, None
+        inputs_gradient = (upstream - beta_gradient / count) * scale - centered * slope
+        return inputs_gradient, tf.math.divide_no_nan(along, deviation), beta_gradient, None
 
     return (centered * scale + beta, mean, variance), gradient
 
@@ -82,7 +81,7 @@ class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
         """Normalise by the batch's mean and variance in training, by their moving averages otherwise."""
         gamma, beta = tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
         if training:
-            outputs, mean, variance = normalized(inputs, gamma, beta, tf.constant(self.epsilon, inputs.dtype))
+            outputs, mean, variance = normalize(inputs, gamma, beta, tf.constant(self.epsilon, inputs.dtype))
             for average, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
                 average.assign(average * self.momentum + now * (1 - self.momentum))
             return outputs
@@ -101,27 +100,27 @@ class Dropout(keras.layers.Dropout):  # type: ignore[misc]
         words = tf.random.stateless_uniform(
             (rows, -(-width * BITS // 32)), self.seed_generator.next(), None, None, tf.uint32, alg="philox"
         )
-        drawn = tf.reshape(tf.bitcast(words, tf.uint16), (rows, -1))[:, :width]
+        bits = tf.reshape(tf.bitcast(words, tf.uint16), (rows, -1))[:, :width]
         dropped = min(round(self.rate * 2**BITS), 2**BITS - 1)
-        kept = tf.cast(drawn >= tf.constant(dropped, tf.uint16), inputs.dtype)
-        return inputs * (kept * (2**BITS / (2**BITS - dropped)))
+        mask = tf.cast(bits >= tf.constant(dropped, tf.uint16), inputs.dtype)
+        return inputs * (mask * (2**BITS / (2**BITS - dropped)))
 
 
-INSTEAD = {keras.layers.BatchNormalization: BatchNormalization, keras.layers.Dropout: Dropout}
+REPLACEMENTS = {keras.layers.BatchNormalization: BatchNormalization, keras.layers.Dropout: Dropout}
 
 
-def mostly_zero(images: NDArray[Any]) -> bool:
-    """Whether so few pixels are not 0 that a sparse product is the faster one.
+def is_mostly_zero(images: NDArray[Any]) -> bool:
+    """Return whether so many pixels are 0 that a sparse product is faster than a dense one.
 
     Args:
-        images: shape (n, ...), of which the first `SAMPLE` are looked at.
+        images: shape (n, ...); the first `SAMPLE_IMAGES` decide.
     """
-    sample = images[:SAMPLE]
-    return bool(np.count_nonzero(sample) <= LARGEST_SHARE * sample.size)
+    sample = images[:SAMPLE_IMAGES]
+    return bool(np.count_nonzero(sample) <= LARGEST_NONZERO_SHARE * sample.size)
 
 
-def logits(model: keras.Sequential, *, sparse: bool = False) -> keras.Sequential:
-    """A copy of a network, with its weights, that ends before the softmax.
+def build_logits_model(model: keras.Sequential, *, sparse: bool = False) -> keras.Sequential:
+    """Copy a network, with its weights, up to its logits: all but the softmax.
 
     Args:
         model: from images to probabilities, its last layer a `keras.layers.Softmax`.
@@ -131,16 +130,16 @@ def logits(model: keras.Sequential, *, sparse: bool = False) -> keras.Sequential
         A model from the same images to float32 logits, shape (n, classes).
 
     Raises:
-        UserError: if it has another last layer.
+        UserError: if the last layer is no softmax.
     """
     *layers, last = model.layers
     if not isinstance(last, keras.layers.Softmax):
         raise UserError(f"the model: expected a last layer Softmax, found {last!r}; run dvc repro train")
     copy = keras.Sequential([keras.Input(model.input_shape[1:], dtype=model.inputs[0].dtype)])
     for layer in layers:
-        kind: Any = INSTEAD.get(type(layer), type(layer))
+        kind: Any = REPLACEMENTS.get(type(layer), type(layer))
         if sparse and kind in (keras.layers.Dense, keras.layers.Conv2D):
-            # The first one alone: what comes out of it is not sparse.
+            # The first such layer alone: its outputs are not sparse.
             kind, sparse = SparseDense if kind is keras.layers.Dense else kind, False
         copy.add(kind.from_config(layer.get_config()))
     copy.set_weights(model.get_weights())

@@ -1,46 +1,45 @@
-"""The `.keras` file of a network, whose bytes depend on the network alone, and its checksum."""
+"""The `.keras` file of a network, and its checksum: equal networks give equal bytes."""
 
 import json
 import zipfile
 from pathlib import Path
 
-import keras
-
 from stages.common import checksums
+from stages.common.backend import keras
 from stages.common.errors import UserError
-from stages.common.files import whole_file
+from stages.common.files import atomic_file
 
 MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
-BYTES_OF_A_WEIGHT = 4
-EARLIEST = (1980, 1, 1, 0, 0, 0)  # the first time that a zip file can state
+BYTES_PER_WEIGHT = 4
+EARLIEST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 def save(model: keras.Model, path: Path) -> None:
-    """Write a model for prediction: equal networks give equal files.
+    """Write a model for prediction.
 
-    The optimiser's state stays out; `keras.saving.load_model` reads the file like any other.
+    The optimiser's state stays out. `keras.saving.load_model` reads the file like any other.
 
     Args:
         model: the network.
-        path: of the file; its checksum gets the same name with .sha256 at the end.
+        path: the file to write; its checksum gets the same name with .sha256 at the end.
     """
-    bare = type(model).from_config(model.get_config())  # without what `compile` added
-    bare.set_weights(model.get_weights())
-    with whole_file(path, BYTES_OF_A_WEIGHT * bare.count_params()) as new:
-        bare.save(new)
-        _remove_traces_of_the_run(new)
-    checksums.write(checksums.beside(path), [path])
+    untrained = type(model).from_config(model.get_config())  # without what `compile` added
+    untrained.set_weights(model.get_weights())
+    with atomic_file(path, BYTES_PER_WEIGHT * untrained.count_params()) as new:
+        untrained.save(new)
+        _remove_times(new)
+    checksums.write(checksums.checksum_path(path), [path])
 
 
 def load(path: Path) -> keras.Model:
-    """Read what `save` has written, and nothing else: no code from the file is run.
+    """Read a model that `save` has written; no code from the file is run.
 
     Raises:
-        UserError: if there is no such file, it is another one than was written, or no network.
+        UserError: if there is no such file, its checksum is another one, or it holds no network.
     """
     if not path.exists():
         raise UserError(f"{path}: expected a trained network, found no file; run dvc repro train")
-    checksums.check(checksums.beside(path), [path])
+    checksums.check(checksums.checksum_path(path), [path])
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.namelist()
@@ -53,7 +52,7 @@ def load(path: Path) -> keras.Model:
         ) from None
 
 
-def _remove_traces_of_the_run(path: Path) -> None:
+def _remove_times(path: Path) -> None:
     """Rewrite a .keras file without times."""
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in sorted(archive.namelist())}
@@ -64,4 +63,4 @@ def _remove_traces_of_the_run(path: Path) -> None:
 
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, content in members.items():
-            archive.writestr(zipfile.ZipInfo(name, EARLIEST), content)
+            archive.writestr(zipfile.ZipInfo(name, EARLIEST_ZIP_TIME), content)

@@ -1,11 +1,13 @@
-"""Optimisers as Keras has them, AdamW in one pass over the weights where Keras takes a dozen."""
+"""Optimisers and the learning-rate schedule."""
 
-import keras
-import tensorflow as tf
+from stages.common.backend import keras, tf
+from stages.network.schema import Training
 
 
 class AdamW(keras.optimizers.Adam):  # type: ignore[misc]
-    """`keras.optimizers.AdamW`, by the operation of TensorFlow that updates weights and moments at once.
+    """`keras.optimizers.AdamW` in one pass over the weights, where Keras takes a dozen.
+
+    TensorFlow has an operation that updates weights and moments at once.
 
     Source: Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019, algorithm 2.
     """
@@ -42,4 +44,24 @@ class AdamW(keras.optimizers.Adam):  # type: ignore[misc]
         )
 
 
-KINDS = {"AdamW": AdamW, "RMSprop": keras.optimizers.RMSprop, "SGD": keras.optimizers.SGD}
+OPTIMIZERS = {"AdamW": AdamW, "RMSprop": keras.optimizers.RMSprop, "SGD": keras.optimizers.SGD}
+
+
+def build_optimizer(training: Training, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    """Return the optimiser of a training, with its learning-rate schedule."""
+    schedule = build_schedule(training, steps_per_epoch)
+    return OPTIMIZERS[training.optimizer](schedule, weight_decay=training.weight_decay)
+
+
+def build_schedule(
+    training: Training, steps_per_epoch: int
+) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Return the learning rate by step: a linear rise over the warm-up, then a cosine or a constant."""
+    warmup_steps = training.warmup_epochs * steps_per_epoch
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0,
+        warmup_target=training.learning_rate,
+        warmup_steps=warmup_steps,
+        decay_steps=training.epochs * steps_per_epoch - warmup_steps,
+        alpha={"cosine": 0.0, "constant": 1.0}[training.schedule],  # the share left at the end
+    )

@@ -1,10 +1,11 @@
-"""The hyperparameters of a data set: its network and how that is trained."""
+"""Schema of the hyperparameters of a data set: its network and its training."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from stages.common.validation import Positive, Section
+from stages.common.fields import LargestPixel, Positive, Seed
+from stages.common.validation import Section
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Width = Annotated[int, Field(gt=0, le=100_000)]
@@ -14,10 +15,10 @@ class Network(Section):
     """The layers between the pixels and the classes.
 
     Attributes:
-        convolutions: the filters of layers of 3 x 3 convolutions, a list for each size of image, of which the
-            first layer halves height and width. Empty for none.
-        hidden: the widths of the dense layers behind them.
-        dropout: the share of the units of those that a training step leaves out.
+        convolutions: the filters of each 3 x 3 convolution, in one list for each image size. The first
+            layer of a list halves height and width. Empty for a network without convolutions.
+        hidden: the widths of the dense layers behind the convolutions.
+        dropout: the share of the units of dense layers that a training step leaves out.
         batch_normalization: whether every layer's outputs are normalised.
     """
 
@@ -28,14 +29,14 @@ class Network(Section):
 
 
 class Augmentation(Section):
-    """By how much training images are distorted at most; all 0 for not at all.
+    """The largest distortions of training images; all 0 for none.
 
     Attributes:
         shift: pixels, down and to the right.
         rotation: degrees.
-        scaling: the share by which they are larger or smaller.
+        scaling: the share by which images are enlarged or made smaller.
         elastic: pixels, the standard deviation of a smooth bend.
-        flip: whether half of them are mirrored.
+        flip: whether half of the images are mirrored.
     """
 
     shift: Annotated[float, Field(ge=0, le=1000)] = 0.0
@@ -46,7 +47,7 @@ class Augmentation(Section):
 
 
 class Training(Section):
-    """How the weights are found."""
+    """The training of the weights."""
 
     optimizer: Literal["AdamW", "RMSprop", "SGD"]
     learning_rate: Annotated[float, Field(gt=0)]
@@ -67,22 +68,38 @@ class Training(Section):
         return self
 
 
-def _names(section: type[Section], prefix: str) -> list[str]:
-    """The dotted names of all that a section and those in it hold."""
-    found = []
+class TrainParameters(Section):
+    """The parameters of a data set that its trained network depends on.
+
+    Attributes:
+        largest_pixel: the pixel value that the network scales to 1.
+        seed: of the weights, the order of images, dropout and distortions.
+        network: the layers.
+        training: the optimiser and its settings.
+    """
+
+    largest_pixel: LargestPixel
+    seed: Seed
+    network: Network
+    training: Training
+
+
+def _list_keys(section: type[Section], prefix: str) -> list[str]:
+    """Return the dotted names of all keys of a section and of the sections in it."""
+    names = []
     for name, field in section.model_fields.items():
         kind: Any = field.annotation
-        inner = isinstance(kind, type) and issubclass(kind, Section)
-        found += _names(kind, f"{prefix}.{name}") if inner else [f"{prefix}.{name}"]
-    return found
+        nested = isinstance(kind, type) and issubclass(kind, Section)
+        names += _list_keys(kind, f"{prefix}.{name}") if nested else [f"{prefix}.{name}"]
+    return names
 
 
-def _known(name: str) -> str:
-    known = [*_names(Network, "network"), *_names(Training, "training")]
-    if name not in known:
-        raise ValueError(f"expected one of {', '.join(known)}, found {name!r}")
+def _expect_hyperparameter(name: str) -> str:
+    hyperparameters = [*_list_keys(Network, "network"), *_list_keys(Training, "training")]
+    if name not in hyperparameters:
+        raise ValueError(f"expected one of {', '.join(hyperparameters)}, found {name!r}")
     return name
 
 
-# As params.yaml has it below a data set, such as network.dropout.
-Hyperparameter = Annotated[str, AfterValidator(_known)]
+# The dotted name of a hyperparameter below its data set in params.yaml, such as network.dropout.
+Hyperparameter = Annotated[str, AfterValidator(_expect_hyperparameter)]

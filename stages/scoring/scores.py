@@ -1,4 +1,4 @@
-"""How good predictions are: every metric and table of them, in the vocabulary of scikit-learn."""
+"""Metrics of predictions, and tables of them, in the vocabulary of scikit-learn."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,19 +14,19 @@ from sklearn.metrics import (
     precision_recall_fscore_support,
 )
 
-DECIMALS = 6  # of metrics that are written
-MOST_DRAWN = 50  # classes in a confusion matrix that one can still find something in
+DECIMALS = 6  # the last ones of sums differ between processors
+MOST_CLASSES_DRAWN = 50  # a larger confusion matrix cannot be read
 # scikit-learn keeps a probability in float32 at least this far from 0 before it takes the logarithm.
 SMALLEST_PROBABILITY = float(np.finfo(np.float32).eps)
 
 
-def score(labels: NDArray[Any], probabilities: NDArray[np.float32], bins: int) -> dict[str, float]:
-    """The metrics of a classifier.
+def compute_metrics(labels: NDArray[Any], probabilities: NDArray[np.float32], bins: int) -> dict[str, float]:
+    """Compute the metrics of a classifier.
 
     Args:
         labels: shape (n,), the index of each example's class.
         probabilities: shape (n, classes), each row summing to 1.
-        bins: of the calibration error.
+        bins: the number of bins of the calibration error.
 
     Returns:
         accuracy, macro_f1 (the mean over the classes that occur), log_loss (in nats), calibration_error.
@@ -42,71 +42,71 @@ def score(labels: NDArray[Any], probabilities: NDArray[np.float32], bins: int) -
     }
 
 
-def rounded(metrics: dict[str, float]) -> dict[str, float]:
-    """Metrics as they are written: the last decimals of sums differ between processors."""
+def round_metrics(metrics: dict[str, float]) -> dict[str, float]:
+    """Round metrics to as many decimals as are written."""
     return {name: round(value, DECIMALS) for name, value in metrics.items()}
 
 
 def calibration_error(correct: NDArray[np.bool_], confidence: NDArray[Any], bins: int) -> float:
-    """The expected calibration error: by how much the confidence misses the accuracy, on average.
+    """Compute the expected calibration error: the mean gap between confidence and accuracy.
 
-    The predictions are sorted into bins of equal width by their confidence; the result is the mean
-    over bins of |accuracy - confidence|, weighted by the predictions in each.
+    Predictions are sorted into bins of equal width by their confidence. The result is the mean over bins of
+    |accuracy - confidence|, weighted by the number of predictions in each bin.
 
     Source: Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", 2017, eq. 3.
 
     Args:
         correct: shape (n,), whether each prediction is right.
         confidence: shape (n,), the probability of each predicted class.
-        bins: their number; (0, 1/bins] is the first.
+        bins: the number of bins; (0, 1/bins] is the first.
     """
     confidence = confidence.astype(np.float64)
-    gap_of_bin = np.bincount(bin_of(confidence, bins), weights=correct - confidence)
-    return float(np.abs(gap_of_bin).sum() / len(correct))
+    bin_gaps = np.bincount(find_bins(confidence, bins), weights=correct - confidence)
+    return float(np.abs(bin_gaps).sum() / len(correct))
 
 
-def bin_of(confidence: NDArray[np.float64], bins: int) -> NDArray[np.int64]:
-    """The bin of each confidence, from 0, shape (n,)."""
+def find_bins(confidence: NDArray[np.float64], bins: int) -> NDArray[np.int64]:
+    """Return the bin of each confidence, from 0, shape (n,)."""
     return np.ceil(confidence * bins).astype(np.int64) - 1
 
 
 def reliability_table(correct: NDArray[np.bool_], confidence: NDArray[Any], bins: int) -> pd.DataFrame:
-    """What a reliability diagram draws: of predictions made with the same confidence, how many are right.
+    """Return the table of a reliability diagram: the accuracy of predictions by their confidence.
 
     Args:
-        correct: as for `calibration_error`, and so are the others.
-        confidence: likewise.
-        bins: likewise.
+        correct: shape (n,), whether each prediction is right.
+        confidence: shape (n,), the probability of each predicted class.
+        bins: the number of bins.
 
     Returns:
-        A row for each bin with a prediction in it: bin (from 1), images, mean confidence, accuracy.
+        A row for each bin that has predictions: bin (from 1), images, mean confidence, accuracy.
     """
     table = pd.DataFrame(
         {"confidence": confidence.astype(np.float64), "accuracy": correct.astype(np.float64)}
     )
-    grouped = table.groupby(bin_of(table["confidence"].to_numpy(), bins) + 1)
+    grouped = table.groupby(find_bins(table["confidence"].to_numpy(), bins) + 1)
     means = grouped.mean()
     means.insert(0, "images", grouped.size())
     return means.rename_axis("bin").reset_index()
 
 
 def confusion_table(labels: NDArray[Any], predictions: NDArray[Any], classes: Sequence[str]) -> pd.DataFrame:
-    """The confusion matrix as a table of `actual`, `predicted` and `count`.
+    """Return the confusion matrix as a table of `actual`, `predicted` and `count`.
 
     Args:
         labels: shape (n,), the index of each example's class.
-        predictions: shape (n,), likewise.
-        classes: their names, in the order of the indices.
+        predictions: shape (n,), the index of each predicted class.
+        classes: the names of the classes, in the order of the indices.
 
     Returns:
-        A row for each pair of classes, also those with count 0, in the order of the classes. Of more than
-        `MOST_DRAWN` classes only the most confused ones; the others are counted as one.
+        A row for each pair of classes, in the order of the classes, also where the count is 0. Of more than
+        `MOST_CLASSES_DRAWN` classes, the least confused ones are counted as one class.
     """
     counts = confusion_matrix(labels, predictions, labels=range(len(classes)))
     names = list(classes)
-    if len(names) > MOST_DRAWN:
+    if len(names) > MOST_CLASSES_DRAWN:
         mistakes = counts.sum(axis=0) + counts.sum(axis=1) - 2 * counts.diagonal()
-        confused = np.sort(np.argsort(-mistakes, kind="stable")[: MOST_DRAWN - 1])
+        confused = np.sort(np.argsort(-mistakes, kind="stable")[: MOST_CLASSES_DRAWN - 1])
         groups = np.full(len(names), len(confused))
         groups[confused] = range(len(confused))
         member = np.eye(len(confused) + 1, dtype=int)[groups]
@@ -117,10 +117,10 @@ def confusion_table(labels: NDArray[Any], predictions: NDArray[Any], classes: Se
 
 
 def class_table(labels: NDArray[Any], predictions: NDArray[Any], classes: Sequence[str]) -> pd.DataFrame:
-    """The scores of each class; arguments as `confusion_table`.
+    """Return precision, recall and F1 of each class; arguments as `confusion_table`.
 
     Returns:
-        A row for each class: class, precision, recall and f1, which are missing if it has no examples.
+        A row for each class: class, precision, recall and f1; the scores are missing if it has no examples.
     """
     precision, recall, f1, examples = precision_recall_fscore_support(
         labels, predictions, labels=range(len(classes)), zero_division=0
@@ -132,16 +132,16 @@ def class_table(labels: NDArray[Any], predictions: NDArray[Any], classes: Sequen
 def prediction_table(
     labels: NDArray[Any], probabilities: NDArray[np.float32], classes: Sequence[str]
 ) -> pd.DataFrame:
-    """What two revisions need of each other to be compared image by image.
+    """Return the predictions that a review compares image by image.
 
     Args:
         labels: shape (n,), the index of each example's class.
         probabilities: shape (n, classes).
-        classes: their names, in the order of the indices.
+        classes: the names of the classes, in the order of the indices.
 
     Returns:
-        A row for each example, in their order: the names of the actual and the predicted class, the
-        probability of the predicted class and that of the actual one.
+        A row for each example, in their order: the names of the actual and the predicted class, and the
+        probabilities of the predicted class and of the actual class.
     """
     names = np.array(classes)
     return pd.DataFrame(

@@ -1,9 +1,9 @@
-"""A data set that scikit-learn brings along, as IDX files."""
+"""The digits that come with scikit-learn, as IDX files."""
 
 from pathlib import Path
 
 import numpy as np
-import sklearn.datasets
+from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from stages.common import layout
@@ -13,23 +13,17 @@ from stages.sources.schema import ScikitLearn
 
 
 def write_files(source: ScikitLearn, folder: Path) -> None:
-    """Write the four IDX files of a bundled data set into a folder.
+    """Write the four IDX files of the digits into a folder.
 
-    Such a set comes without a division into training and test: `test_images` of it, stratified by
-    class, become the test set. The seed of this choice belongs to the source and to its hashes, so
-    that no other seed can change the test set. The images are stored as uint8, without loss.
+    The digits come without a division into training and test. So `test_images` of them, stratified by class,
+    become the test set. The seed of this choice belongs to the source and to its hashes, so that no other
+    seed can change the test set. The images are stored as uint8, without loss.
 
     Raises:
-        UserError: if scikit-learn has no such loader or it does not load images.
+        UserError: if so many images are no part with every class.
     """
-    try:
-        bunch = getattr(sklearn.datasets, source.loader)()
-        images, labels = bunch.images.astype(np.uint8), bunch.target.astype(np.uint8)
-    except (AttributeError, TypeError, ImportError):
-        raise UserError(
-            f"params.yaml: source.loader: expected a function of sklearn.datasets that loads images, "
-            f"found {source.loader!r}"
-        ) from None
+    digits = load_digits()
+    images, labels = digits.images.astype(np.uint8), digits.target.astype(np.uint8)
     try:
         train, test = train_test_split(
             np.arange(len(labels)), test_size=source.test_images, stratify=labels, random_state=source.seed

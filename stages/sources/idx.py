@@ -1,4 +1,4 @@
-"""The IDX format, in which MNIST is published: a header of sizes, then the values, big-endian.
+"""The IDX format, in which MNIST is published: a header with the shape, then the values, big-endian.
 
 Format: http://yann.lecun.com/exdb/mnist/, section "the IDX file format".
 """
@@ -27,13 +27,13 @@ DTYPES: dict[int, np.dtype[Any]] = {
 
 
 def read(path: Path) -> NDArray[Any]:
-    """Map an IDX file into memory: nothing but the header is read before it is used.
+    """Map an IDX file into memory; only the header is read at once.
 
     Returns:
-        The array, read-only, of the shape and of one of the dtypes that the header states.
+        The array, read-only, of the shape and the dtype in the header.
 
     Raises:
-        UserError: if the content is not one whole IDX file.
+        UserError: if the content is no complete IDX file.
     """
     content = _map(path)
     zeros, code, dimensions = START.unpack_from(content[: START.size].rjust(START.size, b"\xff"))
@@ -66,10 +66,10 @@ def _map(path: Path) -> mmap.mmap | bytes:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
 
 
-def narrowed(*arrays: NDArray[Any]) -> tuple[NDArray[Any], ...]:
-    """Arrays of any shapes in one type: the smallest that the format has for all of their whole numbers.
+def to_smallest_dtype(*arrays: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    """Convert arrays of whole numbers to one dtype: the smallest of uint8, int16 and int32 for all values.
 
-    If one of them has other numbers, or some that are too large, all stay as they are.
+    Arrays with other numbers, or with larger ones, are returned as they are.
     """
     if any(array.dtype.kind not in "iub" for array in arrays):
         return arrays
@@ -90,7 +90,7 @@ def write(path: Path, array: NDArray[Any]) -> None:
     big_endian = array.dtype.newbyteorder(">")
     code = next((code for code, dtype in DTYPES.items() if dtype == big_endian), None)
     if code is None:
-        known = ", ".join(dtype.name for dtype in DTYPES.values())
-        raise ValueError(f"{path}: expected an array of one of the types {known}, found {array.dtype.name}")
+        names = ", ".join(dtype.name for dtype in DTYPES.values())
+        raise ValueError(f"{path}: expected an array of one of the types {names}, found {array.dtype.name}")
     header = struct.pack(f">HBB{array.ndim}I", 0, code, array.ndim, *array.shape)
     path.write_bytes(header + array.astype(big_endian).tobytes())

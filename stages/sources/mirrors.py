@@ -1,4 +1,4 @@
-"""Download one file from the first mirror that serves the right bytes."""
+"""Download of a file from the first mirror that serves the right bytes."""
 
 import gzip
 import hashlib
@@ -24,12 +24,12 @@ CHUNK_BYTES = 1 << 20
 GZIP_MAGIC = b"\x1f\x8b"
 
 
-class Patience(NamedTuple):
-    """How long a server may take.
+class Timeouts(NamedTuple):
+    """The longest times that a server may take.
 
     Attributes:
-        silence_seconds: how long it may send nothing; no working mirror pauses for so long.
-        bytes_per_second: what it must send on average, decompressed; nobody would wait for less.
+        silence_seconds: the longest pause of a server; no working mirror pauses for so long.
+        bytes_per_second: the lowest mean rate, decompressed; nobody would wait for less.
         pause_seconds: before the second attempt at a mirror; doubled before the third.
     """
 
@@ -38,24 +38,24 @@ class Patience(NamedTuple):
     pause_seconds: float = 1.0
 
     def seconds_for(self, size: int) -> float:
-        """How long a download of so many bytes may take."""
+        """Return the longest time of a download of so many bytes, in seconds."""
         return self.silence_seconds + size / self.bytes_per_second
 
 
-USUAL = Patience()
+DEFAULT_TIMEOUTS = Timeouts()
 
 
 class MirrorError(Exception):
-    """A mirror did not serve the file.
+    """An error of a mirror that did not serve the file.
 
     Attributes:
-        may_pass: whether another attempt may succeed, as after a lost connection.
+        retryable: whether another attempt may succeed, as after a lost connection.
     """
 
-    def __init__(self, reason: str, *, may_pass: bool = False) -> None:
-        """Say why, and whether it may be different the next time."""
+    def __init__(self, reason: str, *, retryable: bool = False) -> None:
+        """Keep the reason in one line."""
         super().__init__(" ".join(reason.split()))
-        self.may_pass = may_pass
+        self.retryable = retryable
 
 
 def download(
@@ -63,55 +63,55 @@ def download(
     name: str,
     expected: RawFile,
     target: Path,
-    patience: Patience = USUAL,
+    timeouts: Timeouts = DEFAULT_TIMEOUTS,
 ) -> str:
     """Write the decompressed content of one file to `target`.
 
     Args:
         mirrors: folders or URLs, of any kind that fsspec opens, in the order in which to try them;
             each holds `name`.gz or `name`, compressed or not.
-        name: of the file, on every mirror.
+        name: the name of the file on every mirror.
         expected: size and SHA-256 of the decompressed content.
-        target: where to write; what is there after an error is not the file.
-        patience: with slow servers.
+        target: the file to write; after an error its content is not the file's.
+        timeouts: for slow servers.
 
     Returns:
-        The mirror that the content came from, without any password in its address.
+        The mirror that served the content, without a password in its address.
 
     Raises:
-        UserError: if no mirror has the file, with the reason of each.
+        UserError: if no mirror has the file, with a reason for each mirror.
     """
     attempts = tenacity.Retrying(
         stop=tenacity.stop_after_attempt(ATTEMPTS),
-        wait=tenacity.wait_exponential(patience.pause_seconds),
-        retry=tenacity.retry_if_exception(lambda error: isinstance(error, MirrorError) and error.may_pass),
+        wait=tenacity.wait_exponential(timeouts.pause_seconds),
+        retry=tenacity.retry_if_exception(lambda error: isinstance(error, MirrorError) and error.retryable),
         reraise=True,
     )
     reasons = []
     for mirror in mirrors:
         address = f"{mirror.rstrip('/')}/{name}"
         try:
-            attempts(_copy, address, expected, target, patience)
+            attempts(_copy, address, expected, target, timeouts)
         except MirrorError as error:
-            reasons.append(_without_password(f"{address}: {error}"))
+            reasons.append(_hide_passwords(f"{address}: {error}"))
             print(f"warning: {reasons[-1]}", file=sys.stderr)
         else:
-            return _without_password(mirror)
+            return _hide_passwords(mirror)
     raise UserError(
         f"no mirror has {name}: {'; '.join(reasons)}; "
         "set the environment variable DATASETS_MIRROR to a folder or URL that has it"
     )
 
 
-def _copy(address: str, expected: RawFile, target: Path, patience: Patience) -> None:
-    """Write the content at an address, or raise a MirrorError if it is not the expected one."""
+def _copy(address: str, expected: RawFile, target: Path, timeouts: Timeouts) -> None:
+    """Write the content at an address; raise a MirrorError if it is not the expected content."""
     digest = hashlib.sha256()
     size = 0
     with (
         target.open("wb") as out,
         tqdm(total=expected.bytes, desc=target.name, unit="B", unit_scale=True, disable=None) as progress,
     ):
-        for chunk in chunks(address, expected.bytes, patience):
+        for chunk in read_chunks(address, expected.bytes, timeouts):
             size += len(chunk)
             if size > expected.bytes:
                 raise MirrorError(f"expected {expected.bytes} bytes, found more")
@@ -124,11 +124,11 @@ def _copy(address: str, expected: RawFile, target: Path, patience: Patience) -> 
         raise MirrorError(f"expected SHA-256 {expected.sha256}, found {digest.hexdigest()}")
 
 
-def chunks(address: str, expected_bytes: int, patience: Patience = USUAL) -> Iterator[bytes]:
-    """Read the content at `address`.gz or else at `address`, decompressed, or raise a MirrorError."""
+def read_chunks(address: str, expected_bytes: int, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> Iterator[bytes]:
+    """Yield the content of `address`.gz, or else of `address`, decompressed, or raise a MirrorError."""
     start = time.monotonic()
     try:
-        with _open(address, expected_bytes, patience) as stream:
+        with _open(address, expected_bytes, timeouts) as stream:
             compressed = stream.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC)
             content = gzip.GzipFile(fileobj=stream) if compressed else stream
             while chunk := content.read(CHUNK_BYTES):
@@ -141,45 +141,45 @@ def chunks(address: str, expected_bytes: int, patience: Patience = USUAL) -> Ite
         busy = error.status == HTTPStatus.TOO_MANY_REQUESTS
         down = error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
         raise MirrorError(
-            f"the server answers {error.status} {error.message}", may_pass=busy or down
+            f"the server answers {error.status} {error.message}", retryable=busy or down
         ) from None
     except TimeoutError:
-        allowed = patience.seconds_for(expected_bytes)
+        allowed = timeouts.seconds_for(expected_bytes)
         if time.monotonic() - start >= allowed:
             raise MirrorError(f"expected all of it within {allowed:.0f} s, found less") from None
-        raise MirrorError(f"nothing arrived for {patience.silence_seconds:g} s", may_pass=True) from None
+        raise MirrorError(f"nothing arrived for {timeouts.silence_seconds:g} s", retryable=True) from None
     except (aiohttp.ClientError, ConnectionError, EOFError) as error:
-        raise MirrorError(_text(error), may_pass=True) from None
+        raise MirrorError(_text(error), retryable=True) from None
     except Exception as error:  # noqa: BLE001 - each protocol of fsspec has errors of its own
         raise MirrorError(_text(error)) from None
 
 
-def _open(address: str, expected_bytes: int, patience: Patience) -> io.BufferedReader:
+def _open(address: str, expected_bytes: int, timeouts: Timeouts) -> io.BufferedReader:
     """Open `address`.gz or, if there is no such file, `address`, for reading from beginning to end."""
     if not address.startswith(("http://", "https://")):
         filesystem, address = fsspec.url_to_fs(address)
-        how = {}
+        options = {}
     else:
         timeout = aiohttp.ClientTimeout(
-            total=patience.seconds_for(expected_bytes),
-            sock_connect=patience.silence_seconds,
-            sock_read=patience.silence_seconds,
+            total=timeouts.seconds_for(expected_bytes),
+            sock_connect=timeouts.silence_seconds,
+            sock_read=timeouts.silence_seconds,
         )
         client = {"timeout": timeout, "trust_env": True}  # trust_env: through a proxy, if one is set
         filesystem = fsspec.filesystem("http", client_kwargs=client, skip_instance_cache=True)
-        # One stream, not a request a block; and a size, whatever it is, lest fsspec asks for it in a
-        # request of its own, all of whose failures it reports as "not found".
-        how = {"block_size": 0, "size": expected_bytes}
+        # One stream, not a request for each block. Without a size, fsspec would ask for the size in another
+        # request, and report every failure of that as "not found".
+        options = {"block_size": 0, "size": expected_bytes}
     try:
-        return io.BufferedReader(filesystem.open(f"{address}.gz", "rb", **how))
+        return io.BufferedReader(filesystem.open(f"{address}.gz", "rb", **options))
     except FileNotFoundError:
-        return io.BufferedReader(filesystem.open(address, "rb", **how))
+        return io.BufferedReader(filesystem.open(address, "rb", **options))
 
 
 def _text(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _without_password(text: str) -> str:
-    """Addresses may carry a name and a password, which no log is to keep."""
+def _hide_passwords(text: str) -> str:
+    """Remove names and passwords from the addresses in a text, so that no log keeps them."""
     return re.sub(r"(?<=://)[^/\s]*@", "", text)

@@ -1,4 +1,4 @@
-"""The arrays of an .npz file, as NumPy saves several in one, as IDX files."""
+"""Arrays of an .npz file, NumPy's archive of several arrays, as IDX files."""
 
 import zipfile
 from pathlib import Path
@@ -12,22 +12,22 @@ from stages.common.errors import UserError
 from stages.sources import idx
 from stages.sources.schema import Npz
 
-# Whose arrays are of one type, so that those for testing mean what those for training do.
+# Both files of a pair get one dtype, so that test values mean what training values do.
 PAIRS = ((layout.TRAIN_IMAGES, layout.TEST_IMAGES), (layout.TRAIN_LABELS, layout.TEST_LABELS))
 COLUMN = (1,)
 
 
-def shapes(archive: Path) -> dict[str, tuple[int, ...]]:
-    """The shape of each array of an .npz file, by its name.
+def read_shapes(archive: Path) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the arrays of an .npz file by their names.
 
     Raises:
-        UserError: if it is none.
+        UserError: if the file is no .npz file.
     """
     try:
         if not zipfile.is_zipfile(archive):
             raise ValueError("something else")  # noqa: TRY301 - one message for all
         with archive.open("rb") as file, np.load(file, allow_pickle=False) as members:
-            arrays = {name: _array(members, name) for name in members}
+            arrays = {name: _read_array(members, name) for name in members}
             return {name: array.shape for name, array in arrays.items() if array is not None}
     except Exception as error:  # noqa: BLE001 - a file may be anything, and zipfile and NumPy raise anything
         raise _unexpected(archive.name, error) from None
@@ -37,33 +37,33 @@ def write_files(source: Npz, archive: Path, folder: Path) -> None:
     """Write the four IDX files of an .npz file into a folder.
 
     Args:
-        source: names the array that each file is made of.
+        source: names the array for each file.
         archive: the .npz file.
-        folder: to write to.
+        folder: the folder to write to.
 
     Raises:
-        UserError: if an array is missing or of a type that IDX has no code for.
+        UserError: if an array is missing, or IDX has no code for its dtype.
     """
     names = source.arrays.by_name()
-    there = shapes(archive)
+    available = read_shapes(archive)
     for name, array in names.items():
-        if array not in there:
+        if array not in available:
             raise UserError(
-                f"params.yaml: source.arrays.{name}: expected one of {', '.join(there)}, found {array!r}"
+                f"params.yaml: source.arrays.{name}: expected one of {', '.join(available)}, found {array!r}"
             )
     try:
         with archive.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             for pair in PAIRS:
                 for name, values in zip(
-                    pair, idx.narrowed(*(arrays[names[name]] for name in pair)), strict=True
+                    pair, idx.to_smallest_dtype(*(arrays[names[name]] for name in pair)), strict=True
                 ):
-                    idx.write(folder / name, _flat(values))
+                    idx.write(folder / name, _flatten_column(values))
     except ValueError as error:
         raise _unexpected(source.archive.name, error) from None
 
 
-def _array(members: Any, name: str) -> NDArray[Any] | None:
-    """An array, unless it is of objects or none, which an archive may have besides those that are wanted."""
+def _read_array(members: Any, name: str) -> NDArray[Any] | None:
+    """Return an array of an archive, or None for objects and for members that are no arrays."""
     try:
         array = members[name]
     except ValueError:  # as NumPy refuses to unpickle
@@ -71,8 +71,8 @@ def _array(members: Any, name: str) -> NDArray[Any] | None:
     return array if isinstance(array, np.ndarray) else None
 
 
-def _flat(values: NDArray[Any]) -> NDArray[Any]:
-    """Labels in one dimension, which some have in a column; all else as it is."""
+def _flatten_column(values: NDArray[Any]) -> NDArray[Any]:
+    """Turn a column of labels, shape (n, 1), into shape (n,)."""
     return values.reshape(-1) if values.shape[1:] == COLUMN else values
 
 

@@ -1,11 +1,12 @@
-"""Where a data set may come from, as params.yaml says it, and the four files that become of it."""
+"""Schema of the sources of data sets, and of the four raw files that fetch makes of each."""
 
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from stages.common import layout
-from stages.common.validation import Positive, Section, Seed
+from stages.common.fields import Positive, Seed
+from stages.common.validation import Section
 
 Name = Annotated[str, Field(min_length=1, max_length=255)]
 Side = Annotated[int, Field(gt=0, le=10_000)]
@@ -21,7 +22,7 @@ Url = Annotated[str, AfterValidator(_without_password)]
 
 
 class RawFile(Section):
-    """What identifies a file, after decompression, and its name where it comes from, if that is another."""
+    """Size and SHA-256 of a file once decompressed, and its name at the source, if that differs."""
 
     bytes: Annotated[int, Field(gt=0)]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -37,22 +38,21 @@ class RawFiles(Section):
     test_labels: RawFile = Field(alias=layout.TEST_LABELS)
 
     def by_name(self) -> dict[str, RawFile]:
-        """The files under the names that they have in the raw folder."""
+        """Return the files by their names in the raw folder."""
         return {str(field.alias): getattr(self, name) for name, field in type(self).model_fields.items()}
 
 
 class Mirrors(Section):
-    """IDX files that are downloaded: from the first mirror that serves the right bytes."""
+    """IDX files on mirrors, downloaded from the first that serves the right bytes."""
 
     kind: Literal["mirrors"]
     urls: Annotated[list[Url], Field(min_length=1)]
 
 
 class ScikitLearn(Section):
-    """A data set that scikit-learn brings along, whole; `test_images` of it become the test set."""
+    """The digits that come with scikit-learn, of which `test_images` become the test set."""
 
     kind: Literal["scikit_learn"]
-    loader: Annotated[str, Field(pattern=r"^load_[a-z0-9_]+$")]
     test_images: Positive
     seed: Seed
 
@@ -60,7 +60,8 @@ class ScikitLearn(Section):
 class Pictures(Section):
     """A folder of pictures, train/CLASS/*.png and test/CLASS/*.png, which become images of one size.
 
-    The classes are the sub-folders in the order of their labels; `classes` of the data set names them.
+    `classes` lists the sub-folders in the order of their labels. The data set's own `classes` may give them
+    other names.
     """
 
     kind: Literal["pictures"]
@@ -72,13 +73,13 @@ class Pictures(Section):
 
 
 class Archive(RawFile):
-    """The one file that a mirror has."""
+    """An .npz file on a mirror."""
 
     name: Name
 
 
 class ArrayNames(Section):
-    """Which array of an archive becomes which file."""
+    """The name of the array in an archive from which each raw file is made."""
 
     train_images: Name = Field(alias=layout.TRAIN_IMAGES)
     train_labels: Name = Field(alias=layout.TRAIN_LABELS)
@@ -86,12 +87,12 @@ class ArrayNames(Section):
     test_labels: Name = Field(alias=layout.TEST_LABELS)
 
     def by_name(self) -> dict[str, str]:
-        """The arrays' names by those of the files."""
+        """Return the names of the arrays by the names of the raw files."""
         return {str(field.alias): getattr(self, name) for name, field in type(self).model_fields.items()}
 
 
 class Npz(Section):
-    """Arrays in a file of NumPy's, from the first mirror that serves the right bytes."""
+    """Arrays in an .npz file of NumPy, from the first mirror that serves the right bytes."""
 
     kind: Literal["npz"]
     urls: Annotated[list[Url], Field(min_length=1)]
@@ -100,3 +101,10 @@ class Npz(Section):
 
 
 Source = Annotated[Mirrors | ScikitLearn | Pictures | Npz, Field(discriminator="kind")]
+
+
+class FetchParameters(Section):
+    """The parameters of a data set that its raw files depend on."""
+
+    source: Source
+    files: RawFiles

@@ -1,4 +1,4 @@
-"""The images and labels of one split, as two NumPy files in one folder, and their checksums."""
+"""Arrays of a split on disk: images and labels as two NumPy files, and their checksums."""
 
 import hashlib
 from collections.abc import Iterable
@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 
 from stages.common import checksums
 from stages.common.errors import UserError
-from stages.common.files import whole_folder
+from stages.common.files import atomic_folder
 
 IMAGES = "images.npy"
 LABELS = "labels.npy"
 CHECKSUMS = "SHA256SUMS"
 REMEDY = "run dvc repro preprocess"
-CHUNK_BYTES = 4 << 20  # of images to hold in memory at once: large enough to be fast
+CHUNK_BYTES = 4 << 20  # of images in memory at once; more is no faster
 
 
 class Split(NamedTuple):
-    """Images and their classes.
+    """Images and their labels.
 
     Attributes:
         images: shape (n, height, width) or (n, height, width, channels); uint8, or another of IDX's types.
@@ -32,8 +32,8 @@ class Split(NamedTuple):
     labels: NDArray[Any]
 
 
-def rows_at_once(images: NDArray[Any]) -> int:
-    """How many of some images, shape (n, ...), make a chunk, at least one."""
+def count_rows_per_chunk(images: NDArray[Any]) -> int:
+    """Return the number of images, shape (n, ...), in a chunk; at least 1."""
     return max(1, CHUNK_BYTES // max(1, images.itemsize * prod(images.shape[1:])))
 
 
@@ -41,33 +41,33 @@ def write(folder: Path, split: Split, rows: NDArray[np.int64] | None = None) -> 
     """Write a split, or some rows of it, replacing the folder as a whole.
 
     Args:
-        folder: of the two files and their checksums.
+        folder: the folder to replace.
         split: any arrays of equal length; on disk they are little-endian.
-        rows: shape (m,), which to write, in this order; None for all.
+        rows: shape (m,), the rows to write, in this order; None for all.
 
     Raises:
-        UserError: if the disk has no room for it or lets nobody write.
+        UserError: if the disk is full or writing is not permitted.
     """
-    chosen = np.arange(len(split.labels)) if rows is None else rows
-    step = rows_at_once(split.images)
-    size = sum(array.itemsize * len(chosen) * prod(array.shape[1:]) for array in split)
-    with whole_folder(folder, size) as new:
+    rows = np.arange(len(split.labels)) if rows is None else rows
+    step = count_rows_per_chunk(split.images)
+    size = sum(array.itemsize * len(rows) * prod(array.shape[1:]) for array in split)
+    with atomic_folder(folder, size) as new:
         for name, array in ((IMAGES, split.images), (LABELS, split.labels)):
             with (new / name).open("wb") as file:
-                shape = (len(chosen), *array.shape[1:])
-                portable = array.dtype.newbyteorder("<")  # as nearly every processor is, and no IDX file
+                shape = (len(rows), *array.shape[1:])
+                portable = array.dtype.newbyteorder("<")  # IDX files are big-endian, processors are not
                 header = {"descr": portable.str, "fortran_order": False, "shape": shape}
                 np.lib.format.write_array_header_1_0(file, header)
-                for start in range(0, len(chosen), step):
-                    file.write(array[chosen[start : start + step]].astype(portable, copy=False).tobytes())
+                for start in range(0, len(rows), step):
+                    file.write(array[rows[start : start + step]].astype(portable, copy=False).tobytes())
         checksums.write(new / CHECKSUMS, [new / IMAGES, new / LABELS])
 
 
 def read(folder: Path) -> Split:
-    """Check the arrays of a split, and map them into memory: a split may be larger than that.
+    """Check the arrays of a split, and map them into memory; a split may be larger than the memory.
 
     Raises:
-        UserError: if the files are missing, are not those that were written, or are not a split.
+        UserError: if files are missing, have other checksums, or are no split.
     """
     checksums.check(folder / CHECKSUMS, [folder / IMAGES, folder / LABELS])
     try:
@@ -78,7 +78,9 @@ def read(folder: Path) -> Split:
     for array, kinds, dimensions in ((images, "iuf", (3, 4)), (labels, "iu", (1,))):
         is_array = isinstance(array, np.ndarray)
         if not is_array or array.dtype.kind not in kinds or array.ndim not in dimensions:
-            raise UserError(f"{folder}: expected images and labels, found arrays of others; {REMEDY}")
+            raise UserError(
+                f"{folder}: expected images and labels, found arrays of other shapes or types; {REMEDY}"
+            )
     if len(images) != len(labels):
         raise UserError(
             f"{folder}: expected as many labels as images, found {len(labels)} and {len(images)}; {REMEDY}"
@@ -87,14 +89,14 @@ def read(folder: Path) -> Split:
 
 
 def fingerprint(folders: Iterable[Path]) -> str:
-    """The SHA-256 of all that some splits are.
+    """Return the SHA-256 of the content of splits.
 
     Raises:
-        UserError: if one of them is not there.
+        UserError: if a split is missing.
     """
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for path in (folder / CHECKSUMS for folder in folders):
         if not path.exists():
             raise UserError(f"{path}: expected a file, found none; {REMEDY}")
-        found.update(path.read_bytes())
-    return found.hexdigest()
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

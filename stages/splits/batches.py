@@ -1,79 +1,78 @@
-"""Splits as batches for Keras: images as they are kept, and one-hot labels."""
+"""Batches of a split for Keras: images in their type on disk, and one-hot labels."""
 
 from math import ceil
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
-from stages.common.seeds import seed_of
+from stages.common.backend import tf
+from stages.common.seeds import derive_seed
 from stages.network.schema import Augmentation
-from stages.splits.arrays import Split, rows_at_once
-from stages.splits.augmentation import augmented
+from stages.splits.arrays import Split, count_rows_per_chunk
+from stages.splits.augmentation import augment
 
-# Nothing here is left for TensorFlow to tune, and the thread that would tune it sleeps for twice as long
-# each time: taking the pipeline down waits for it, up to as long as the whole training took.
-UNTUNED = tf.data.Options()
-UNTUNED.autotune.enabled = False
+# The thread that tunes a pipeline sleeps for twice as long each time, and the end of the pipeline waits for
+# it, up to as long as the whole training took. There is nothing here to tune.
+WITHOUT_AUTOTUNE = tf.data.Options()
+WITHOUT_AUTOTUNE.autotune.enabled = False
 
 
-def shuffled(
+def shuffled_batches(
     split: Split, classes: int, batch_size: int, seed: int, augmentation: Augmentation
 ) -> tf.data.Dataset:
-    """Epoch after epoch without end, each in an order of its own that only the seed decides.
+    """Return the batches of an endless row of epochs, each in an order that only the seed decides.
 
-    What is shuffled is indices, so that every order is equally likely, however large the split.
+    Indices are shuffled, not images, so that every order is equally likely, however large the split.
 
     Returns:
         A data set of (images, labels), shapes (b, *image) and (b, classes), where b is
         `batch_size`, or less for the last batch of an epoch.
     """
-    seed_of_order = tf.constant(seed_of("order", seed), tf.int64)
-    seed_of_distortions = tf.constant([seed_of("augmentation", seed), 0], tf.int64)
+    order_seed = tf.constant(derive_seed(seed, "order"), tf.int64)
+    augmentation_seed = tf.constant([derive_seed(seed, "augmentation"), 0], tf.int64)
 
-    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
+    def read_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(
-            tf.range(len(split.labels)), seed=tf.stack([seed_of_order, epoch])
+            tf.range(len(split.labels)), seed=tf.stack([order_seed, epoch])
         )
-        batches = _gather(tf.data.Dataset.from_tensor_slices(order), split, classes, batch_size)
-        of_epoch = tf.random.fold_in(seed_of_distortions, epoch)
+        batches = _read_batches(tf.data.Dataset.from_tensor_slices(order), split, classes, batch_size)
+        epoch_seed = tf.random.fold_in(augmentation_seed, epoch)
 
         def distort(step: tf.Tensor, batch: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
             images, labels = batch
-            return augmented(images, augmentation, tf.random.fold_in(of_epoch, step)), labels
+            return augment(images, augmentation, tf.random.fold_in(epoch_seed, step)), labels
 
         return batches.enumerate().map(distort)
 
-    return tf.data.Dataset.counter().flat_map(one_epoch).prefetch(2).with_options(UNTUNED)
+    return tf.data.Dataset.counter().flat_map(read_epoch).prefetch(2).with_options(WITHOUT_AUTOTUNE)
 
 
-def in_order(split: Split, classes: int, batch_size: int) -> tf.data.Dataset:
-    """One pass over a split, as batches of the same form as those of `shuffled`."""
+def ordered_batches(split: Split, classes: int, batch_size: int) -> tf.data.Dataset:
+    """Return the batches of one pass over a split, in its order and the form of `shuffled_batches`."""
     count = len(split.labels)
-    batches = _gather(tf.data.Dataset.range(count), split, classes, batch_size)
-    # Keras asks how many there are, and `rebatch` does not say.
-    return batches.apply(tf.data.experimental.assert_cardinality(ceil(count / batch_size))).with_options(
-        UNTUNED
-    )
+    batches = _read_batches(tf.data.Dataset.range(count), split, classes, batch_size)
+    # Keras asks for the number of batches, and `rebatch` does not tell.
+    counted = tf.data.experimental.assert_cardinality(ceil(count / batch_size))
+    return batches.apply(counted).with_options(WITHOUT_AUTOTUNE)
 
 
-def _gather(indices: tf.data.Dataset, split: Split, classes: int, batch_size: int) -> tf.data.Dataset:
-    """Batches of the images and labels at some indices.
+def _read_batches(indices: tf.data.Dataset, split: Split, classes: int, batch_size: int) -> tf.data.Dataset:
+    """Return batches of the images and labels at some indices.
 
-    Images are read from their file when their turn comes, so that a split may be larger than the memory,
-    and stay as they are, mostly uint8, on their way to the network: a quarter of the bytes of float32.
+    Images are read from their file when their turn comes, so that a split may be larger than the memory. They
+    keep their type, mostly uint8, on the way to the network: a quarter of the bytes of float32.
     """
 
-    def take(chosen: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any]]:
-        return split.images[chosen], split.labels[chosen]
+    def take(rows: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any]]:
+        return split.images[rows], split.labels[rows]
 
-    def read(chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        images, labels = tf.numpy_function(take, [chosen], (split.images.dtype, split.labels.dtype))
+    def read(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        images, labels = tf.numpy_function(take, [rows], (split.images.dtype, split.labels.dtype))
         images.set_shape((None, *split.images.shape[1:]))
         labels.set_shape((None,))
         return images, tf.one_hot(labels, classes)
 
     # Several batches at once: a call into Python for each would cost a tenth of an epoch.
-    batches_at_once = max(1, rows_at_once(split.images) // batch_size)
+    batches_at_once = max(1, count_rows_per_chunk(split.images) // batch_size)
     return indices.batch(batches_at_once * batch_size).map(read).rebatch(batch_size)

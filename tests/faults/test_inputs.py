@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 from faults.conftest import Tally
@@ -20,6 +19,7 @@ from ruamel.yaml import YAML
 
 from stages import parameters
 from stages.common import checksums
+from stages.common.backend import keras
 from stages.common.errors import UserError
 from stages.network import build, model_file
 from stages.network.schema import Network
@@ -257,14 +257,14 @@ def members(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """What is in the file of a model."""
     small = Network(hidden=[4], dropout=0.1, batch_normalization=True)
     path = tmp_path_factory.mktemp("model") / "model.keras"
-    model_file.save(build.build(small, (3, 3), 255, 2, seed=0), path)
+    model_file.save(build.build_network(small, (3, 3), 255, 2, seed=0), path)
     with zipfile.ZipFile(path) as file:
         return {name: file.read(name) for name in file.namelist()}
 
 
 def load(path: Path, content: bytes) -> keras.Model:
     path.write_bytes(content)
-    checksums.write(checksums.beside(path), [path])
+    checksums.write(checksums.checksum_path(path), [path])
     return model_file.load(path)
 
 

@@ -9,7 +9,7 @@ from faults.conftest import Tally
 from servers import CONTENT, NAME, Answer, Server, expected
 
 from stages.common.errors import UserError
-from stages.sources.mirrors import Patience, download
+from stages.sources.mirrors import Timeouts, download
 
 BAD: list[Answer] = [
     servers.other_content, servers.page, servers.bomb, servers.encoded_bomb, servers.endless, servers.half,
@@ -28,14 +28,14 @@ def test_a_mirror_that_fails(tally: Tally, tmp_path: Path, serve: Callable[..., 
 
     answers: list[str] = []
     mirrors = [serve(unreliable).url for _ in range(3)]
-    patience = Patience(silence_seconds=0.2, bytes_per_second=1_000_000, pause_seconds=0.001)
+    timeouts = Timeouts(silence_seconds=0.2, bytes_per_second=1_000_000, pause_seconds=0.001)
     target = tmp_path / "file"
     outcomes = set()
     for number in range(tally.number(30, 300)):
         answers.clear()
         with tally.case(f"download {number}, answered {answers}"):
             try:
-                download(mirrors, NAME, expected(CONTENT[NAME]), target, patience)
+                download(mirrors, NAME, expected(CONTENT[NAME]), target, timeouts)
             except UserError as error:
                 assert "\n" not in str(error)
                 assert all(mirror in str(error) for mirror in mirrors)

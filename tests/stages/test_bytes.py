@@ -12,26 +12,27 @@ WRITE = """
 import sys
 from pathlib import Path
 import numpy as np
-from stages import arrays, environment, evaluate, gallery, model_file, network, scores
-from stages.hyperparameters import Network
+from stages import evaluate
+from stages.network import build, model_file
+from stages.network.schema import Network
+from stages.scoring import gallery, scores
+from stages.splits import arrays
 
 folder = Path(sys.argv[1])
 random = np.random.default_rng(0)
 labels = random.integers(0, 3, 100).astype(np.uint8)
 images = random.integers(0, 255, (100, 5, 6), np.uint8)
-model = build.build(Network(hidden=[8, 4], dropout=0.5, batch_normalization=True), (5, 6), 16, 3, 0)
+model = build.build_network(Network(hidden=[8, 4], dropout=0.5, batch_normalization=True), (5, 6), 16, 3, 0)
 model.compile("adam", "categorical_crossentropy")
 model.predict(images, verbose=0)
 model_file.save(model, folder / "model.keras")
-environment.record(folder / "model.keras", folder / "environment.json")
 arrays.write(folder / "split", arrays.Split(images, labels))
 probabilities = evaluate.predict(model, arrays.Split(images, labels))
 table = scores.prediction_table(labels, probabilities, ["ä", "b, c", '"d"'])
 evaluate.write_table(folder / "predictions.csv", table)
-evaluate.save_mistakes(folder / "mistakes.png", images, table)
+gallery.save_mistakes(folder / "mistakes.png", images, table)
 """
 FILES = {
-    "JSON": ["environment.json"],
     "CSV": ["predictions.csv"],
     "PNG": ["mistakes.png"],
     "Keras": ["model.keras"],

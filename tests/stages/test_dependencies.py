@@ -12,52 +12,31 @@ import pytest
 from helpers import ROOT, TWIN, Project
 from ruamel.yaml import YAML
 
-STAGES = ("fetch", "preprocess", "train", "evaluate")
+from stages.__main__ import PACKAGES, STAGES
+from stages.common import packages
+from stages.network.schema import TrainParameters
+from stages.scoring.schema import EvaluateParameters
+from stages.sources.schema import FetchParameters
+from stages.splits.schema import PreprocessParameters
 
-# Runs a stage and prints which files of the project it imported, whether it imported TensorFlow, and
-# which leaves of params.yaml it read after they were checked.
+# Calls the main function of a stage, and prints the files of the project that it imported, and whether it
+# imported TensorFlow.
 SPY = """
-import json, sys
-from stages import parameters
-
-stage, dataset = sys.argv[1], sys.argv[2]
-places, read = {}, set()
-
-def remember(section, place):
-    places[id(section)] = place
-    for name in type(section).model_fields:
-        value = getattr(section, name)
-        children = value.items() if isinstance(value, dict) else [("", value)]
-        for key, child in children:
-            if isinstance(child, parameters.Section):
-                remember(child, f"{place}{name}.{key + '.' if key else ''}")
-
-original = parameters.load
-plain = parameters.Section.__getattribute__
-kept = []  # so that no other object gets the same id
-
-def spying(self, name):
-    value = plain(self, name)
-    if name in type(self).model_fields and not isinstance(value, (parameters.Section, dict)):
-        read.add(places[id(self)] + name)
-    return value
-
-def load(*args):
-    parameters.Section.__getattribute__ = plain
-    kept.append(original(*args))
-    remember(kept[-1], "")
-    parameters.Section.__getattribute__ = spying
-    return kept[-1]
-
-parameters.load = load
-command = __import__("stages.__main__", fromlist=["main"])
-command.main(stage, dataset)
+import importlib, json, sys
+importlib.import_module(f"stages.{sys.argv[1]}").main(sys.argv[2])
 print(json.dumps({
     "files": sorted(m.__file__ for n, m in sys.modules.items() if n.partition(".")[0] == "stages"),
+    "tools": sorted(n for n in sys.modules if n.partition(".")[0] == "tools"),
     "tensorflow": "tensorflow" in sys.modules,
-    "read": sorted(read),
 }))
 """
+# The parameters of a data set that each stage can read: it gets no others.
+SCHEMAS = {
+    "fetch": FetchParameters,
+    "preprocess": PreprocessParameters,
+    "train": TrainParameters,
+    "evaluate": EvaluateParameters,
+}
 
 
 @pytest.fixture(scope="module")
@@ -81,23 +60,33 @@ def declared(stage: str) -> dict[str, list[str]]:
     return YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"][stage]["do"]
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_depends_on_exactly_the_code_it_imports(
-    observed: dict[str, dict[str, list[str]]], stage: str
-) -> None:
-    imported = {f"stages/{Path(file).name}" for file in observed[stage]["files"]}
-    assert {file for file in declared(stage)["deps"] if file.startswith("stages/")} == imported
+def code_of(stage: str) -> set[str]:
+    return {path for path in declared(stage)["deps"] if path.startswith("stages/")}
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_depends_on_exactly_the_parameters_it_reads(
+def test_a_stage_depends_on_its_file_and_on_exactly_the_rooms_it_imports(
     observed: dict[str, dict[str, list[str]]], stage: str
 ) -> None:
-    names = [name.replace("${key}", TWIN) for name in declared(stage)["params"] if isinstance(name, str)]
-    read = observed[stage]["read"]
-    uncovered = [leaf for leaf in read if not any(f"{leaf}.".startswith(f"{name}.") for name in names)]
-    unread = [name for name in names if not any(f"{leaf}.".startswith(f"{name}.") for leaf in read)]
-    assert (uncovered, unread) == ([], [])
+    folder = Path(observed[stage]["files"][0]).parent  # that of stages/__init__.py, the first of all
+    imported = {Path(file).relative_to(folder.parent) for file in observed[stage]["files"]}
+    rooms = {path.parent.as_posix() for path in imported if len(path.parts) > len(("stages", "file"))}
+    files = {path.as_posix() for path in imported if len(path.parts) == len(("stages", "file"))}
+    assert files == {"stages/__init__.py", f"stages/{stage}.py"}
+    assert code_of(stage) == rooms | {f"stages/{stage}.py"}
+    assert observed[stage]["tools"] == []
+
+
+def test_an_edit_of_a_source_never_trains_and_an_edit_of_the_network_never_fetches() -> None:
+    assert "stages/sources" not in code_of("train") | code_of("evaluate")
+    assert "stages/network" not in code_of("fetch") | code_of("preprocess")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_exactly_the_parameters_it_can_read(stage: str) -> None:
+    names = {name for name in declared(stage)["params"] if isinstance(name, str)}
+    shared = {"evaluation"} if stage == "evaluate" else set()
+    assert names == {f"datasets.${{key}}.{name}" for name in SCHEMAS[stage].model_fields} | shared
 
 
 @pytest.mark.parametrize("stage", ["fetch", "preprocess"])
@@ -116,7 +105,7 @@ def test_training_runs_where_the_test_images_are_not(
 
 def test_no_code_names_a_data_set() -> None:
     names = YAML(typ="safe").load(ROOT / "params.yaml")["datasets"]
-    code = ROOT.glob("[abcpsv]*/**/*.py")
+    code = [*ROOT.glob("stages/**/*.py"), *ROOT.glob("tools/**/*.py")]
     for file in [*code, ROOT / "dvc.yaml"]:
         text = file.read_text(encoding="utf-8").partition("\nartifacts:")[0]  # which DVC does not loop over
         without_links = re.sub(r"https?://\S+", "", text)
@@ -129,11 +118,11 @@ WITHOUT_A_TRACE = {"aiohttp", "fsspec", "psutil", "pydantic", "ruamel.yaml", "te
 NAMED_OTHERWISE = {"PIL": "pillow", "sklearn": "scikit-learn", "ruamel": "ruamel.yaml"}
 
 
-def packages_of(stage: str) -> set[str]:
-    """The distributions that the stage's own files import."""
+def packages_of(files: list[str]) -> set[str]:
+    """The distributions that files import."""
     modules = set()
-    for file in filter(lambda name: name.startswith("stages/"), declared(stage)["deps"]):
-        for node in ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8"))):
+    for file in files:
+        for node in ast.walk(ast.parse(Path(file).read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 modules |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
@@ -142,13 +131,71 @@ def packages_of(stage: str) -> set[str]:
     return {NAMED_OTHERWISE.get(module, module) for module in others}
 
 
-@pytest.mark.parametrize(
-    "stage", STAGES[1:]
-)  # what fetch makes has the hashes of params.yaml, or is not made
-def test_a_stage_depends_on_the_versions_of_exactly_the_packages_it_computes_with(stage: str) -> None:
+@pytest.mark.parametrize("stage", STAGES[1:])  # the files of fetch have the hashes in params.yaml
+def test_a_stage_depends_on_the_versions_of_exactly_the_packages_it_computes_with(
+    observed: dict[str, dict[str, list[str]]], stage: str
+) -> None:
     (named,) = [entry["versions.yaml"] for entry in declared(stage)["params"] if isinstance(entry, dict)]
     unseen = {"h5py"} if stage == "train" else set()  # Keras imports it where it saves
-    assert set(named) - unseen == packages_of(stage) - WITHOUT_A_TRACE
+    assert set(named) - unseen == packages_of(observed[stage]["files"]) - WITHOUT_A_TRACE
+    assert named == list(PACKAGES[stage])  # which are compared with the installed ones
+
+
+@pytest.mark.parametrize("stage", STAGES[1:])
+def test_a_declared_version_that_is_not_installed_stops_the_stage(project: Project, stage: str) -> None:
+    path = project.folder / "versions.yaml"
+    package = PACKAGES[stage][-1]
+    path.write_text(re.sub(rf"^{package}: .*$", f"{package}: '9.9.9'", path.read_text(), flags=re.MULTILINE))
+    version = packages.installed_version(package)
+    message = f"error: versions.yaml: {package}: expected 9.9.9, found {version} installed; run make install"
+    assert project.here("stages", stage, TWIN, expect=2).stderr.startswith(message)
+
+
+def test_a_change_that_only_tools_read_leaves_dvc_status_clean(project: Project) -> None:
+    def change(tools: dict) -> None:
+        tools["review"]["tolerance"]["accuracy"] = 0.5
+        tools["search"]["space"]["network.dropout"] = {"low": 0.1, "high": 0.2}
+        tools["datasets"]["digits"]["about"]["title"] = "Other digits"
+
+    project.edit_tools(change)
+    schema = project.folder / "tools/common/settings.py"
+    text = schema.read_text()
+    schema.write_text(text.replace("    title: str |", "    subtitle: str | None = None\n    title: str |"))
+    assert "up to date" in project.run("dvc", "status").stdout
+
+
+def test_importing_a_stage_changes_no_environment_variable_and_needs_no_tensorflow() -> None:
+    code = (
+        "import os, sys, gc; before = dict(os.environ), gc.get_threshold()\n"
+        "import stages.fetch, stages.preprocess, stages.parameters\n"
+        "from stages.scoring import scores, gallery\n"
+        "assert (dict(os.environ), gc.get_threshold()) == before\n"
+        "assert 'tensorflow' not in sys.modules and 'keras' not in sys.modules"
+    )
+    Project(ROOT).run("python", "-c", code)
+
+
+def test_tensorflow_that_was_imported_before_is_an_error_of_one_line() -> None:
+    done = Project(ROOT).run("python", "-c", "import tensorflow; import stages.train", expect=1)
+    assert done.stderr.splitlines()[-1].startswith(
+        "ImportError: stages: expected to be imported before tensorflow, since it sets TensorFlow's kernels"
+    )
+
+
+def test_one_module_imports_tensorflow() -> None:
+    importers = set()
+    for file in [*ROOT.glob("stages/**/*.py"), *ROOT.glob("tools/**/*.py")]:
+        names = set()
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                names.add((node.module or "").partition(".")[0])
+        if names & {"tensorflow", "keras"}:
+            importers.add(file.relative_to(ROOT).as_posix())
+    # The Keras script is what the benchmarks compare with; profile reads files of TensorFlow's profiler.
+    scripts = {f"tools/benchmarks/scripts/{name}.py" for name in ("plain_keras", "timed", "profile")}
+    assert importers - scripts == {"stages/common/backend.py"}
 
 
 def test_the_versions_are_those_of_the_lock_file_and_of_this_environment() -> None:

@@ -45,7 +45,7 @@ from servers import (
 from stages import fetch as fetch_stage
 from stages.common.errors import UserError
 from stages.fetch import fetch
-from stages.sources.mirrors import Patience, download
+from stages.sources.mirrors import Timeouts, download
 from stages.sources.schema import RawFile, RawFiles, ScikitLearn
 
 
@@ -55,7 +55,7 @@ def get(tmp_path: Path, *mirrors: str) -> str:
         NAME,
         expected(CONTENT[NAME]),
         tmp_path / "file",
-        patience=Patience(silence_seconds=0.3, pause_seconds=0.01),
+        timeouts=Timeouts(silence_seconds=0.3, pause_seconds=0.01),
     )
 
 
@@ -121,10 +121,10 @@ def test_a_mirror_that_never_pauses_and_never_ends_is_left_in_time(
     tmp_path: Path, serve: Callable[[Answer], Server], capsys: pytest.CaptureFixture[str]
 ) -> None:
     slow, well = serve(drip), serve(good)
-    patience = Patience(silence_seconds=0.5, bytes_per_second=1_000_000, pause_seconds=0.01)
+    timeouts = Timeouts(silence_seconds=0.5, bytes_per_second=1_000_000, pause_seconds=0.01)
     start = time.monotonic()
     assert (
-        download([slow.url, well.url], NAME, expected(CONTENT[NAME]), tmp_path / "file", patience) == well.url
+        download([slow.url, well.url], NAME, expected(CONTENT[NAME]), tmp_path / "file", timeouts) == well.url
     )
     assert time.monotonic() - start < 100 * DRIP_SECONDS
     assert capsys.readouterr().err == (
@@ -293,9 +293,6 @@ def test_the_variable_names_a_mirror_with_a_folder_for_each_data_set(
             },
         }},
         "evaluation": {"calibration_bins": 15},
-        "review": {
-            "tolerance": {"accuracy": 0.0, "macro_f1": 0.0, "log_loss": 0.0, "calibration_error": 0.0},
-        },
     })  # fmt: skip
     (tmp_path / "params.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)
@@ -310,15 +307,6 @@ def test_the_variable_names_a_mirror_with_a_folder_for_each_data_set(
     [
         ({"test_images": 1797}, "source.test_images: expected a part of 1797 images"),
         ({"test_images": 5}, "source.test_images: expected a part of 1797 images"),
-        ({"loader": "load_iris"}, "source.loader: expected a function of sklearn.datasets that loads images"),
-        (
-            {"loader": "load_files"},
-            "source.loader: expected a function of sklearn.datasets that loads images",
-        ),
-        (
-            {"loader": "load_nothing"},
-            "source.loader: expected a function of sklearn.datasets that loads images",
-        ),
         (
             {"seed": 1},
             "params.yaml: files: train-images-idx3-ubyte: expected 1 bytes, SHA-256 0{64}, found 91984 "
@@ -330,7 +318,7 @@ def test_a_bundled_data_set_that_is_not_the_expected_one_is_refused(
     tmp_path: Path, changes: dict[str, object], message: str
 ) -> None:
     nothing = dict.fromkeys(NAMES, RawFile(bytes=1, sha256="0" * 64))
-    settings = {"kind": "scikit_learn", "loader": "load_digits", "test_images": 360, "seed": 0, **changes}
+    settings = {"kind": "scikit_learn", "test_images": 360, "seed": 0, **changes}
     with pytest.raises(UserError, match=message):
         fetch(ScikitLearn(**settings), RawFiles(**nothing), tmp_path / "raw" / "set")
     assert list((tmp_path / "raw").iterdir()) == []

@@ -9,6 +9,7 @@ from ruamel.yaml import YAML
 
 from stages import parameters
 from stages.__main__ import STAGES
+from stages.common import fields, params_file
 from stages.common.errors import UserError
 
 
@@ -56,7 +57,6 @@ def test_the_committed_file_is_valid_and_has_the_three_data_sets() -> None:
         ("classes", True, "expected a valid list, found True"),
         ("classes", 10**9, "expected a valid list, found 1000000000"),
         ("seed", -1, "expected greater than or equal to 0, found -1"),
-        ("source.loader", "os.system", "expected to match '^load_[a-z0-9_]+$', found 'os.system'"),
         ("source.mirrors", [], "expected no such key, found []"),
         ("network", 3, "expected a mapping of keys to values, found 3"),
         ("network.hidden", [], "expected at least one item, found []"),
@@ -100,11 +100,11 @@ def test_of_a_long_value_the_beginning_is_shown(
 
 
 def test_classes_may_be_their_number(tmp_path: Path, content: Any) -> None:
-    content["datasets"]["digits"]["classes"] = parameters.MOST_CLASSES
+    content["datasets"]["digits"]["classes"] = fields.MOST_CLASSES
     (tmp_path / "params.yaml").write_text(dump(content))
     classes = parameters.load(tmp_path / "params.yaml").dataset("digits").classes
     assert classes == [str(number) for number in range(10_000)]
-    content["datasets"]["digits"]["classes"] = parameters.MOST_CLASSES + 1
+    content["datasets"]["digits"]["classes"] = fields.MOST_CLASSES + 1
     assert "classes: expected a valid list, found 10001" in load_error(tmp_path, dump(content))
 
 
@@ -123,20 +123,18 @@ def test_values_are_counted(tmp_path: Path, values: int, message: str) -> None:
 @pytest.mark.parametrize(
     ("size", "message"),
     [
-        (parameters.LARGEST_BYTES, "expected a mapping"),
-        (parameters.LARGEST_BYTES + 1, "expected at most 1,000,000 bytes, found 1,000,001"),
+        (params_file.MOST_BYTES, "expected a mapping"),
+        (params_file.MOST_BYTES + 1, "expected at most 1,000,000 bytes, found 1,000,001"),
     ],
 )
 def test_bytes_are_counted(tmp_path: Path, size: int, message: str) -> None:
     assert load_error(tmp_path, "x" * size).startswith(message)
 
 
-def test_a_source_of_no_kind_is_answered_with_the_known_ones(tmp_path: Path, content: Any) -> None:
+def test_a_source_needs_a_kind(tmp_path: Path, content: Any) -> None:
     del content["datasets"]["digits"]["source"]["kind"]
     message = load_error(tmp_path, dump(content))
-    assert message.startswith(
-        "datasets.digits.source: expected a kind: mirrors, scikit_learn, pictures or npz"
-    )
+    assert message.startswith("datasets.digits.source: expected a key kind, found {")
 
 
 def test_data_sets_are_a_mapping(tmp_path: Path, content: Any) -> None:
@@ -148,7 +146,7 @@ def test_an_unknown_kind_of_source_is_answered_with_the_known_ones(tmp_path: Pat
     set_value(content["datasets"]["digits"], "source.kind", "mirror")
     message = load_error(tmp_path, dump(content))
     assert message.startswith(
-        "datasets.digits.source: expected a kind: mirrors, scikit_learn, pictures or npz, found {"
+        "datasets.digits.source: expected kind to be one of mirrors, scikit_learn, pictures, npz, found {"
     )
     assert len(message) < 500  # not the whole section
 
@@ -165,7 +163,7 @@ def test_a_misspelt_key_is_reported_with_the_one_that_is_missing(tmp_path: Path,
 def test_classes_must_differ(tmp_path: Path, content: Any) -> None:
     content["datasets"]["mnist"]["classes"][9] = "0"
     assert load_error(tmp_path, dump(content)).startswith(
-        "datasets.mnist: expected classes that all differ, found ['0', '1'"
+        "datasets.mnist.classes: expected classes that all differ, found ['0', '1'"
     )
 
 
@@ -222,69 +220,6 @@ def test_numbers_are_read_as_dvc_reads_them(tmp_path: Path, content: Any) -> Non
     assert parameters.load(path).dataset("digits").training.learning_rate == 0.003
 
 
-SPACE = "search.space."
-CONFIGURATION = "datasets.mnist.configurations."
-STUDY = "study."
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "message"),
-    [
-        (
-            f"{SPACE}network.colour",
-            {"low": 0.0, "high": 1.0},
-            "expected one of network.convolutions, network.hidden, network.dropout, network.batch_norm",
-        ),
-        (f"{SPACE}network.dropout", {"low": 1.0, "high": 0.5}, "expected low less than high"),
-        (f"{SPACE}network.dropout", {"low": 0.5, "high": 0.5}, "expected low less than high"),
-        (f"{SPACE}network.dropout", {"low": 0.0, "high": 0.5, "log": True}, "log of 0"),
-        (f"{SPACE}network.dropout", {"choices": [0.1]}, "expected at least 2 items, found [0.1]"),
-        (f"{SPACE}network.dropout", {"choice": [0.1, 0.2]}, "expected a value, found nothing"),
-        (f"{CONFIGURATION}default", {"network.dropout": 0.1}, "expected another name than default"),
-        (f"{CONFIGURATION}Wide", {"network.dropout": 0.1}, "expected to match"),
-        (f"{CONFIGURATION}wide", {}, "wide: expected at least one item, found {}"),
-        (f"{CONFIGURATION}wide", {"network.colour": 1}, "expected one of network.convolutions"),
-        (
-            f"{CONFIGURATION}wide",
-            {"network.dropout": 2.0},
-            "configurations.wide: network.dropout: expected less than 1, found 2.0",
-        ),
-        (
-            f"{CONFIGURATION}wide",
-            {"training.epochs": 1, "training.warmup_epochs": 1},
-            "expected warmup_epochs less than epochs",
-        ),
-        (f"{STUDY}seeds", 1, "study.seeds: expected greater than or equal to 2, found 1"),
-        (f"{STUDY}shift", 11, "study.shift: expected less than or equal to 10, found 11"),
-        (f"{STUDY}variant_seeds", 6, "expected at most as many variant_seeds as seeds (5)"),
-        (f"{STUDY}training_images", [300, 300], "expected numbers of training_images that differ"),
-    ],
-)
-def test_what_varies_a_data_set_is_checked_too(
-    tmp_path: Path, content: Any, key: str, value: object, message: str
-) -> None:
-    section, name = key.split(".", 1)
-    place = content[section]
-    for part in ("space", "mnist", "configurations"):
-        if name.startswith(f"{part}."):
-            place, name = place[part], name.removeprefix(f"{part}.")
-    place[name] = value
-    assert message in load_error(tmp_path, dump(content))
-
-
-def test_a_data_set_with_other_hyperparameters_is_the_same_otherwise() -> None:
-    dataset = parameters.load(ROOT / "params.yaml").dataset("mnist")
-    varied = dataset.varied({"network.hidden": [8], "training.epochs": 5}, "here")
-    assert (varied.network.hidden, varied.training.epochs) == ([8], 5)
-    assert varied.configurations == {}
-    expected = dataset.of_training()
-    expected["network"]["hidden"], expected["training"]["epochs"] = [8], 5
-    assert varied.of_training() == expected
-    assert set(expected) == {"network", "training", "seed", "largest_pixel"}
-    with pytest.raises(UserError, match=r"^here: training\.epochs: expected greater than 0, found 0"):
-        dataset.varied({"training.epochs": 0}, "here")
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Project:
     """A folder with params.yaml alone."""
@@ -310,4 +245,4 @@ def test_an_unknown_data_set_is_answered_with_the_known_ones(folder: Project) ->
 
 def test_outside_the_projects_root_the_stage_says_so(tmp_path: Path) -> None:
     said = Project(tmp_path).here("stages", "fetch", "digits", expect=2).stderr
-    assert said == "error: params.yaml: not found; run the stages from the project's root\n"
+    assert said == "error: params.yaml: not found; run the command from the project's root\n"

@@ -162,7 +162,7 @@ IMAGE = np.arange(6, dtype=np.uint8).reshape(2, 3)
 
 def test_labels_may_count_from_1(tmp_path: Path) -> None:
     raw_files(tmp_path, np.tile([1, 2, 3], 10).astype(np.uint8), np.array([3, 1], np.uint8), IMAGE)
-    found = preprocess.splits(dataset_of(["a", "b", "c"], 6), tmp_path)
+    found = preprocess.divide(dataset_of(["a", "b", "c"], 6), tmp_path)
     assert found["train"][0].labels.tolist() == [0, 1, 2] * 10
     assert found["test"][0].labels.tolist() == [2, 0]
 
@@ -170,7 +170,7 @@ def test_labels_may_count_from_1(tmp_path: Path) -> None:
 def test_labels_that_count_from_1_must_not_be_named_from_0(tmp_path: Path) -> None:
     raw_files(tmp_path, np.tile([1, 2, 3], 10).astype(np.uint8), np.array([3, 1], np.uint8), IMAGE)
     with pytest.raises(UserError, match="found labels from 1; write names there"):
-        preprocess.splits(dataset_of(3, 6), tmp_path)
+        preprocess.divide(dataset_of(3, 6), tmp_path)
 
 
 OF_3 = "(3 classes in params.yaml)"
@@ -191,12 +191,12 @@ EVERY = f"expected every label from 0 to 2 or every one from 1 to 3 {OF_3}"
 def test_labels_must_be_classes(tmp_path: Path, train: list[int], test: list[int], message: str) -> None:
     raw_files(tmp_path, np.array(train * 10, np.int16), np.array(test, np.int16), IMAGE)
     with pytest.raises(UserError, match=re.escape(message)):
-        preprocess.splits(dataset_of(["a", "b", "c"], 6), tmp_path)
+        preprocess.divide(dataset_of(["a", "b", "c"], 6), tmp_path)
 
 
 def test_a_thousand_classes_of_which_the_test_images_have_a_few(tmp_path: Path) -> None:
     raw_files(tmp_path, np.tile(np.arange(1000, dtype=np.int16), 4), np.array([999, 256], np.int16), IMAGE)
-    found = preprocess.splits(dataset_of(1000, 1000), tmp_path)
+    found = preprocess.divide(dataset_of(1000, 1000), tmp_path)
     assert found["test"][0].labels.tolist() == [999, 256]
     assert found["validation"][1].shape == (1000,)
 
@@ -206,7 +206,7 @@ def test_a_thousand_classes_of_which_the_test_images_have_a_few(tmp_path: Path) 
 def test_images_of_each_type_are_kept_as_they_are(tmp_path: Path, dtype: str, shape: tuple[int, ...]) -> None:
     image = np.arange(np.prod(shape), dtype=dtype).reshape(shape)
     raw_files(tmp_path, np.array([0, 1] * 10, np.uint8), np.array([0], np.uint8), image)
-    for name, (given, rows) in preprocess.splits(dataset_of(2, 4, largest_pixel=127), tmp_path).items():
+    for name, (given, rows) in preprocess.divide(dataset_of(2, 4, largest_pixel=127), tmp_path).items():
         arrays.write(tmp_path / name, given, rows)
         kept = arrays.read(tmp_path / name).images
         assert kept.dtype == np.dtype(dtype).newbyteorder("<")
@@ -216,7 +216,7 @@ def test_images_of_each_type_are_kept_as_they_are(tmp_path: Path, dtype: str, sh
 def test_a_largest_pixel_that_the_images_cannot_have_is_refused(tmp_path: Path) -> None:
     raw_files(tmp_path, np.array([0, 1] * 10, np.uint8), np.array([0], np.uint8), IMAGE.astype(np.int8))
     with pytest.raises(UserError, match=r"largest_pixel: expected at most 127, .* int8 .*, found 255"):
-        preprocess.splits(dataset_of(2, 4), tmp_path)
+        preprocess.divide(dataset_of(2, 4), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -230,13 +230,13 @@ def test_test_images_must_be_like_training_images(tmp_path: Path, other: np.ndar
     raw_files(tmp_path, np.array([0, 1] * 10, np.uint8), np.array([0], np.uint8), IMAGE)
     idx.write(tmp_path / layout.TEST_IMAGES, other[None])
     with pytest.raises(UserError, match=f"t10k-images-idx3-ubyte: expected images of {message}"):
-        preprocess.splits(dataset_of(2, 4), tmp_path)
+        preprocess.divide(dataset_of(2, 4), tmp_path)
 
 
 def test_a_class_of_one_image_cannot_be_divided(tmp_path: Path) -> None:
     raw_files(tmp_path, np.array([0, 1] * 10 + [2], np.uint8), np.array([0], np.uint8), IMAGE)
     with pytest.raises(UserError, match="at least two training images of each class, found one of c"):
-        preprocess.splits(dataset_of(["a", "b", "c"], 4), tmp_path)
+        preprocess.divide(dataset_of(["a", "b", "c"], 4), tmp_path)
 
 
 def test_a_written_split_is_mapped_into_memory(tmp_path: Path) -> None:

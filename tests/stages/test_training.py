@@ -6,19 +6,20 @@ import subprocess
 import sys
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 from helpers import ENVIRONMENT, ROOT
 from sklearn.datasets import load_digits
 
 from stages import parameters
+from stages.common.backend import keras
 from stages.common.errors import UserError
 from stages.network import build, model_file
+from stages.network.optimizers import build_schedule
 from stages.network.schema import Augmentation, Network, Training
 from stages.splits import batches
 from stages.splits.arrays import Split
-from stages.train import optimizer, train
+from stages.train import train
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def numbered(count: int) -> Split:
 
 def epochs_of(split: Split, batch_size: int, seed: int, epochs: int) -> list[np.ndarray]:
     steps = -(-len(split.labels) // batch_size)
-    taken = batches.shuffled(split, 3, batch_size, seed, Augmentation()).take(steps * epochs)
+    taken = batches.shuffled_batches(split, 3, batch_size, seed, Augmentation()).take(steps * epochs)
     numbers = []
     for images, labels in taken.as_numpy_iterator():
         number = images.reshape(-1, 2).view(">u2").ravel()
@@ -76,7 +77,7 @@ def test_the_order_depends_on_the_seed_and_not_on_the_batch_size() -> None:
 
 def test_batches_in_order_have_every_image_once() -> None:
     split = numbered(10)
-    taken = list(batches.in_order(split, 3, batch_size=4).as_numpy_iterator())
+    taken = list(batches.ordered_batches(split, 3, batch_size=4).as_numpy_iterator())
     assert [len(images) for images, _ in taken] == [4, 4, 2]
     assert np.concatenate([images for images, _ in taken]).tolist() == split.images.tolist()
     assert np.concatenate([labels for _, labels in taken]).argmax(axis=1).tolist() == split.labels.tolist()
@@ -84,8 +85,8 @@ def test_batches_in_order_have_every_image_once() -> None:
 
 def test_no_thread_tunes_the_batches() -> None:
     # It would hold up the end of the training for up to as long as the training took.
-    shuffled = batches.shuffled(numbered(10), 3, 4, 0, Augmentation())
-    for data in (shuffled, batches.in_order(numbered(10), 3, 4)):
+    shuffled = batches.shuffled_batches(numbered(10), 3, 4, 0, Augmentation())
+    for data in (shuffled, batches.ordered_batches(numbered(10), 3, 4)):
         assert data.options().autotune.enabled is False
 
 
@@ -111,7 +112,7 @@ def test_no_thread_tunes_the_batches() -> None:
 )
 def test_the_network_has_the_layers_of_params(settings: dict[str, object], layers: str) -> None:
     chosen = Network(**{"hidden": [8, 4], "dropout": 0.0, "batch_normalization": False, **settings})
-    model = build.build(chosen, image_shape=(5, 6), largest_pixel=16, classes=3, seed=0)
+    model = build.build_network(chosen, image_shape=(5, 6), largest_pixel=16, classes=3, seed=0)
     assert [layer.name for layer in model.layers] == layers.split()[1:]
     assert model.input_shape == (None, 5, 6)
     assert model.output_shape == (None, 3)
@@ -124,19 +125,19 @@ def test_the_network_has_the_layers_of_params(settings: dict[str, object], layer
 def test_an_image_too_small_for_the_convolutions_is_named() -> None:
     chosen = Network(convolutions=[[2], [2], [2]], hidden=[4], dropout=0.0, batch_normalization=True)
     with pytest.raises(UserError, match=r"expected at most 2 lists, .* 5 x 6 pixels, found 3"):
-        build.build(chosen, image_shape=(5, 6), largest_pixel=16, classes=3, seed=0)
+        build.build_network(chosen, image_shape=(5, 6), largest_pixel=16, classes=3, seed=0)
 
 
 def test_convolutions_take_images_in_colour() -> None:
     chosen = Network(convolutions=[[2]], hidden=[4], dropout=0.0, batch_normalization=True)
-    model = build.build(chosen, image_shape=(5, 6, 3), largest_pixel=16, classes=3, seed=0)
+    model = build.build_network(chosen, image_shape=(5, 6, 3), largest_pixel=16, classes=3, seed=0)
     assert model.get_layer("convolution_1_1").kernel.shape == (3, 3, 3, 2)
     assert model.predict(np.zeros((2, 5, 6, 3), np.uint8), verbose=0).shape == (2, 3)
 
 
 def test_the_network_scales_pixels_and_gives_probabilities() -> None:
     chosen = Network(hidden=[8], dropout=0.0, batch_normalization=False)
-    model = build.build(chosen, image_shape=(2, 2), largest_pixel=16, classes=3, seed=0)
+    model = build.build_network(chosen, image_shape=(2, 2), largest_pixel=16, classes=3, seed=0)
     images = np.array([[[0, 8], [16, 4]]], np.uint8)
     assert model.get_layer("scale")(images).numpy().ravel().tolist() == [0.0, 0.5, 1.0, 0.25]
     assert model.predict(images, verbose=0).sum(axis=1) == pytest.approx(1)
@@ -144,7 +145,7 @@ def test_the_network_scales_pixels_and_gives_probabilities() -> None:
 
 def weights(seed: int, **changes: object) -> dict[str, np.ndarray]:
     chosen = Network(**{"hidden": [8, 4], "dropout": 0.5, "batch_normalization": False, **changes})
-    model = build.build(chosen, (5, 6), 16, 3, seed)
+    model = build.build_network(chosen, (5, 6), 16, 3, seed)
     return {
         layer.name: layer.kernel.numpy() for layer in model.layers if isinstance(layer, keras.layers.Dense)
     }
@@ -162,7 +163,7 @@ def test_each_layer_draws_its_weights_from_a_stream_of_its_own() -> None:
 def test_each_layer_leaves_out_by_a_stream_of_its_own() -> None:
     def left_out(number: int, **changes: object) -> np.ndarray:
         chosen = Network(**{"hidden": [8, 8], "dropout": 0.5, "batch_normalization": False, **changes})
-        layer = build.build(chosen, (5, 6), 16, 3, seed=0).get_layer(f"dropout_{number}")
+        layer = build.build_network(chosen, (5, 6), 16, 3, seed=0).get_layer(f"dropout_{number}")
         return layer(np.ones((100, 8), np.float32), training=True).numpy() == 0
 
     assert np.array_equal(left_out(1), left_out(1))
@@ -183,7 +184,7 @@ def test_the_learning_rate_rises_and_follows_the_schedule(
     dataset: parameters.Dataset, schedule: str, warmup_epochs: int, expected: dict[int, float]
 ) -> None:
     changes = {"learning_rate": 0.1, "schedule": schedule, "warmup_epochs": warmup_epochs, "epochs": 10}
-    rate = optimizer(dataset.training.model_copy(update=changes), steps_per_epoch=10)._learning_rate
+    rate = build_schedule(dataset.training.model_copy(update=changes), steps_per_epoch=10)
     assert {step: float(rate(step)) for step in expected} == pytest.approx(expected, abs=1e-6)
 
 
@@ -250,8 +251,8 @@ def run_python(code: str, *arguments: str, **variables: str) -> str:
 LOAD = """
 import sys, warnings
 warnings.simplefilter("error")
-import keras
 import numpy as np
+import keras
 model = keras.saving.load_model(sys.argv[1])
 images = np.load(sys.argv[2])
 print(np.round(model.predict(images, verbose=0).astype(float), 5).tolist())
@@ -260,7 +261,7 @@ print(np.round(model.predict(images, verbose=0).astype(float), 5).tolist())
 
 def test_the_file_is_loaded_by_plain_keras_in_another_process(tmp_path: Path) -> None:
     chosen = Network(hidden=[8, 4], dropout=0.5, batch_normalization=True)
-    model = build.build(chosen, (5, 6), 16, 3, 0)
+    model = build.build_network(chosen, (5, 6), 16, 3, 0)
     images = np.arange(4 * 30, dtype=np.uint8).reshape(4, 5, 6) % 17
     np.save(tmp_path / "images.npy", images)
     model_file.save(model, tmp_path / "model.keras")
@@ -270,7 +271,9 @@ def test_the_file_is_loaded_by_plain_keras_in_another_process(tmp_path: Path) ->
 
 
 def test_the_file_holds_no_optimiser_state(tmp_path: Path) -> None:
-    model = build.build(Network(hidden=[100], dropout=0.0, batch_normalization=False), (28, 28), 255, 10, 0)
+    model = build.build_network(
+        Network(hidden=[100], dropout=0.0, batch_normalization=False), (28, 28), 255, 10, 0
+    )
     model.compile("adam", "categorical_crossentropy")
     model_file.save(model, tmp_path / "model.keras")
     assert (tmp_path / "model.keras").stat().st_size < 1.2 * 4 * model.count_params()

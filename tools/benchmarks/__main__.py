@@ -1,74 +1,63 @@
-"""Measure everything, and write docs/benchmarks.md and docs/growth.png.
+"""Measure speed and memory, and write docs/benchmarks.md and docs/growth.png.
 
     dvc repro && python -m tools.benchmarks --reach DATASET=0.98
 
-Exit code: 0, or 2 after a mistake. Whether targets are met is for people to read.
+Exit code: 0, also if targets are missed; 2 after a mistake.
 """
 
 import datetime as dt
 import os
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 
-import pyperf
-
-import stages
-from stages import parameters
-from stages.common import command, environment, files
+from stages.common import command, files, packages, runtime
 from stages.common.errors import UserError
+from stages.parameters import load
 from tools.benchmarks import growth, pipeline, shapes, training
-from tools.benchmarks.report import Section, page
+from tools.benchmarks.report import Section, build_page
+from tools.common.processor import describe_processor
 
-FOLDER = Path(__file__).parent
-PACKAGES = ("tensorflow-cpu", "tensorflow", "keras", "numpy", "scikit-learn", "torch", "dvc")
+PAGE = Path("docs/benchmarks.md")
+GROWTH_PICTURE = Path("docs/growth.png")  # beside the page, which links to it by name
+PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "torch", "dvc")
 
 
-def versions() -> str:
-    """Those of the packages that are compared."""
-    found = []
-    for package in PACKAGES:
-        try:
-            found.append(f"{package} {metadata.version(package)}")
-        except metadata.PackageNotFoundError:
-            continue
-    return ", ".join(found)
+def list_versions() -> str:
+    """Return the installed packages that are measured, with their versions."""
+    versions = {package: packages.installed_version(package) for package in PACKAGES}
+    return ", ".join(f"{package} {version}" for package, version in versions.items() if version)
 
 
 def main(goals: Mapping[str, float]) -> None:
-    """Measure, and write the results."""
-    datasets = parameters.load().datasets
-    if missing := set(goals) - set(datasets):
-        raise UserError(f"--reach: expected one of {', '.join(datasets)}, found {', '.join(missing)}")
-    recorded: dict[str, list[float]] = {}
-    large = {name: datasets[name] for name in goals}
+    """Measure, and write the page and its picture.
+
+    Args:
+        goals: for each large data set, by its key, a validation accuracy to reach.
+    """
+    datasets = load().datasets
+    if unknown := goals.keys() - datasets.keys():
+        raise UserError(f"--reach: expected one of {', '.join(datasets)}, found {', '.join(unknown)}")
     first = next(iter(goals))
     sections: list[Section] = [
-        training.compare(datasets, recorded),
-        training.reach(datasets, goals, recorded),
-        shapes.profile(large),
-        pipeline.compare(first, datasets[first], recorded),
-        growth.compare(first, datasets[first], FOLDER / "growth.png"),
+        training.compare(datasets),
+        training.race(datasets, goals),
+        shapes.profile({name: datasets[name] for name in goals}),
+        pipeline.measure_pipeline(first, datasets[first]),
+        growth.measure_growth(first, datasets[first], GROWTH_PICTURE),
         shapes.sweep(first, datasets[first]),
     ]
     introduction = (
         "# Measurements\n\n"
-        f"Made by `make bench` on {dt.datetime.now(tz=dt.UTC):%Y-%m-%d}: {environment.cpu()}, "
-        f"{os.cpu_count()} processors, {stages.THREADS} threads; {versions()}. "
-        "[docs/performance.md](../docs/performance.md) says what they mean."
+        f"Made by `make bench` on {dt.datetime.now(tz=dt.UTC):%Y-%m-%d}: {describe_processor()}, "
+        f"{os.cpu_count()} processors, {runtime.THREADS} threads; {list_versions()}. "
+        "[docs/performance.md](performance.md) explains them."
     )
-    files.write_text(FOLDER / "results.md", page(introduction, sections))
-    runs = [
-        pyperf.Benchmark([pyperf.Run([value], metadata={"name": name}) for value in values])
-        for name, values in recorded.items()
-        if values
-    ]
-    pyperf.BenchmarkSuite(runs).dump(str(FOLDER / "results.json"), replace=True)
-    print(f"{FOLDER.name}/results.md, growth.png, and results.json for `pyperf compare_to`")
+    files.write_text(PAGE, build_page(introduction, sections))
+    print(f"{PAGE}, {GROWTH_PICTURE}")
 
 
-def goal(text: str) -> tuple[str, float]:
-    """A goal as it is given on the command line."""
+def parse_goal(text: str) -> tuple[str, float]:
+    """Parse a goal of the command line, DATASET=ACCURACY."""
     name, _, accuracy = text.partition("=")
     return name, float(accuracy)
 
@@ -76,7 +65,12 @@ def goal(text: str) -> tuple[str, float]:
 if __name__ == "__main__":
     parser = command.Parser(prog="python -m tools.benchmarks", description=__doc__)
     parser.add_argument(
-        "--reach", action="append", type=goal, required=True, help="a data set and a validation accuracy"
+        "--reach",
+        action="append",
+        type=parse_goal,
+        required=True,
+        metavar="DATASET=ACCURACY",
+        help="a large data set, and the validation accuracy of a race to it; may be repeated",
     )
-    given = parser.parse_args()
-    command.finish(lambda: main(dict(given.reach)))
+    arguments = parser.parse_args()
+    command.finish(lambda: main(dict(arguments.reach)))

@@ -1,6 +1,5 @@
-"""How time and memory grow with the number of images and with the width of the network."""
+"""Growth of each stage's time and memory with the number of images and the width of the network."""
 
-import hashlib
 import os
 import shutil
 import sys
@@ -16,118 +15,160 @@ from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
 from stages.__main__ import STAGES
-from stages.common import layout
+from stages.common import checksums, layout, packages, params_file
 from stages.parameters import Dataset
 from stages.sources import idx
-from tools.benchmarks.measured import run
+from tools.benchmarks.measurement import measure
 from tools.benchmarks.report import Section
 from tools.common.markdown import number_table
 
-ROWS = (0.1, 1.0, 10.0)  # times the images there are
-WIDTHS = (0.5, 1.0, 2.0, 4.0)  # times the units of each hidden layer
+IMAGE_FACTORS = (0.1, 1.0, 10.0)  # by which the number of images is multiplied
+WIDTH_FACTORS = (0.5, 1.0, 2.0, 4.0)  # by which the units of each hidden layer are multiplied
 EPOCHS = 2
-KEY = "grown"  # the data set's name in the copy of the project
-NOISE = 8  # added to a pixel that is not 0, at most
-CHUNK = 10_000
+KEY = "grown"  # of the data set in the copy of the project
+NOISE = 8  # added to pixels other than 0: less than this
+CHUNK_ROWS = 10_000
 
 
 class Point(NamedTuple):
-    """What one stage took at one size."""
+    """The measurement of a stage at one size.
+
+    Attributes:
+        stage: its name.
+        factor: the number of images or the width, relative to the project's own.
+        seconds: from the start to the end of the process.
+        memory: the peak in MiB, without mapped files.
+    """
 
     stage: str
-    size: float
+    factor: float
     seconds: float
-    peak: float
-    held: float
+    memory: float
 
 
-def grow(source: Path, target: Path, factor: float) -> None:
-    """Write an IDX file with so many times the images, repeated with noise, or labels."""
+def resample(source: Path, target: Path, factor: float, largest_pixel: int) -> None:
+    """Write an IDX file with `factor` times the images, repeated with noise, or `factor` times the labels.
+
+    Args:
+        source: an IDX file.
+        target: the file to write.
+        factor: less than 1 for the first images alone.
+        largest_pixel: the largest value that a pixel may have.
+    """
     array = idx.read(source)
     count = round(len(array) * factor)
     random = np.random.default_rng(0)
-    grown = np.empty((count, *array.shape[1:]), np.uint8)
-    for start in range(0, count, CHUNK):
-        rows: NDArray[np.uint8] = array[np.arange(start, min(start + CHUNK, count)) % len(array)]
+    resampled = np.empty((count, *array.shape[1:]), np.uint8)
+    for start in range(0, count, CHUNK_ROWS):
+        rows: NDArray[np.uint8] = array[np.arange(start, min(start + CHUNK_ROWS, count)) % len(array)]
         if rows.ndim > 1 and factor > 1:
             noise = random.integers(0, NOISE, rows.shape, np.uint8)
-            rows = np.where((rows > 0) & (rows < 255 - NOISE), rows + noise, rows)
-        grown[start : start + len(rows)] = rows
-    idx.write(target, grown)
+            rows = np.where((rows > 0) & (rows < largest_pixel - NOISE), rows + noise, rows)
+        resampled[start : start + len(rows)] = rows
+    idx.write(target, resampled)
 
 
-def prepare(project: Path, name: str, dataset: Dataset, rows: float, width: float) -> None:
-    """A folder with the stages, parameters for one data set, and its files to fetch."""
+def prepare(project: Path, name: str, dataset: Dataset, images: float, width: float) -> None:
+    """Write a folder with the stages, the parameters of one data set, and a mirror of its files.
+
+    Args:
+        project: the folder to write.
+        name: the key of the data set in this project.
+        dataset: its parameters.
+        images: the factor of the number of images.
+        width: the factor of the units of hidden layers.
+    """
     shutil.copytree("stages", project / "stages")
-    mirror = project / "mirror" / KEY
-    mirror.mkdir(parents=True)
+    shutil.copy(packages.FILE, project)
+    mirror = project / "mirror"
+    mirror.mkdir()
     yaml = YAML()
-    content = yaml.load(Path("params.yaml"))
-    chosen = content["datasets"][name]
-    for file, expected in chosen["files"].items():
-        grow(layout.raw(name) / file, mirror / file, rows)
-        expected["bytes"] = (mirror / file).stat().st_size
-        with (mirror / file).open("rb") as opened:
-            expected["sha256"] = hashlib.file_digest(opened, "sha256").hexdigest()
-    chosen["validation_images"] = round(dataset.validation_images * rows)
-    chosen["network"]["hidden"] = [round(units * width) for units in dataset.network.hidden]
-    chosen["training"] |= {"epochs": EPOCHS, "warmup_epochs": 1}
-    content["datasets"] = {KEY: chosen}
-    with (project / "params.yaml").open("w", encoding="utf-8") as file_of_parameters:
-        yaml.dump(content, file_of_parameters)
+    content = yaml.load(params_file.FILE)
+    section = content["datasets"][name]
+    section["source"] = {"kind": "mirrors", "urls": [str(mirror)]}
+    for file in layout.RAW_FILES:
+        resample(layout.raw(name) / file, mirror / file, images, dataset.largest_pixel)
+        section["files"][file] = {
+            "bytes": (mirror / file).stat().st_size,
+            "sha256": checksums.sha256(mirror / file),
+        }
+    section["validation_images"] = round(dataset.validation_images * images)
+    section["network"]["hidden"] = [round(units * width) for units in dataset.network.hidden]
+    section["training"] |= {"epochs": EPOCHS, "warmup_epochs": 1}
+    content["datasets"] = {KEY: section}
+    yaml.dump(content, project / params_file.FILE)
 
 
-def points(name: str, dataset: Dataset, rows: float, width: float, size: float) -> Iterator[Point]:
-    """What each stage takes, at so many times the images and so many times the width."""
+def measure_stages(
+    name: str, dataset: Dataset, *, images: float = 1.0, width: float = 1.0
+) -> Iterator[Point]:
+    """Yield the measurement of each stage, with other numbers of images and units.
+
+    Args:
+        name: the key of the data set.
+        dataset: its parameters.
+        images: the factor of the number of images.
+        width: the factor of the units of hidden layers.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         project = Path(scratch, "project")
-        prepare(project, name, dataset, rows, width)
+        prepare(project, name, dataset, images, width)
         for stage in STAGES:
-            measured = run(
-                sys.executable,
-                "-m",
-                "stages",
-                stage,
-                KEY,
+            measurement = measure(
+                *(sys.executable, "-m", "stages", stage, KEY),
                 cwd=project,
-                variables={"DATASETS_MIRROR": str(project / "mirror"), "PYTHONPATH": os.curdir},
+                variables={"PYTHONPATH": os.curdir},
             )
-            print(stage, size, *measured[:3], file=sys.stderr, flush=True)
-            yield Point(stage, size, *measured[:3])
+            point = Point(stage, images * width, measurement.seconds, measurement.unmapped_peak)
+            print(*point, file=sys.stderr, flush=True)
+            yield point
 
 
-def slope(sizes: list[float], values: list[float]) -> float:
-    """The exponent of growth between the two largest sizes."""
-    return log(values[-1] / values[-2]) / log(sizes[-1] / sizes[-2])
+def compute_slope(factors: list[float], values: list[float]) -> float:
+    """Return the exponent of growth between the two largest factors."""
+    return log(values[-1] / values[-2]) / log(factors[-1] / factors[-2])
 
 
-def compare(name: str, dataset: Dataset, picture: Path) -> Section:
-    """Measure, and draw the picture."""
-    by_rows = [point for rows in ROWS for point in points(name, dataset, rows, 1.0, rows)]
-    by_width = [
-        point
-        for width in WIDTHS
-        for point in points(name, dataset, 1.0, width, width)
-        if point.stage in ("train", "evaluate")
-    ]
+def measure_growth(name: str, dataset: Dataset, picture: Path) -> Section:
+    """Measure all stages at all sizes, and draw the picture.
+
+    Args:
+        name: the key of the data set.
+        dataset: its parameters.
+        picture: the file to write.
+    """
+    points_by_quantity = {
+        "images": [
+            point for factor in IMAGE_FACTORS for point in measure_stages(name, dataset, images=factor)
+        ],
+        "width": [
+            point
+            for factor in WIDTH_FACTORS
+            for point in measure_stages(name, dataset, width=factor)
+            if point.stage in ("train", "evaluate")
+        ],
+    }
     figure = Figure(figsize=(9, 7), layout="constrained")
     panels = figure.subplots(2, 2)
     tables = []
-    for column, (what, found) in enumerate({"images": by_rows, "width": by_width}.items()):
+    for column, (quantity, points) in enumerate(points_by_quantity.items()):
         rows = []
-        for stage in dict.fromkeys(point.stage for point in found):
-            line = [point for point in found if point.stage == stage]
-            sizes = [point.size for point in line]
-            for panel, attribute in zip(panels[:, column], ("seconds", "held"), strict=True):
-                values = [getattr(point, attribute) for point in line]
-                label = f"{stage}, slope {slope(sizes, values):.2f}"
-                panel.loglog(sizes, values, marker="o", label=label)
-                panel.set_xlabel(f"times the {what}")
-                panel.set_ylabel({"seconds": "seconds", "held": "MiB without mapped files"}[attribute])
-            cells = [f"{point.seconds:.1f} s, {point.held:.0f} MiB" for point in line]
-            rows.append([stage, *cells, f"{slope(sizes, [point.seconds for point in line]):.2f}"])
-        header = [f"{what} of {name}", *(f"x {size:g}" for size in sizes), "slope of the time"]
-        tables.append(number_table(header, rows))
+        for stage in dict.fromkeys(point.stage for point in points):
+            line = [point for point in points if point.stage == stage]
+            factors, seconds = [point.factor for point in line], [point.seconds for point in line]
+            memory = [point.memory for point in line]
+            for panel, values, unit in (
+                (panels[0, column], seconds, "seconds"),
+                (panels[1, column], memory, "MiB without mapped files"),
+            ):
+                label = f"{stage}, slope {compute_slope(factors, values):.2f}"
+                panel.loglog(factors, values, marker="o", label=label)
+                panel.set_xlabel(f"times the {quantity}")
+                panel.set_ylabel(unit)
+            cells = [f"{point.seconds:.1f} s, {point.memory:.0f} MiB" for point in line]
+            rows.append([stage, *cells, f"{compute_slope(factors, seconds):.2f}"])
+        head = [f"{quantity} of {name}", *(f"x {factor:g}" for factor in factors), "slope of the time"]
+        tables.append(number_table(head, rows))
     for panel in panels.flat:
         panel.legend(fontsize=8)
         panel.grid(which="both", alpha=0.3)
@@ -135,8 +176,9 @@ def compare(name: str, dataset: Dataset, picture: Path) -> Section:
     figure.savefig(picture, dpi=100)
     text = "\n\n".join(
         [
-            f"Whole stages, with {EPOCHS} epochs of training; memory at its peak, without mapped files, "
-            "which the system can take back. The slope is that of the last step: 1 is proportional.",
+            f"Whole stages, with {EPOCHS} epochs of training. Memory is the peak without mapped files, which "
+            "the system can take back. The slope is the exponent of growth between the two largest sizes: "
+            "1 is proportional.",
             *tables,
             f"![Time and memory of each stage against the number of images and the width]({picture.name})",
         ]

@@ -1,61 +1,68 @@
-"""Where the time of a whole `dvc repro` goes, and how near each stage is to what it cannot avoid."""
+"""Times of the parts of a whole `dvc repro`, and of stages against the input and output that they need."""
 
 import contextlib
 import gzip
 import hashlib
 import io
-import statistics
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 
 from stages import fetch, preprocess
 from stages.common import layout
-from stages.common.files import whole_folder
+from stages.common.files import atomic_folder
 from stages.parameters import Dataset
 from stages.splits import arrays
-from tools.benchmarks.measured import Measured, python
+from tools.benchmarks.measurement import Measurement, measure, measure_python
 from tools.benchmarks.report import Section, Target
+from tools.common import dvc
 from tools.common.markdown import number_table
 
 REPEATS = 3
-RAW_WORK = 1.5  # times reading, decompressing, hashing and writing once
-BEYOND_IMPORTS = 1.5  # seconds of evaluate
-OVERHEAD = 0.25  # of a cold run: DVC, imports, reading
-NO_OP = 1.2  # times `dvc status`
+TARGET_FLOORS = 1.5  # times of reading, decompressing, hashing and writing once
+TARGET_EVALUATE_SECONDS = 1.5  # beyond imports and loading
+TARGET_OVERHEAD = 0.25  # share of DVC, imports and reading in a cold run
+TARGET_STATUS_TIMES = 1.2  # the time of `dvc repro` with nothing to do, in times of `dvc status`
 
-LOAD = "import sys, stages, keras, tensorflow; keras.saving.load_model(sys.argv[1])"
-TRAIN_IMPORTS = "import stages.train"
-
-
-def dvc(*arguments: str) -> Measured:
-    """Run DVC."""
-    return python("-m", "dvc", *arguments)
+LOAD_MODEL = "import sys; from stages.common.backend import keras; keras.saving.load_model(sys.argv[1])"
+IMPORT_TRAIN = "import stages.train"
 
 
-def compare(name: str, dataset: Dataset, recorded: dict[str, list[float]]) -> Section:
-    """`dvc repro` of one data set: everything, after a change, and nothing."""
+def measure_dvc(*arguments: str) -> Measurement:
+    """Run DVC and measure it."""
+    return measure(*dvc.command(*arguments), variables={"PATH": dvc.variables()["PATH"]})
+
+
+def measure_pipeline(name: str, dataset: Dataset) -> Section:
+    """Measure `dvc repro` of one data set: all stages, after a change, and with nothing to do.
+
+    Args:
+        name: the key of the data set.
+        dataset: its parameters.
+    """
     target = f"evaluate@{name}"
-    stages = {stage: python("-m", "stages", stage, name).seconds for stage in ("fetch", "preprocess")}
-    imports = statistics.median(python("-c", TRAIN_IMPORTS).seconds for _ in range(REPEATS))
-    loading = statistics.median(python("-c", LOAD, str(layout.model(name))).seconds for _ in range(REPEATS))
-    evaluates = [python("-m", "stages", "evaluate", name).seconds for _ in range(REPEATS)]
-    train = python("-m", "stages", "train", name).seconds
-    cold = dvc("repro", "--force", target).seconds
-    evaluate = statistics.median(evaluates)
-    no_op = [dvc("repro").seconds for _ in range(REPEATS)]
-    status = [dvc("status").seconds for _ in range(REPEATS)]
-    changed = dvc("repro", "--force", "--single-item", target).seconds
-    around = cold - sum(stages.values()) - train - evaluate
-    reading = read(name)
-    overhead = (max(around, 0) + imports + loading + sum(stages.values()) + reading) / cold
-    recorded |= {"evaluate": evaluates, "nothing to do": no_op, "dvc status": status}
+    first_stages = {
+        stage: measure_python("-m", "stages", stage, name).seconds for stage in ("fetch", "preprocess")
+    }
+    imports = median(measure_python("-c", IMPORT_TRAIN).seconds for _ in range(REPEATS))
+    model = str(layout.model(name))
+    loading = median(measure_python("-c", LOAD_MODEL, model).seconds for _ in range(REPEATS))
+    evaluate = median(measure_python("-m", "stages", "evaluate", name).seconds for _ in range(REPEATS))
+    train = measure_python("-m", "stages", "train", name).seconds
+    cold = measure_dvc("repro", "--force", target).seconds
+    no_op = median(measure_dvc("repro").seconds for _ in range(REPEATS))
+    status = median(measure_dvc("status").seconds for _ in range(REPEATS))
+    changed = measure_dvc("repro", "--force", "--single-item", target).seconds
+    dvc_itself = cold - sum(first_stages.values()) - train - evaluate
+    reading = time_reading(name)
+    overhead = (max(dvc_itself, 0) + imports + loading + sum(first_stages.values()) + reading) / cold
     rows = [
-        ["DVC itself", f"{around:.1f} s"],
-        ["fetch, from a local folder", f"{stages['fetch']:.1f} s"],
-        ["preprocess", f"{stages['preprocess']:.1f} s"],
+        ["DVC itself", f"{dvc_itself:.1f} s"],
+        ["fetch, from a local folder", f"{first_stages['fetch']:.1f} s"],
+        ["preprocess", f"{first_stages['preprocess']:.1f} s"],
         ["train: interpreter and imports", f"{imports:.1f} s"],
         ["train: reading the arrays once", f"{reading:.2f} s"],
         ["train: building, training and writing", f"{train - imports - reading:.1f} s"],
@@ -63,63 +70,71 @@ def compare(name: str, dataset: Dataset, recorded: dict[str, list[float]]) -> Se
         ["evaluate: scoring, drawing and writing", f"{evaluate - loading:.1f} s"],
         [f"**cold `dvc repro --force {target}`**", f"**{cold:.1f} s**"],
         ["after a change that only evaluate reads", f"{changed:.1f} s"],
-        ["`dvc repro` with nothing to do", f"{statistics.median(no_op):.2f} s"],
-        ["`dvc status`", f"{statistics.median(status):.2f} s"],
+        ["`dvc repro` with nothing to do", f"{no_op:.2f} s"],
+        ["`dvc status`", f"{status:.2f} s"],
     ]
     targets = [
-        Target(f"{name}: share of a cold run in DVC, imports and reading", OVERHEAD, overhead),
-        Target(f"{name}: evaluate, seconds beyond imports and loading", BEYOND_IMPORTS, evaluate - loading),
+        Target(f"{name}: share of a cold run in DVC, imports and reading", TARGET_OVERHEAD, overhead),
         Target(
-            "no-op `dvc repro`, in `dvc status`es",
-            NO_OP,
-            statistics.median(no_op) / statistics.median(status),
+            f"{name}: evaluate, seconds beyond imports and loading",
+            TARGET_EVALUATE_SECONDS,
+            evaluate - loading,
         ),
-        *raw_work(name, dataset),
+        Target(
+            "`dvc repro` with nothing to do, in times of `dvc status`", TARGET_STATUS_TIMES, no_op / status
+        ),
+        *compare_with_floors(name, dataset),
     ]
     return Section(f"The whole pipeline of {name}", number_table(("part", "time"), rows), targets)
 
 
-def read(name: str) -> float:
-    """Seconds to read the arrays of training and validation once."""
+def time_reading(name: str) -> float:
+    """Return the seconds of reading the training and validation images once."""
     start = time.perf_counter()
     for split in ("train", "validation"):
         np.asarray(arrays.read(layout.processed(name, split)).images).sum()
     return time.perf_counter() - start
 
 
-def raw_work(name: str, dataset: Dataset) -> list[Target]:
-    """Fetch and preprocess, in times of the input and output that they cannot avoid; in turns."""
-    ratios: dict[str, list[float]] = {"fetch": [], "preprocess": []}
+def compare_with_floors(name: str, dataset: Dataset) -> list[Target]:
+    """Measure fetch and preprocess in floors: times of the input and output that each needs.
+
+    The floor and the stage take turns, so that both find the machine in the same state.
+    """
+    floors: dict[str, list[float]] = {"fetch": [], "preprocess": []}
     with tempfile.TemporaryDirectory(dir=".") as scratch:
         folder = Path(scratch)
-        for raw in layout.raw(name).iterdir():
-            (folder / f"{raw.name}.gz").write_bytes(gzip.compress(raw.read_bytes()))
-        kept = {file.name: file.read_bytes() for file in folder.iterdir()}
+        compressed = [folder / f"{file}.gz" for file in layout.RAW_FILES]
+        raw = [layout.raw(name) / file for file in layout.RAW_FILES]
+        for source, target in zip(raw, compressed, strict=True):
+            target.write_bytes(gzip.compress(source.read_bytes()))
         for _ in range(REPEATS):
+            floor = _time_copy(compressed, folder / "floor")
             start = time.perf_counter()
-            with whole_folder(folder / "floor") as new:
-                for compressed in kept:
-                    content = gzip.decompress((folder / compressed).read_bytes())
-                    hashlib.sha256(content).digest()
-                    (new / compressed).write_bytes(content)
-            floor = time.perf_counter() - start
-            start = time.perf_counter()
-            mirror = str(folder.absolute())
             with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+                mirror = str(folder.absolute())
                 fetch.fetch(dataset.source, dataset.files, folder / "fetched", mirror)
-            ratios["fetch"].append((time.perf_counter() - start) / floor)
+            floors["fetch"].append((time.perf_counter() - start) / floor)
+
+            floor = _time_copy(raw, folder / "floor")
             start = time.perf_counter()
-            with whole_folder(folder / "floor") as new:
-                for raw in layout.raw(name).iterdir():
-                    content = raw.read_bytes()
-                    hashlib.sha256(content).digest()
-                    (new / raw.name).write_bytes(content)
-            floor = time.perf_counter() - start
-            start = time.perf_counter()
-            for split, (whole, rows) in preprocess.splits(dataset, layout.raw(name)).items():
+            for split, (whole, rows) in preprocess.divide(dataset, layout.raw(name)).items():
                 arrays.write(folder / split, whole, rows)
-            ratios["preprocess"].append((time.perf_counter() - start) / floor)
+            floors["preprocess"].append((time.perf_counter() - start) / floor)
     return [
-        Target(f"{name}: {stage}, in times of its raw input and output", RAW_WORK, statistics.median(found))
-        for stage, found in ratios.items()
+        Target(f"{name}: {stage}, in times of its raw input and output", TARGET_FLOORS, median(values))
+        for stage, values in floors.items()
     ]
+
+
+def _time_copy(sources: list[Path], folder: Path) -> float:
+    """Return the seconds of reading, decompressing, hashing and writing files once."""
+    start = time.perf_counter()
+    with atomic_folder(folder) as new:
+        for source in sources:
+            content = source.read_bytes()
+            if source.suffix == ".gz":
+                content = gzip.decompress(content)
+            hashlib.sha256(content).digest()
+            (new / source.name).write_bytes(content)
+    return time.perf_counter() - start

@@ -1,4 +1,4 @@
-"""What the benchmarks write: tables, and whether targets are met."""
+"""Report of the benchmarks as Markdown: tables, and targets that are met or missed."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,39 +7,39 @@ from tools.common.markdown import number_table
 
 
 class Target(NamedTuple):
-    """A number that was aimed at.
+    """A target for a measurement.
 
     Attributes:
-        what: is measured.
-        limit: that it should not exceed, or, if `at_least`, should reach.
-        found: the measurement.
-        at_least: whether more is better.
+        title: of the quantity.
+        limit: the largest value that meets the target, or the smallest if `at_least`.
+        value: the measured value.
+        at_least: whether larger values are better.
     """
 
-    what: str
+    title: str
     limit: float
-    found: float
+    value: float
     at_least: bool = False
 
     def row(self) -> tuple[str, ...]:
-        """Its row of the table of targets."""
-        met = self.found >= self.limit if self.at_least else self.found <= self.limit
+        """Return the row of the target in the table of targets."""
+        met = self.value >= self.limit if self.at_least else self.value <= self.limit
         sign = "at least" if self.at_least else "at most"
-        return self.what, f"{sign} {self.limit:g}", f"{self.found:.2f}", "yes" if met else "**no**"
+        return self.title, f"{sign} {self.limit:g}", f"{self.value:.2f}", "yes" if met else "**no**"
 
 
 class Section(NamedTuple):
-    """A part of the results: a title, Markdown, and the targets that it decides."""
+    """A section of the report: its title, its Markdown, and its targets."""
 
     title: str
     text: str
     targets: Sequence[Target] = ()
 
 
-def page(introduction: str, sections: Sequence[Section]) -> str:
-    """All of the results in Markdown, the targets first."""
+def build_page(introduction: str, sections: Sequence[Section]) -> str:
+    """Return the whole report as Markdown, with the targets of all sections first."""
     targets = [target.row() for section in sections for target in section.targets]
-    parts = [introduction, "## Targets", number_table(("what", "target", "measured", "met"), targets)]
+    parts = [introduction, "## Targets", number_table(("quantity", "target", "measured", "met"), targets)]
     for section in sections:
         parts += [f"## {section.title}", section.text]
     return "\n\n".join(parts) + "\n"

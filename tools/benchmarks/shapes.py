@@ -1,4 +1,4 @@
-"""Whether any shape of network is slower than its size explains, and where the time of a step goes."""
+"""Times of networks of many shapes against a trend, and times of the parts of a training step."""
 
 import json
 from collections.abc import Mapping
@@ -8,15 +8,15 @@ from scipy.optimize import nnls
 
 from stages.common import layout
 from stages.parameters import Dataset
-from tools.benchmarks.measured import python
+from tools.benchmarks.measurement import measure_python
 from tools.benchmarks.report import Section, Target
 from tools.common.markdown import number_table
 
-OFF_TREND = 1.5
+TARGET_TREND_TIMES = 1.5  # times the trend that the slowest shape should take at most
 
 
 def job(name: str, dataset: Dataset) -> str:
-    """The argument of the scripts."""
+    """Return the argument of the scripts `sweep` and `profile`."""
     return json.dumps(
         {
             "dataset": name,
@@ -28,40 +28,42 @@ def job(name: str, dataset: Dataset) -> str:
 
 
 def sweep(name: str, dataset: Dataset) -> Section:
-    """Times of many shapes against a straight line through them: a constant, and a time an operation."""
-    printed = python("-m", "tools.benchmarks.scripts.sweep", job(name, dataset)).output
-    found = json.loads(printed.splitlines()[-1])
-    operations = np.array([work for _, work, _ in found]) / 1e9
-    seconds = np.array([time for _, _, time in found])
-    # Relative errors count, so that the small ones weigh as much as the large ones.
+    """Compare the times of many shapes with a straight line: a constant, and a time for each operation."""
+    output = measure_python("-m", "tools.benchmarks.scripts.sweep", job(name, dataset)).output
+    results = json.loads(output.splitlines()[-1])
+    operations = np.array([count for _, count, _ in results]) / 1e9
+    seconds = np.array([time for _, _, time in results])
+    # Relative errors are minimised, so that fast shapes weigh as much as slow ones.
     design = np.stack([np.ones_like(operations), operations], axis=1) / seconds[:, None]
     line, _ = nnls(design, np.ones_like(seconds))
-    off = seconds / (line[0] + line[1] * operations)
+    ratios = seconds / (line[0] + line[1] * operations)
     rows = [
-        [shape, f"{work / 1e9:.1f}", f"{time:.3f} s", f"{share:.2f}"]
-        for (shape, work, time), share in zip(found, off, strict=True)
+        [shape, f"{count / 1e9:.1f}", f"{time:.3f} s", f"{ratio:.2f}"]
+        for (shape, count, time), ratio in zip(results, ratios, strict=True)
     ]
     text = (
-        f"{len(found)} shapes, the same images and batches; the trend is a straight line: "
-        f"{1 / line[1]:.0f} GFLOP/s and {line[0]:.3f} s besides.\n\n"
+        f"{len(results)} shapes, with the same images and batches. The trend is a straight line: "
+        f"{line[0]:.3f} s, and 1 s for each {1 / line[1]:.0f} GFLOP.\n\n"
         + number_table(("hidden layers", "GFLOP", "time", "times the trend"), rows)
     )
-    slowest = Target("the slowest shape of network, in times of the trend", OFF_TREND, float(off.max()))
+    slowest = Target(
+        "the slowest shape of network, in times of the trend", TARGET_TREND_TIMES, float(ratios.max())
+    )
     return Section("Shapes of networks", text, [slowest])
 
 
 def profile(datasets: Mapping[str, Dataset]) -> Section:
-    """The milliseconds of each part of a step."""
+    """Measure the milliseconds of each part of a training step."""
     rows = []
     for name, dataset in datasets.items():
-        printed = python("-m", "tools.benchmarks.scripts.profile", job(name, dataset)).output
-        parts = json.loads(printed.splitlines()[-1])
-        whole = sum(parts.values())
+        output = measure_python("-m", "tools.benchmarks.scripts.profile", job(name, dataset)).output
+        parts = json.loads(output.splitlines()[-1])
+        total = sum(parts.values())
         rows += [
-            [name, part, f"{milliseconds:.2f} ms", f"{milliseconds / whole:.0%}"]
+            [name, part, f"{milliseconds:.2f} ms", f"{milliseconds / total:.0%}"]
             for part, milliseconds in parts.items()
         ]
     text = "Kernel time of a step, which two threads share.\n\n" + number_table(
         ("data set", "part", "time", "share"), rows
     )
-    return Section("Where a step of training spends its time", text)
+    return Section("Parts of a training step", text)

@@ -1,9 +1,9 @@
-"""Training, beside what people would use instead, and beside the speed of this machine's matrix products.
+"""Time of training against other programs and against the floor, the machine's own matrix products.
 
-A dense network multiplies matrices; all else is overhead. So the floor of an epoch is the time that its
-products alone would take at the rate that a large float32 product in NumPy reaches in the same round, on as
-many threads: 2 operations for each weight and image on the way forward and 4 on the way back. That usual
-count is a little generous, since the first layer needs only 2 of the 4.
+A dense network multiplies matrices; everything else is overhead. The floor of an epoch is the time of its
+products alone, at the rate that a large float32 product in NumPy reaches in the same round, on as many
+threads. An epoch has 2 operations for each weight and image in the forward pass, and 4 in the backward pass.
+This usual count is a little generous, since the first layer needs only 2 of the 4.
 """
 
 import importlib.util
@@ -18,30 +18,43 @@ from typing import Any
 from stages.common import layout
 from stages.parameters import Dataset
 from stages.splits import arrays
-from tools.benchmarks.measured import Measured, python
+from tools.benchmarks.measurement import Measurement, measure_python
 from tools.benchmarks.report import Section, Target
 from tools.common.markdown import number_table
 
+FLOOR = "floor"
 OURS, KERAS, SKLEARN, PYTORCH = "this project", "Keras script", "scikit-learn", "PyTorch"
-PROGRAMS = {OURS: "project", KERAS: "plain_keras", SKLEARN: "plain_sklearn", PYTORCH: "plain_pytorch"}
-FASTER = {KERAS: 1.5, SKLEARN: 2.0, PYTORCH: 1.2}  # as many times as the project aims to be
-FLOORS = 1.6  # as many as an epoch should take
+SCRIPTS = {OURS: "project", KERAS: "plain_keras", SKLEARN: "plain_sklearn", PYTORCH: "plain_pytorch"}
+TARGET_SPEEDUPS = {KERAS: 1.5, SKLEARN: 2.0, PYTORCH: 1.2}  # times as fast as each program
+TARGET_FLOORS = 1.6  # times of the floor that an epoch should take at most
+TARGET_RACE_SPEEDUP = 3.0
+TARGET_MEBIBYTES = 300  # of memory beyond the import
 BATCH_SIZES = (128, 256, 512)
-LARGE = 10_000  # images, from which on a batch size of 512 makes sense
-EPOCHS = 3  # of which the first, which compiles, does not count
-ROUNDS = 2  # at the batch size of params.yaml; at others one, of those named first
-RACES = 1  # to an accuracy: they take a minute each
-SOONER = 3.0
-EXTRA_MEBIBYTES = 300
+LARGE = 10_000  # images of a data set for which a batch size of 512 makes sense
+EPOCHS = 3  # the first compiles, and does not count
+ROUNDS = 2  # at the batch size of params.yaml; one round at other batch sizes, of two programs
+RACES = 1  # each takes a minute
 
 
-def contestants() -> list[str]:
-    """Those that are installed."""
-    return [name for name in PROGRAMS if name != PYTORCH or importlib.util.find_spec("torch")]
+def list_programs() -> list[str]:
+    """Return the installed programs."""
+    return [name for name in SCRIPTS if name != PYTORCH or importlib.util.find_spec("torch")]
 
 
-def run(program: str, name: str, dataset: Dataset, **changes: Any) -> tuple[dict[str, Any], Measured]:
-    """Let a contestant train; return what it printed and what it took."""
+def run_program(
+    program: str, name: str, dataset: Dataset, **changes: Any
+) -> tuple[dict[str, Any], Measurement]:
+    """Train with a program.
+
+    Args:
+        program: a key of `SCRIPTS`.
+        name: the key of the data set.
+        dataset: its parameters.
+        changes: values of the job that differ from the parameters.
+
+    Returns:
+        The output of the program, as `scripts.job.Stopwatch` prints it, and the measurement.
+    """
     job = {
         "dataset": name,
         "folder": str(layout.processed(name, "train").parent),
@@ -51,106 +64,122 @@ def run(program: str, name: str, dataset: Dataset, **changes: Any) -> tuple[dict
         **{key: getattr(dataset.training, key) for key in ("batch_size", "epochs")},
         **changes,
     }
-    measured = python("-m", f"tools.benchmarks.scripts.{PROGRAMS[program]}", json.dumps(job))
-    return json.loads(measured.output.splitlines()[-1]), measured
+    measurement = measure_python("-m", f"tools.benchmarks.scripts.{SCRIPTS[program]}", json.dumps(job))
+    return json.loads(measurement.output.splitlines()[-1]), measurement
 
 
-def operations(dataset: Dataset, images: int, pixels: int) -> int:
-    """Those of an epoch's products."""
+def count_operations(dataset: Dataset, images: int, pixels: int) -> int:
+    """Return the number of operations in the matrix products of an epoch.
+
+    Args:
+        dataset: its parameters, with the widths of the layers.
+        images: the number of training images.
+        pixels: the number of values of an image.
+    """
     widths = [pixels, *dataset.network.hidden, len(dataset.classes)]
-    return 6 * images * sum(above * below for above, below in pairwise(widths))
+    return 6 * images * sum(inputs * outputs for inputs, outputs in pairwise(widths))
 
 
-def epochs(name: str, dataset: Dataset, batch_size: int) -> tuple[dict[str, list[float]], dict[str, float]]:
-    """Seconds of an epoch in each round, those of the floor among them; and each one's peak memory in MiB."""
+def measure_epochs(
+    name: str, dataset: Dataset, batch_size: int
+) -> tuple[dict[str, list[float]], dict[str, float]]:
+    """Measure an epoch of each program, in turns, and the floor.
+
+    Returns:
+        By program, and for `FLOOR`, the seconds of an epoch in each round; and by program, the peak memory
+        in MiB.
+    """
     training = arrays.read(layout.processed(name, "train"))
-    work = operations(dataset, len(training.labels), training.images[0].size)
+    operations = count_operations(dataset, len(training.labels), training.images[0].size)
     seconds: dict[str, list[float]] = defaultdict(list)
     memory: dict[str, float] = {}
-    shipped = batch_size == dataset.training.batch_size
-    for _ in range(ROUNDS if shipped else 1):
-        seconds["floor"].append(work / float(python("-m", "tools.benchmarks.scripts.product_rate").output))
-        for program in contestants() if shipped else (OURS, KERAS):
-            printed, measured = run(program, name, dataset, batch_size=batch_size, epochs=EPOCHS)
-            seconds[program].append(median(printed["epochs"][1:]))
-            memory[program] = max(measured.peak, memory.get(program, 0))
+    is_own_batch_size = batch_size == dataset.training.batch_size
+    for _ in range(ROUNDS if is_own_batch_size else 1):
+        rate = float(measure_python("-m", "tools.benchmarks.scripts.product_rate").output)
+        seconds[FLOOR].append(operations / rate)
+        for program in list_programs() if is_own_batch_size else (OURS, KERAS):
+            result, measurement = run_program(program, name, dataset, batch_size=batch_size, epochs=EPOCHS)
+            seconds[program].append(median(result["epochs"][1:]))
+            memory[program] = max(measurement.peak, memory.get(program, 0))
     return seconds, memory
 
 
-def ratio(above: list[float], below: list[float]) -> float:
-    """The median over the rounds, in each of which both ran one after the other."""
-    return median(one / other for one, other in zip(above, below, strict=True))
+def compute_ratio(numerators: list[float], denominators: list[float]) -> float:
+    """Return the median of the ratios of each round, in which the machine is in the same state."""
+    return median(above / below for above, below in zip(numerators, denominators, strict=True))
 
 
-def compare(datasets: Mapping[str, Dataset], recorded: dict[str, list[float]]) -> Section:
-    """Seconds an epoch, at the shipped batch size and others."""
-    imported = python("-c", "import tensorflow").peak
+def compare(datasets: Mapping[str, Dataset]) -> Section:
+    """Compare the seconds of an epoch, at the batch size of params.yaml and at others."""
+    imported = measure_python("-c", "import tensorflow").peak
     rows, memory_rows, targets = [], [], []
     for name, dataset in datasets.items():
-        large = len(arrays.read(layout.processed(name, "train")).labels) >= LARGE
-        shipped = dataset.training.batch_size
-        for batch_size in sorted({shipped, *BATCH_SIZES} if large else {shipped}):
-            seconds, memory = epochs(name, dataset, batch_size)
-            what = f"{name}, batches of {batch_size}"
-            recorded |= {f"epoch: {what}: {program}": values for program, values in seconds.items()}
-            floors = ratio(seconds[OURS], seconds["floor"])
+        is_large = len(arrays.read(layout.processed(name, "train")).labels) >= LARGE
+        own_batch_size = dataset.training.batch_size
+        for batch_size in sorted({own_batch_size, *BATCH_SIZES} if is_large else {own_batch_size}):
+            seconds, memory = measure_epochs(name, dataset, batch_size)
+            title = f"{name}, batches of {batch_size}"
+            floors = compute_ratio(seconds[OURS], seconds[FLOOR])
             row = [
-                what,
-                f"{median(seconds['floor']):.3f} s",
+                title,
+                f"{median(seconds[FLOOR]):.3f} s",
                 f"{median(seconds[OURS]):.3f} s",
                 f"{floors:.2f}",
             ]
-            for rival, times in FASTER.items():
-                found = ratio(seconds[rival], seconds[OURS]) if rival in seconds else None
-                row.append(f"{found:.2f} x" if found else "-")
-                if found:
-                    aim = f"{what}: as many times faster than {rival}"
-                    targets.append(Target(aim, times, found, at_least=True))
+            for program, limit in TARGET_SPEEDUPS.items():
+                if program not in seconds:
+                    row.append("-")
+                    continue
+                speedup = compute_ratio(seconds[program], seconds[OURS])
+                row.append(f"{speedup:.2f} x")
+                quantity = f"{title}: times as fast as {program}"
+                targets.append(Target(quantity, limit, speedup, at_least=True))
             rows.append(row)
-            if batch_size == shipped:
-                targets.append(Target(f"{what}: an epoch, in floors", FLOORS, floors))
+            if batch_size == own_batch_size:
+                targets.append(Target(f"{title}: an epoch, in floors", TARGET_FLOORS, floors))
                 extra = {program: peak - imported for program, peak in memory.items()}
                 targets.append(
-                    Target(f"{what}: MiB of memory beyond the import", EXTRA_MEBIBYTES, extra[OURS])
+                    Target(f"{title}: MiB of memory beyond the import", TARGET_MEBIBYTES, extra[OURS])
                 )
-                shown = (f"{extra[program]:.0f} MiB" if program in extra else "-" for program in PROGRAMS)
-                memory_rows.append([what, *shown])
+                cells = (f"{extra[program]:.0f} MiB" if program in extra else "-" for program in SCRIPTS)
+                memory_rows.append([title, *cells])
             print(" ".join(row), flush=True, file=sys.stderr)
-    header = ("an epoch", "floor", OURS, "floors", *(f"faster than {rival}" for rival in FASTER))
+    head = ("an epoch", FLOOR, OURS, "floors", *(f"speed-up over {program}" for program in TARGET_SPEEDUPS))
     text = (
-        f"{number_table(header, rows)}\n\nThe same network everywhere, but scikit-learn's has neither "
-        f"dropout nor batch normalisation. Medians of {ROUNDS} rounds, in which all take turns; "
-        "one round, and the Keras script only, at other batch sizes than that of params.yaml.\n\n"
-        f"Memory at its peak, beyond the {imported:.0f} MiB that `import tensorflow` takes:\n\n"
-        f"{number_table(('memory', *PROGRAMS), memory_rows)}"
+        f"{number_table(head, rows)}\n\nEvery program trains the same network, but scikit-learn's has "
+        f"neither dropout nor batch normalisation. Times are medians of {ROUNDS} rounds, in which the "
+        "programs take turns. At batch sizes other than the one in params.yaml, there is one round, "
+        "with the Keras script alone.\n\n"
+        f"Peak memory, beyond the {imported:.0f} MiB that `import tensorflow` takes:\n\n"
+        f"{number_table(('memory', *SCRIPTS), memory_rows)}"
     )
     return Section("Training", text, targets)
 
 
-def reach(
-    datasets: Mapping[str, Dataset], goals: Mapping[str, float], recorded: dict[str, list[float]]
-) -> Section:
-    """Seconds from the start of the process to a validation accuracy."""
+def race(datasets: Mapping[str, Dataset], goals: Mapping[str, float]) -> Section:
+    """Measure the seconds from the start of a program to a validation accuracy.
+
+    Args:
+        datasets: the parameters of each data set, by its key.
+        goals: the validation accuracy to reach, by the key of the data set.
+    """
     rows, targets = [], []
     for name, goal in goals.items():
         seconds: dict[str, list[float]] = defaultdict(list)
-        taken: dict[str, int] = {}
+        epochs: dict[str, int] = {}
         for _ in range(RACES):
             for program in (OURS, KERAS):
-                printed, _ = run(program, name, datasets[name], reach=goal)
-                if printed["reached"] is not None:
-                    seconds[program].append(printed["reached"])
-                taken[program] = len(printed["epochs"])
-        recorded |= {f"{goal:.0%} of {name}: {program}": values for program, values in seconds.items()}
-        rows += [
-            [f"{name}, {goal:.0%}", program, f"{median(seconds[program]):.1f} s", str(taken[program])]
-            if len(seconds[program]) == RACES
-            else [f"{name}, {goal:.0%}", program, "not reached", str(taken[program])]
-            for program in (OURS, KERAS)
-        ]
+                result, _ = run_program(program, name, datasets[name], reach=goal)
+                if result["reached"] is not None:
+                    seconds[program].append(result["reached"])
+                epochs[program] = len(result["epochs"])
+        for program in (OURS, KERAS):
+            is_reached = len(seconds[program]) == RACES
+            time = f"{median(seconds[program]):.1f} s" if is_reached else "not reached"
+            rows.append([f"{name}, {goal:.0%}", program, time, str(epochs[program])])
         if len(seconds[OURS]) == len(seconds[KERAS]) == RACES:
-            found = ratio(seconds[KERAS], seconds[OURS])
-            aim = f"{name}: as many times sooner at {goal:.0%} than {KERAS}"
-            targets.append(Target(aim, SOONER, found, at_least=True))
+            speedup = compute_ratio(seconds[KERAS], seconds[OURS])
+            quantity = f"{name}: times as fast as {KERAS} to {goal:.0%}"
+            targets.append(Target(quantity, TARGET_RACE_SPEEDUP, speedup, at_least=True))
     text = number_table(("validation accuracy", "program", "from its start", "epochs"), rows)
     return Section("Time to an accuracy", text, targets)

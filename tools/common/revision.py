@@ -1,4 +1,4 @@
-"""A revision of the project: any commit, or the workspace, and the files that it has."""
+"""Revisions of the project, any commit or the workspace, and their files."""
 
 import io
 import os
@@ -13,42 +13,47 @@ from ruamel.yaml.error import YAMLError
 
 from stages.common import layout
 from stages.common.errors import UserError
-from tools.common.programs import git, try_git
+from tools.common import dvc, git
 
 WORKSPACE = "workspace"  # DVC's word for the files as they are
-SHORT = 7  # characters of a commit's hash where a person reads it, as git shows it
+SHORT_HASH = 7  # characters of a commit's hash that git shows people
 PROBABILITIES = ["probability", "probability_of_actual"]
 
 
 @dataclass(frozen=True)
 class Revision:
-    """What the user called it, and the commit, or None for the workspace."""
+    """A commit, or the workspace.
+
+    Attributes:
+        name: the user's name for it.
+        commit: its hash, or None for the workspace.
+    """
 
     name: str
     commit: str | None
-    # What was asked for before: each data set asks for the same files, and dvc.lock takes long to parse.
+    # Content by path: every data set needs the same files, and dvc.lock takes long to parse.
     _read: dict[Path, bytes | None] = field(default_factory=dict, init=False, repr=False, compare=False)
     _parsed: dict[Path, dict[str, Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def read(self, path: Path) -> bytes | None:
-        """The content of a file, or None if the revision has no such file."""
+        """Return the content of a file, or None if the revision has no such file."""
         if path not in self._read:
             if self.commit is None:
                 self._read[path] = path.read_bytes() if path.is_file() else None
             else:
-                self._read[path] = try_git("cat-file", "blob", f"{self.commit}:./{path.as_posix()}")
+                self._read[path] = git.try_run("cat-file", "blob", f"{self.commit}:./{path.as_posix()}")
         return self._read[path]
 
     def files(self) -> set[str]:
-        """The paths of the files that it has: in the workspace, those that git tracks or would track."""
+        """Return the paths of all files: in the workspace, the files that git tracks or would track."""
         if self.commit is None:
-            listed = git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
+            listed = git.run("ls-files", "-z", "--cached", "--others", "--exclude-standard")
         else:
-            listed = git("ls-tree", "-r", "-z", "--name-only", self.commit)
+            listed = git.run("ls-tree", "-r", "-z", "--name-only", self.commit)
         return set(os.fsdecode(listed).split("\0"))
 
     def yaml(self, path: Path) -> dict[str, Any]:
-        """The content of a YAML file, an empty mapping if there is none."""
+        """Return the content of a YAML file; an empty mapping if there is no file."""
         if path not in self._parsed:
             try:
                 content = YAML(typ="safe").load((self.read(path) or b"").decode())
@@ -58,7 +63,7 @@ class Revision:
         return self._parsed[path]
 
     def section(self, path: Path, key: str) -> dict[str, Any]:
-        """What a YAML file has under a key, an empty mapping if that is nothing."""
+        """Return the content of a YAML file under a key; an empty mapping if there is none."""
         return self._mapping(self.yaml(path).get(key), f"{path}: {key}")
 
     def _mapping(self, value: Any, place: str) -> dict[str, Any]:
@@ -68,19 +73,33 @@ class Revision:
             )
         return value or {}
 
+    def read_folder(self, path: Path) -> dict[str, bytes]:
+        """Return the content of each file under a folder, by its path in the folder."""
+        prefix = f"{path.as_posix()}/"
+        contents = {
+            name.removeprefix(prefix): self.read(Path(name))
+            for name in self.files()
+            if name.startswith(prefix)
+        }
+        return {name: content for name, content in contents.items() if content is not None}
+
+    def stages(self, dataset: str) -> dict[str, dvc.Stage]:
+        """Return the stages of a data set in dvc.lock, by name, in an order in which they can run."""
+        return dvc.read_stages(self.section(dvc.LOCK_FILE, "stages"), dataset)
+
     def predictions(self, dataset: str) -> pd.DataFrame | None:
-        """The table that `stages.scores.prediction_table` made, or None if there is none."""
+        """Return the table that `scores.prediction_table` made, or None if there is none."""
         path = layout.predictions(dataset)
         content = self.read(path)
-        return None if content is None else prediction_table(content, f"{path} at {self.name}")
+        return None if content is None else parse_predictions(content, f"{path} at {self.name}")
 
 
-def prediction_table(content: bytes, place: str) -> pd.DataFrame:
-    """Read a table that `stages.scores.prediction_table` made.
+def parse_predictions(content: bytes, place: str) -> pd.DataFrame:
+    """Parse a table that `scores.prediction_table` made.
 
     Args:
         content: of the CSV file.
-        place: where that is, for an error.
+        place: the place of the file, for an error.
     """
     text = {"actual": str, "predicted": str}
     try:
@@ -89,8 +108,8 @@ def prediction_table(content: bytes, place: str) -> pd.DataFrame:
         table = table[["actual", "predicted", *PROBABILITIES]].astype(dict.fromkeys(PROBABILITIES, float))
     except (ValueError, KeyError) as error:
         raise _unexpected(place, error) from None
-    right = table["probability"].between(0, 1, inclusive="right")
-    if table.empty or not (right & table["probability_of_actual"].between(0, 1)).all():
+    positive = table["probability"].between(0, 1, inclusive="right")
+    if table.empty or not (positive & table["probability_of_actual"].between(0, 1)).all():
         raise _unexpected(place, "no rows, or a probability that is none")
     return table
 
@@ -99,27 +118,27 @@ def _unexpected(place: str, found: object) -> UserError:
     return UserError(f"{place}: expected a table as dvc repro evaluate writes it, found: {found}")
 
 
-def find(name: str) -> Revision:
-    """The revision of a name: a commit, branch or tag of git, or `workspace`.
+def find_revision(name: str) -> Revision:
+    """Return the revision of a name: a commit, branch or tag of git, or `workspace`.
 
     Raises:
         UserError: if git knows no such revision.
     """
     if name == WORKSPACE:
         return Revision(name, None)
-    found = try_git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-    if found is None:
-        shallow = try_git("rev-parse", "--is-shallow-repository") == b"true\n"
+    answer = git.try_run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    if answer is None:
+        shallow = git.try_run("rev-parse", "--is-shallow-repository") == b"true\n"
         raise UserError(
             f"expected a commit, branch or tag of this git repository, or workspace, found {name!r}"
             + ("; this clone has no older commits: run git fetch --unshallow" if shallow else "")
         )
-    commit = found.decode().strip()
-    return Revision(name[:SHORT] if name == commit else name, commit)
+    commit = answer.decode().strip()
+    return Revision(name[:SHORT_HASH] if name == commit else name, commit)
 
 
 def snapshot(revision: Revision) -> str:
-    """A commit with the revision's files: of the workspace, those that git tracks or would track.
+    """Return a commit with the revision's files: of the workspace, the files that git tracks or would track.
 
     Neither the index nor any branch changes.
     """
@@ -127,9 +146,9 @@ def snapshot(revision: Revision) -> str:
         return revision.commit
     with tempfile.TemporaryDirectory() as folder:
         index = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
-        git("add", "--all", **index)
-        tree = git("write-tree", **index)
+        git.run("add", "--all", **index)
+        tree = git.run("write-tree", **index)
     identity = {
         f"GIT_{who}_{what}": "review" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
     }
-    return git("commit-tree", "-m", "The workspace", tree.decode().strip(), **identity).decode().strip()
+    return git.run("commit-tree", "-m", "The workspace", tree.decode().strip(), **identity).decode().strip()

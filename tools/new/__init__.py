@@ -1,1 +1,1 @@
-"""A data set of one's own: its section of params.yaml, made from the data."""
+"""Import of a new data set: its sections of params.yaml and tools.yaml, built from its files."""

@@ -1,55 +1,101 @@
-"""Add a data set to params.yaml: find its files, hash them, name its classes.
+"""Add a data set to params.yaml and tools.yaml: find its files, compute their hashes, name its classes.
 
-FROM is a folder or an address with the four IDX files, an .npz file with four arrays, or a folder of
-pictures: train/CLASS/*.png and test/CLASS/*.png. Read what it wrote, and change what you know better.
+FROM is a folder or a URL with four IDX files, an .npz file with four arrays, or a folder of pictures,
+train/CLASS/*.png and test/CLASS/*.png. Afterwards, read the new sections and correct what you know better.
 """
 
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
 
-from stages import parameters, preprocess
+from stages import preprocess
 from stages.common import command, files
 from stages.common.errors import UserError
-from stages.common.validation import Key, checked
+from stages.common.fields import Key
+from stages.common.validation import validate
+from stages.parameters import FILE as PARAMETERS_FILE
 from stages.parameters import Parameters
+from stages.parameters import load as load_parameters
+from tools.common import settings
 from tools.new import importer, section
 
 
 def main(name: str, origin: str) -> None:
-    """Write the section and say what to do next."""
-    known = parameters.load()
-    checked(Key, name, "the name")
-    if name in known.datasets:
-        raise UserError(f"params.yaml: expected a new name, found {name!r} there already; choose another")
-    text = parameters.FILE.read_bytes().decode()  # with its own line ends
+    """Write both sections, and print what to do next."""
+    parameters = load_parameters()
+    validate(Key, name, "the name")
+    if name in parameters.datasets:
+        raise UserError(
+            f"{PARAMETERS_FILE}: expected a new name, found {name!r} there already; choose another"
+        )
+    if name in settings.load().datasets:
+        raise UserError(
+            f"{settings.FILE}: expected a new name, found {name!r} there, though not in {PARAMETERS_FILE}; "
+            "remove it, or choose another"
+        )
     with tempfile.TemporaryDirectory() as folder:
         try:
-            added, text = _section(name, origin, known, text, Path(folder))
-        except UserError as error:  # what is in that folder, nobody finds there later
+            summary, parameters_text, settings_text = _build_texts(name, origin, parameters, Path(folder))
+        except UserError as error:  # the folder is gone when the message is read
             raise UserError(str(error).replace(f"{folder}{os.sep}", "")) from None
-    files.write_text(parameters.FILE, text)
-    print(f"params.yaml: added {name}: {section.summary(added)}")
-    print(f"Next: read what it says of {name}, then run: dvc repro evaluate@{name}")
+    _write_both(parameters_text, settings_text)
+    print(f"{PARAMETERS_FILE}: added {name}: {summary}")
+    print(f"{settings.FILE}: added {name}: about")
+    print(f"Next: correct both where you know better, then run: dvc repro evaluate@{name}")
 
 
-def _section(
-    name: str, origin: str, known: Parameters, text: str, folder: Path
-) -> tuple[dict[str, Any], str]:
-    """The section and the text with it, of which no stage will refuse anything."""
-    source, raw_files = importer.fetch(origin, folder)
-    added = section.of(source, raw_files, folder, known)
-    text = section.inserted(text, name, added)
-    tried = folder / parameters.FILE.name
-    files.write_text(tried, text)
-    preprocess.splits(parameters.load(tried).dataset(name), folder)
-    return added, text
+def _build_texts(name: str, origin: str, parameters: Parameters, folder: Path) -> tuple[str, str, str]:
+    """Return a summary of the data set, and the new texts of params.yaml and tools.yaml.
+
+    Both are loaded, and the data is divided into splits, so that no stage refuses the data set later.
+
+    Args:
+        name: the key of the data set.
+        origin: the folder or URL to import from.
+        parameters: the content of params.yaml.
+        folder: an empty folder, which gets the files of the data set.
+
+    Raises:
+        UserError: if a stage or a tool would refuse the data set.
+    """
+    source, raw_files = importer.import_dataset(origin, folder)
+    dataset = section.build_section(source, raw_files, folder, parameters)
+    about = section.build_about(folder, dataset["largest_pixel"])
+    parameters_text = section.insert_section(_read_text(PARAMETERS_FILE), name, dataset)
+    settings_text = section.insert_section(_read_text(settings.FILE), name, {"about": about})
+    files.write_text(folder / PARAMETERS_FILE, parameters_text)
+    files.write_text(folder / settings.FILE, settings_text)
+    updated = load_parameters(folder / PARAMETERS_FILE)
+    settings.load(updated, folder / settings.FILE)
+    preprocess.divide(updated.dataset(name), folder)
+    return section.summarize(dataset), parameters_text, settings_text
+
+
+def _write_both(parameters_text: str, settings_text: str) -> None:
+    """Replace params.yaml and tools.yaml; after an error, both are as they were."""
+    old_settings = settings.FILE.read_bytes()
+    try:
+        # Both new files are complete before the first replaces its old file; params.yaml is the last.
+        with (
+            files.atomic_file(PARAMETERS_FILE) as new_parameters,
+            files.atomic_file(settings.FILE) as new_settings,
+        ):
+            new_parameters.write_bytes(parameters_text.encode())
+            new_settings.write_bytes(settings_text.encode())
+    except BaseException:
+        if settings.FILE.read_bytes() != old_settings:
+            with files.atomic_file(settings.FILE) as new_settings:
+                new_settings.write_bytes(old_settings)
+        raise
+
+
+def _read_text(path: Path) -> str:
+    return path.read_bytes().decode()  # without a conversion of line ends
 
 
 if __name__ == "__main__":
     parser = command.Parser(prog="python -m tools.new", description=__doc__)
-    parser.add_argument("name", help="of the data set: small letters, numbers and _")
-    parser.add_argument("origin", metavar="FROM", help="where its files are")
-    given = parser.parse_args()
-    command.finish(lambda: main(given.name, given.origin))
+    parser.add_argument("name", help="the key of the data set: small letters, numbers and _")
+    parser.add_argument("origin", metavar="FROM", help="the folder, URL or .npz file to import from")
+    arguments = parser.parse_args()
+    command.finish(lambda: main(arguments.name, arguments.origin))

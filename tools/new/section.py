@@ -1,4 +1,4 @@
-"""The section of params.yaml for a data set that has just been fetched."""
+"""Sections of params.yaml and tools.yaml for a data set that has just been imported."""
 
 import io
 import re
@@ -14,103 +14,142 @@ from ruamel.yaml import YAML
 from stages import preprocess
 from stages.common import layout
 from stages.common.errors import UserError
-from stages.parameters import MOST_CLASSES, Parameters
+from stages.common.fields import MOST_CLASSES
+from stages.parameters import Parameters
 from stages.sources import idx, pictures
 
-MOST_NAMED = 100  # classes in a list of their own names, where those are only numbers
+MOST_LISTED_CLASSES = 100  # of classes whose names are their numbers; of more, params.yaml gets the number
 VALIDATION_SHARE, MOST_VALIDATION_IMAGES = 0.1, 5000
-BYTE = 255
-ROUNDING = 1e-3  # as resizing leaves it in floating-point pixels
+UINT8_MAX = 255
+RESIZING_ERROR = 1e-3  # by which floating-point pixels exceed their range after an image is resized
+
+DATASETS = re.compile(r"^datasets:.*", re.MULTILINE)
+EMPTY_DATASETS = re.compile(r"^datasets:[ ]*\{\}", re.MULTILINE)
+# A key at the left margin, with the comments and blank lines above the key.
+NEXT_KEY = re.compile(r"^(?:#.*\n|[ ]*\r?\n)*(?=[^\s#])", re.MULTILINE)
+BLANK_END = re.compile(r"(?:\r?\n[ ]*)+\Z")
+INDENT = re.compile(r"^( +)[^\s#]", re.MULTILINE)
 
 
-def of(
-    source: dict[str, Any], files: dict[str, dict[str, Any]], folder: Path, known: Parameters
+def build_section(
+    source: dict[str, Any], files: dict[str, dict[str, Any]], folder: Path, parameters: Parameters
 ) -> dict[str, Any]:
-    """All that params.yaml says of a data set.
+    """Return the section of a data set in params.yaml.
 
-    What the files do not tell, the hyperparameters, is that of the data set with the nearest number of bytes.
+    Hyperparameters are copied from the data set whose training images have the nearest number of bytes.
 
     Args:
-        source: as in params.yaml.
-        files: likewise.
-        folder: where the files are.
-        known: the other data sets.
+        source: the content of `source` in params.yaml.
+        files: the content of `files` in params.yaml.
+        folder: the folder of the four IDX files.
+        parameters: the content of params.yaml, with other data sets.
 
     Raises:
-        UserError: if the files hold no images, or labels that are none.
+        UserError: if the images or the labels are not of a kind that the stages take.
     """
     size = files[layout.TRAIN_IMAGES]["bytes"]
-    like = min(known.datasets.values(), key=lambda other: abs(log(other.files.train_images.bytes / size)))
-    largest_pixel = BYTE if source["kind"] == "pictures" else _largest_pixel(folder)
-    images, labels = preprocess.decode(
-        folder / layout.TRAIN_IMAGES, folder / layout.TRAIN_LABELS, largest_pixel
+    nearest = min(
+        parameters.datasets.values(), key=lambda other: abs(log(other.files.train_images.bytes / size))
     )
-    classes = _classes(source, labels)
+    largest_pixel = UINT8_MAX if source["kind"] == "pictures" else _find_largest_pixel(folder)
+    labels = preprocess.decode(
+        folder / layout.TRAIN_IMAGES, folder / layout.TRAIN_LABELS, largest_pixel
+    ).labels
+    classes = _name_classes(source, labels)
     return {
         "source": source,
         "files": files,
         "classes": classes,
         "largest_pixel": largest_pixel,
         "validation_images": max(
-            classes if isinstance(classes, int) else len(classes),
-            min(int(VALIDATION_SHARE * len(labels)), MOST_VALIDATION_IMAGES),
+            _count(classes), min(int(VALIDATION_SHARE * len(labels)), MOST_VALIDATION_IMAGES)
         ),
         "seed": 0,
-        "network": like.network.model_dump(),
-        "training": like.training.model_dump(),
-        "about": {
-            "title": None,
-            "licence": None,
-            "source": None,
-            "limits": [],
-            "background": pictures.background(images, largest_pixel),
-        },
+        "network": nearest.network.model_dump(),
+        "training": nearest.training.model_dump(),
     }
 
 
-def _classes(source: dict[str, Any], labels: NDArray[Any]) -> list[str] | int:
+def build_about(folder: Path, largest_pixel: int) -> dict[str, Any]:
+    """Return the content of `about` in tools.yaml: the background of the images, and empty values.
+
+    Args:
+        folder: the folder of the four IDX files.
+        largest_pixel: the largest value that a pixel may have.
+    """
+    return {
+        "title": None,
+        "licence": None,
+        "source": None,
+        "limits": [],
+        "background": pictures.find_background(idx.read(folder / layout.TRAIN_IMAGES), largest_pixel),
+    }
+
+
+def _name_classes(source: dict[str, Any], labels: NDArray[Any]) -> list[str] | int:
+    """Return the names of the classes, or the number of classes if they are many and start with 0."""
     if source["kind"] == "pictures":
         return list(source["classes"])
     first, last = min(1, int(labels.min())), int(labels.max())
     if last > MOST_CLASSES:
         raise UserError(f"{layout.TRAIN_LABELS}: expected labels up to {MOST_CLASSES:,}, found {last:,}")
-    return last + 1 if first == 0 and last >= MOST_NAMED else [str(n) for n in range(first, last + 1)]
+    if first == 0 and last >= MOST_LISTED_CLASSES:
+        return last + 1
+    return [str(label) for label in range(first, last + 1)]
 
 
-def _largest_pixel(folder: Path) -> int:
-    of_both = [idx.read(folder / name) for name in (layout.TRAIN_IMAGES, layout.TEST_IMAGES)]
-    largest = max(float(images.max(initial=0)) for images in of_both)
+def _find_largest_pixel(folder: Path) -> int:
+    parts = [idx.read(folder / name) for name in (layout.TRAIN_IMAGES, layout.TEST_IMAGES)]
+    largest = max(float(images.max(initial=0)) for images in parts)
     if not isfinite(largest):
         raise UserError(f"{layout.TRAIN_IMAGES}: expected pixels that are numbers, found {largest}")
     whole = floor(largest)
-    if largest > 1 and 0 < largest - whole < ROUNDING:
+    if largest > 1 and 0 < largest - whole < RESIZING_ERROR:
         raise UserError(
             f"{layout.TRAIN_IMAGES}: expected pixels up to a whole number, found {largest}; "
             f"clip them to {whole}"
         )
-    in_bytes = all(images.dtype == np.uint8 for images in of_both)
-    return BYTE if in_bytes and largest > BYTE // 2 else max(1, ceil(largest))
+    are_bytes = all(images.dtype == np.uint8 for images in parts)
+    return UINT8_MAX if are_bytes and largest > UINT8_MAX // 2 else max(1, ceil(largest))
 
 
-def inserted(text: str, name: str, section: dict[str, Any]) -> str:
-    """The text of params.yaml with one more data set, the last one, and all else as it was."""
+def insert_section(text: str, name: str, section: dict[str, Any]) -> str:
+    """Return the text of a YAML file with one more section, the last under `datasets`; the rest stays.
+
+    Args:
+        text: of params.yaml or tools.yaml; if `datasets` is missing, the key is added at the end.
+        name: the key of the section.
+        section: its content.
+    """
+    text = EMPTY_DATASETS.sub("datasets:", text)
+    key = DATASETS.search(text)
+    start = key.end() if key else len(text)
+    following = NEXT_KEY.search(text, start)
+    end = following.start() if following else len(text)
+    before = BLANK_END.sub("", text[:end])
+
+    indent = INDENT.search(text, start, end)
+    block = textwrap.indent(_dump({name: section}), indent[1] if indent else "  ")
+    if key is None:
+        block = f"datasets:\n{block}"
     line_end = "\r\n" if "\r\n" in text else "\n"
-    text = text.replace("\r\n", "\n")
-    start = re.search(r"^datasets:.*\n(?:[ ]*(?:#.*)?\n)*([ ]*)", text, re.MULTILINE)
-    after, indent = (start.end(), start[1]) if start else (len(text), "")
-    dumped = io.StringIO()
-    YAML().dump({name: section}, dumped)
-    block = textwrap.indent(dumped.getvalue(), indent)
-    # The next section, or what is said above it.
-    rest = re.compile(r"^(?:#.*\n|[ ]*\n)*(?=[^\s#])", re.MULTILINE).search(text, after)
-    end = rest.start() if rest else len(text)
-    before, behind = text[:end].rstrip("\n"), text[end:].lstrip("\n")
-    whole = f"{before}\n\n{block}" + (f"\n{behind}" if behind else "")
-    return whole.replace("\n", line_end)
+    inserted = f"\n\n{block.rstrip()}".replace("\n", line_end)
+    return before + inserted + (text[len(before) :] or line_end)
 
 
-def summary(section: dict[str, Any]) -> str:
-    """The section in a few words."""
-    classes = section["classes"]
-    number = classes if isinstance(classes, int) else len(classes)
-    return f"{number} classes, {section['validation_images']:,} images held out for validation"
+def _dump(content: dict[str, Any]) -> str:
+    stream = io.StringIO()
+    YAML().dump(content, stream)
+    return stream.getvalue()
+
+
+def summarize(section: dict[str, Any]) -> str:
+    """Return a summary of a section of params.yaml in a few words."""
+    return (
+        f"{_count(section['classes'])} classes, "
+        f"{section['validation_images']:,} images held out for validation"
+    )
+
+
+def _count(classes: list[str] | int) -> int:
+    return classes if isinstance(classes, int) else len(classes)

@@ -1,1 +1,1 @@
-"""The plots of DVC: their page without the internet, and their pictures."""
+"""Charts of DVC's plots: a page that opens without the internet, and PNG files."""

@@ -1,16 +1,16 @@
-"""Make the page of `dvc plots` work without the internet: `python -m tools.plots.page`, once, at set-up."""
+"""Make the page of `dvc plots` in this clone work without the internet; needed once."""
 
 from pathlib import Path
 
 import vl_convert
 
 from stages.common import command, files
-from tools.common.programs import dvc
-from tools.review.pictures import VEGA_LITE
+from tools.common import dvc
+from tools.plots.pictures import VEGA_LITE
 
 PAGE = Path(".dvc/plots_page.html")
 
-# DVC puts its charts where {plot_divs} is. Without {scripts}, it does not ask for them on the internet.
+# DVC puts the charts in place of {plot_divs}. Without {scripts}, DVC loads no library from the internet.
 TEMPLATE = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -30,11 +30,11 @@ TEMPLATE = """<!DOCTYPE html>
 
 
 def main() -> None:
-    """Write the page with Vega, Vega-Lite and Vega-Embed in it, and tell DVC to use it in this clone."""
+    """Write the page, with the drawing library in it, and have DVC use the page in this clone."""
     library = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE)
     files.write_text(PAGE, TEMPLATE.format(library=library))
-    # Not in .dvc/config: DVC fails where the file that it names is missing.
-    dvc("config", "--local", "plots.html_template", PAGE.name)
+    # Not in .dvc/config: if the file that the configuration names is missing, DVC fails.
+    dvc.run("config", "--local", "plots.html_template", PAGE.name)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""The trained network in use: predictions for images of one's own, and its model card."""
+"""Trained networks in use: predictions for images in files, and model cards."""

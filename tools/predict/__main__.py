@@ -1,8 +1,9 @@
-"""Say what images show: python -m tools.predict DATASET FILE...
+"""Predict the classes of images: python -m tools.predict DATASET FILE...
 
-A FILE is a picture (PNG, JPEG and others) of any size, or an IDX or .npy file with many images. A picture
-whose background is light where that of the training images is dark, or the other way round, is inverted, and
-said to be; so a digit may be written in ink. Cut pictures out as those of the data set are.
+A FILE is a picture (PNG, JPEG and others) of any size, or an IDX or .npy file with one image or many. A
+picture is inverted if its background is light and the background of the training images is dark, or the other
+way round; the output says so. Thus digits may be written in ink on paper. Crop pictures as the images of the
+data set are cropped.
 """
 
 import json
@@ -15,39 +16,45 @@ import numpy as np
 from stages import parameters
 from stages.common import command, layout
 from stages.common.errors import UserError
+from tools.common import settings
 from tools.predict import images
-from tools.predict.images import Form, Images
+from tools.predict.images import ImageFormat
 
 
-def predictions(dataset: str, paths: list[Path], background: str | None) -> Iterator[dict[str, Any]]:
-    """For each image of each file: the file, its number in that, its class, and how sure that is.
+def predict(dataset: str, paths: list[Path], background: str | None) -> Iterator[dict[str, Any]]:
+    """Yield a prediction for each image of each file.
 
     Args:
-        dataset: whose network is asked.
-        paths: of the files.
-        background: of all of them, where the caller knows; otherwise each picture is looked at.
+        dataset: the key of the data set whose network predicts.
+        paths: the files.
+        background: the background of all files, `dark` or `light`; None to judge each picture by its edges.
+
+    Yields:
+        A mapping with `file`, `image` (the number of the image in the file; None for a single image),
+        `class`, `probability` (of that class), `background` and `inverted`.
 
     Raises:
         UserError: if there is no network, or a file has no images.
     """
-    from stages import evaluate  # noqa: PLC0415 - TensorFlow takes seconds: mistakes come first
-    from stages.network import model_file  # noqa: PLC0415 - TensorFlow takes seconds: mistakes come first
+    # TensorFlow takes seconds to import; mistakes in the arguments are reported before.
+    from stages import evaluate  # noqa: PLC0415
+    from stages.network import model_file  # noqa: PLC0415
     from stages.splits.arrays import Split  # noqa: PLC0415
 
-    settings = parameters.load().dataset(dataset)
+    section = parameters.load().dataset(dataset)
     model = model_file.load(layout.model(dataset))
-    if (outputs := model.output_shape[-1]) != len(settings.classes):
+    if (outputs := model.output_shape[-1]) != len(section.classes):
         raise UserError(
-            f"{layout.model(dataset)}: expected {len(settings.classes)} classes, as in params.yaml, found "
+            f"{layout.model(dataset)}: expected {len(section.classes)} classes, as in params.yaml, found "
             f"{outputs}; run: dvc repro train@{dataset}"
         )
-    form = Form(
+    image_format = ImageFormat(
         model.input_shape[1:],
         np.dtype(model.inputs[0].dtype),
-        settings.largest_pixel,
-        settings.about.background,
+        section.largest_pixel,
+        settings.load().dataset(dataset).about.background,
     )
-    files = [images.read(path, form, background) for path in paths]
+    files = [images.read(path, image_format, background) for path in paths]
     pixels = np.concatenate([file.pixels for file in files])
     probabilities = evaluate.predict(model, Split(pixels, np.zeros(len(pixels), np.uint8)))
     rows = iter(probabilities)
@@ -57,22 +64,20 @@ def predictions(dataset: str, paths: list[Path], background: str | None) -> Iter
             yield {
                 "file": str(file.path),
                 "image": number if len(file.pixels) > 1 else None,
-                "class": settings.classes[row.argmax()],
+                "class": section.classes[row.argmax()],
                 "probability": round(float(row.max()), 6),
-                **_said_of(file),
+                "background": file.background,
+                "inverted": file.inverted,
             }
 
 
-def _said_of(file: Images) -> dict[str, Any]:
-    return {"background": file.background, "inverted": file.inverted}
-
-
-def line(found: dict[str, Any]) -> str:
-    """One prediction for people."""
-    number = "" if found["image"] is None else f" #{found['image']}"
-    background = f", on {found['background']}" if found["background"] else ""
-    inverted = ", inverted" if found["inverted"] else ""
-    return f"{found['file']}{number}: {found['class']} ({found['probability']:.1%}{background}{inverted})"
+def format_line(prediction: dict[str, Any]) -> str:
+    """Return a prediction as a line of text."""
+    number = "" if prediction["image"] is None else f" #{prediction['image']}"
+    background = f", on {prediction['background']}" if prediction["background"] else ""
+    inverted = ", inverted" if prediction["inverted"] else ""
+    details = f"{prediction['probability']:.1%}{background}{inverted}"
+    return f"{prediction['file']}{number}: {prediction['class']} ({details})"
 
 
 def main(dataset: str, paths: list[Path], background: str | None, *, as_json: bool) -> None:
@@ -81,19 +86,26 @@ def main(dataset: str, paths: list[Path], background: str | None, *, as_json: bo
     for path in paths:
         if not path.is_file():
             raise UserError(f"{path}: expected a file of images, found none; check its name")
-    found = list(predictions(dataset, paths, background))
-    print(json.dumps(found, indent=2, ensure_ascii=False) if as_json else "\n".join(map(line, found)))
+    predictions = list(predict(dataset, paths, background))
+    if as_json:
+        print(json.dumps(predictions, indent=2, ensure_ascii=False))
+    else:
+        print("\n".join(map(format_line, predictions)))
 
 
 if __name__ == "__main__":
     parser = command.Parser(prog="python -m tools.predict", description=__doc__)
-    parser.add_argument("dataset", help="a key under `datasets:` in params.yaml, whose network is asked")
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument(
+        "dataset", help="a key under `datasets:` in params.yaml: the data set whose network predicts"
+    )
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a file with images")
     parser.add_argument(
         "--background",
         choices=("dark", "light"),
-        help="of all the files, instead of looking at the edges of each picture",
+        help="the background of all files; by default, each picture is judged by its edges",
     )
-    parser.add_argument("--json", action="store_true", help="for programs")
-    given = parser.parse_args()
-    command.finish(lambda: main(given.dataset, given.files, given.background, as_json=given.json))
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+    arguments = parser.parse_args()
+    command.finish(
+        lambda: main(arguments.dataset, arguments.files, arguments.background, as_json=arguments.json)
+    )

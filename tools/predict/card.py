@@ -1,6 +1,6 @@
-"""The model card of a data set, from what the repository holds: python -m tools.predict.card DATASET...
+"""Write the model card of data sets from files that git keeps: python -m tools.predict.card DATASET...
 
-It needs no data and no model. Sections after Mitchell et al., "Model Cards for Model Reporting", 2019.
+The sections follow Mitchell et al., "Model Cards for Model Reporting", 2019. No data or model is read.
 """
 
 from pathlib import Path
@@ -9,115 +9,127 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages import parameters
 from stages.common import command, files, layout
 from stages.common.errors import UserError
 from stages.parameters import Dataset, Parameters
+from stages.parameters import load as load_parameters
 from tools.common import markdown, revision
-from tools.review import changes, statistics
+from tools.common.settings import FILE as SETTINGS_FILE
+from tools.common.settings import About, Settings
+from tools.common.settings import load as load_settings
+from tools.review import inputs, statistics
 
 FOLDER = Path("cards")
-MOST_PAIRS = 5
-OF_EVERY_NETWORK = "It names a class for every image, also for one of none."
-MOST_CLASSES = 50  # rows that somebody reads
+MOST_CONFUSIONS = 5
+MOST_CLASS_ROWS = 50  # of the table of classes; nobody reads more
+LIMIT_OF_EVERY_NETWORK = "It names a class for every image, also for an image of none of the classes."
 
 
-def card(dataset: str, settings: Parameters) -> str:
-    """The card as Markdown."""
-    section = settings.dataset(dataset)
-    about = section.about
-    workspace = revision.find(revision.WORKSPACE)
-    predictions = workspace.predictions(dataset)
-    if predictions is not None and (changed := changes.stale(workspace, dataset)):
+def build_card(name: str, parameters: Parameters, settings: Settings) -> str:
+    """Return the model card of a data set as Markdown.
+
+    Args:
+        name: the key of the data set.
+        parameters: the content of params.yaml.
+        settings: the content of tools.yaml.
+
+    Raises:
+        UserError: if there are results, and parameters or code have changed since.
+    """
+    dataset, about = parameters.dataset(name), settings.dataset(name).about
+    workspace = revision.find_revision(revision.WORKSPACE)
+    predictions = workspace.predictions(name)
+    if predictions is not None and (stale := inputs.find_stale(workspace, name)):
         raise UserError(
-            f"{dataset}: expected the results of these parameters and this code, found changed since: "
-            f"{', '.join(changed)}; run: dvc repro evaluate@{dataset}"
+            f"{name}: expected the results of these parameters and this code, found changed since: "
+            f"{', '.join(stale)}; run: dvc repro evaluate@{name}"
         )
     parts = [
-        f"# Model card: {about.title or dataset}",
-        f"`{layout.model(dataset)}`, a feed-forward network in Keras's format that takes an image as the "
-        f"data set has it and gives the probability of each of {len(section.classes)} classes.",
-        f"## Data\n\n{_data(section)}",
-        f"## Network and training\n\n{_training(section)}",
-        f"## Limits\n\n{_limits(section)}",
+        f"# Model card: {about.title or name}",
+        f"`{layout.model(name)}`, a feed-forward network in Keras's format. It takes an image as the data "
+        f"set has it, and gives the probability of each of {len(dataset.classes)} classes.",
+        f"## Data\n\n{_describe_data(dataset, about)}",
+        f"## Network and training\n\n{_describe_training(dataset)}",
     ]
     if predictions is not None:
-        parts[4:4] = [
-            f"## Results\n\n{_results(predictions, settings.evaluation.calibration_bins)}",
-            f"## Classes\n\n{_classes(dataset)}",
-            f"## Most frequent confusions\n\n{_confusions(predictions)}",
+        parts += [
+            f"## Results\n\n{_describe_results(predictions, parameters.evaluation.calibration_bins)}",
+            f"## Classes\n\n{_describe_classes(name)}",
+            f"## Most frequent confusions\n\n{_describe_confusions(predictions)}",
         ]
+    parts.append(f"## Limits\n\n{_describe_limits(about)}")
     return "\n\n".join(parts) + "\n"
 
 
 def _table(head: list[str], rows: list[list[Any]]) -> str:
-    return markdown.table(head, [[markdown.text(cell) for cell in row] for row in rows])
+    return markdown.table(head, [[markdown.escape(cell) for cell in row] for row in rows])
 
 
-def _data(section: Dataset) -> str:
-    about = section.about
-    rows = [[name, f"{file.bytes:,}", file.sha256] for name, file in section.files.by_name().items()]
+def _describe_data(dataset: Dataset, about: About) -> str:
+    rows = [[name, f"{file.bytes:,}", file.sha256] for name, file in dataset.files.by_name().items()]
     return (
-        f"From {about.source or 'a source that params.yaml does not name'}. "
-        f"Licence: {about.licence or 'not stated in params.yaml'}. "
-        f"{section.validation_images:,} of the training images are held out for validation: they chose the "
-        "epoch; the test images have only been scored.\n\n" + _table(["file", "bytes", "SHA-256"], rows)
+        f"Source: {about.source or f'not stated in {SETTINGS_FILE}'}. "
+        f"Licence: {about.licence or f'not stated in {SETTINGS_FILE}'}. "
+        f"{dataset.validation_images:,} of the training images are held out for validation. Training keeps "
+        "the weights of the epoch with the highest accuracy on the validation images. The stage evaluate "
+        "alone reads the test split.\n\n" + _table(["file", "bytes", "SHA-256"], rows)
     )
 
 
-def _training(section: Dataset) -> str:
-    training = section.training.model_dump()
-    distortions = {f"augmentation.{name}": value for name, value in training.pop("augmentation").items()}
-    values = {**section.network.model_dump(), **training, **distortions, "seed": section.seed}
-    return _table(["hyperparameter", "value"], [[name, value] for name, value in values.items()])
+def _describe_training(dataset: Dataset) -> str:
+    training = dataset.training.model_dump()
+    augmentation = {f"augmentation.{key}": value for key, value in training.pop("augmentation").items()}
+    values = {**dataset.network.model_dump(), **training, **augmentation, "seed": dataset.seed}
+    return _table(["hyperparameter", "value"], [[key, value] for key, value in values.items()])
 
 
-def _results(predictions: pd.DataFrame, bins: int) -> str:
+def _describe_results(predictions: pd.DataFrame, bins: int) -> str:
     rows = [
         [metric, f"{value:.4f}", f"{low:.4f} to {high:.4f}"]
-        for metric, (value, low, high) in statistics.intervals(predictions, bins).items()
+        for metric, (value, low, high) in statistics.estimate_intervals(predictions, bins).items()
     ]
     return (
-        f"On {len(predictions):,} test images; the interval is over other test images of the same kind, not "
-        "over other training seeds.\n\n" + _table(["metric", "value", "95 % interval"], rows)
+        f"On {len(predictions):,} test images. The intervals are over other test images of the same kind, "
+        "not over other training seeds.\n\n" + _table(["metric", "value", "95 % interval"], rows)
     )
 
 
-def _classes(dataset: str) -> str:
-    table = pd.read_csv(layout.classes(dataset), dtype={"class": str}, keep_default_na=False, na_values=[""])
-    shown = table.nsmallest(MOST_CLASSES, "f1", keep="first").sort_index()
-    rows = [[row[0], *map(_score, row[1:])] for row in shown.itertuples(index=False)]
-    left = "" if len(table) == len(shown) else f"The {len(shown)} of {len(table)} with the lowest f1.\n\n"
-    return left + _table(["class", "precision", "recall", "f1"], rows)
+def _describe_classes(name: str) -> str:
+    table = pd.read_csv(layout.classes(name), dtype={"class": str}, keep_default_na=False, na_values=[""])
+    worst = table.nsmallest(MOST_CLASS_ROWS, "f1", keep="first").sort_index()
+    rows = [[row[0], *map(_format_score, row[1:])] for row in worst.itertuples(index=False)]
+    note = "" if len(worst) == len(table) else f"The {len(worst)} of {len(table)} with the lowest f1.\n\n"
+    return note + _table(["class", "precision", "recall", "f1"], rows)
 
 
-def _score(value: float) -> str:
+def _format_score(value: float) -> str:
     return "-" if np.isnan(value) else f"{value:.4g}"
 
 
-def _confusions(predictions: pd.DataFrame) -> str:
+def _describe_confusions(predictions: pd.DataFrame) -> str:
     wrong = predictions[predictions["actual"] != predictions["predicted"]]
     counts = wrong.groupby(["actual", "predicted"]).size().sort_values(ascending=False, kind="stable")
-    most = counts.head(MOST_PAIRS).reset_index()
-    return _table(["actual", "taken for", "images"], most.to_numpy().tolist())
+    most_frequent = counts.head(MOST_CONFUSIONS).reset_index()
+    return _table(["actual", "taken for", "images"], most_frequent.to_numpy().tolist())
 
 
-def _limits(section: Dataset) -> str:
-    limits = section.about.limits or ["None are stated in params.yaml."]
-    return "\n".join(f"- {limit}" for limit in [*limits, OF_EVERY_NETWORK])
+def _describe_limits(about: About) -> str:
+    limits = about.limits or [f"None are stated in {SETTINGS_FILE}."]
+    return "\n".join(f"- {limit}" for limit in [*limits, LIMIT_OF_EVERY_NETWORK])
 
 
-def main(datasets: list[str]) -> None:
-    """Write the cards."""
-    settings = parameters.load()
-    for dataset in datasets or list(settings.datasets):
-        path = FOLDER / f"{dataset}.md"
-        files.write_text(path, card(dataset, settings))
+def main(names: list[str]) -> None:
+    """Write the model cards of data sets, of all if none is named, and print their paths."""
+    parameters = load_parameters()
+    settings = load_settings(parameters)
+    for name in names or list(parameters.datasets):
+        path = FOLDER / f"{name}.md"
+        files.write_text(path, build_card(name, parameters, settings))
         print(path)
 
 
 if __name__ == "__main__":
     parser = command.Parser(prog="python -m tools.predict.card", description=__doc__)
     parser.add_argument("datasets", nargs="*", metavar="DATASET", help="by default all")
-    given = parser.parse_args()
-    command.finish(lambda: main(given.datasets))
+    arguments = parser.parse_args()
+    command.finish(lambda: main(arguments.datasets))

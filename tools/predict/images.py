@@ -1,4 +1,4 @@
-"""Files of images as the network was trained on them: pictures, arrays and IDX files."""
+"""Files of images, pictures as well as IDX and .npy files, converted to the input of a network."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,19 +11,19 @@ from stages.sources import idx, pictures
 
 NPY_MAGIC = b"\x93NUMPY"
 IDX_MAGICS = tuple(b"\0\0" + bytes([code]) for code in idx.DTYPES)  # other files begin with two zeros, too
-BYTE = 255
-GREY = 2  # dimensions
-CHANNELS = ((1,), (3,))
+UINT8_MAX = 255
+GREY_IMAGE_NDIM = 2
+CHANNEL_SHAPES = ((1,), (3,))
 
 
-class Form(NamedTuple):
-    """What images a network takes.
+class ImageFormat(NamedTuple):
+    """The format of the images that a network takes.
 
     Attributes:
         shape: (height, width) or (height, width, channels).
         dtype: of the pixels.
-        largest_pixel: from 0 to which they are.
-        background: what is behind the things on them, `dark` or `light`; None if that is not known.
+        largest_pixel: the largest value of a pixel; the smallest is 0.
+        background: the background of the training images, `dark` or `light`; None if it is not known.
     """
 
     shape: tuple[int, ...]
@@ -33,13 +33,13 @@ class Form(NamedTuple):
 
 
 class Images(NamedTuple):
-    """The images of one file.
+    """The images of a file.
 
     Attributes:
         path: of the file.
-        pixels: shape (n, *form.shape), in the form that the network takes.
-        background: what the file has behind the things, where that was looked at; None otherwise.
-        inverted: whether light was made dark and dark light.
+        pixels: shape (n, *shape of the format), as the network takes them.
+        background: the background in the file, `dark` or `light`; None if it is not known.
+        inverted: whether dark and light were exchanged.
     """
 
     path: Path
@@ -48,36 +48,35 @@ class Images(NamedTuple):
     inverted: bool
 
 
-def read(path: Path, form: Form, background: str | None = None) -> Images:
-    """Read a file of images, and bring them into the form that a network takes.
+def read(path: Path, image_format: ImageFormat, background: str | None = None) -> Images:
+    """Read a file of images, and convert them to the format that a network takes.
 
-    An IDX or .npy file has images like those of the data set, one or many; what has another height or width
-    is stretched. Any other file is a picture, which is also inverted if its background, judged by its edges,
-    is not that of the training images.
+    An IDX or .npy file has one image or many, with pixels as in the data set. Any other file is a picture,
+    and its edges tell its background. Images of another height or width are stretched. Images are inverted
+    if their background is known and is not the background of the training images.
 
     Args:
-        path: of the file.
-        form: that the network takes.
-        background: what the file has, where the caller knows better: `dark` or `light`.
+        path: the file.
+        image_format: the format that the network takes.
+        background: the background in the file, `dark` or `light`; None to judge a picture by its edges.
 
     Raises:
-        UserError: if the file is no image.
+        UserError: if the file has no such images.
     """
     with path.open("rb") as file:
         start = file.read(len(NPY_MAGIC))
     if start == NPY_MAGIC or start.startswith(IDX_MAGICS):
-        pixels = _like_training(_array(path, start), form, path)
+        pixels = _convert_array(_read_array(path, start), image_format, path)
     else:
-        whole = pictures.read(path, form.shape)[None]
-        pixels = _scaled(whole, form)
-        background = background or pictures.background(pixels, form.largest_pixel)
-    inverted = None not in (background, form.background) and background != form.background
+        pixels = _scale(pictures.read(path, image_format.shape)[None], image_format)
+        background = background or pictures.find_background(pixels, image_format.largest_pixel)
+    inverted = None not in (background, image_format.background) and background != image_format.background
     if inverted:
-        pixels = (form.largest_pixel - pixels).astype(form.dtype)
+        pixels = (image_format.largest_pixel - pixels).astype(image_format.dtype)
     return Images(path, pixels, background, inverted)
 
 
-def _array(path: Path, start: bytes) -> NDArray[Any]:
+def _read_array(path: Path, start: bytes) -> NDArray[Any]:
     if start != NPY_MAGIC:
         return idx.read(path)
     try:
@@ -87,36 +86,39 @@ def _array(path: Path, start: bytes) -> NDArray[Any]:
     return array
 
 
-def _like_training(array: NDArray[Any], form: Form, path: Path) -> NDArray[Any]:
-    dimensions = len(form.shape)
-    many = array[None] if array.ndim == dimensions else array
-    # A colour image, or one of a single channel, is as many-dimensional as many grey ones.
-    in_channels = dimensions == GREY and many.shape[-1:] in CHANNELS and many.shape[-1:] != form.shape[-1:]
-    shaped = many.ndim == dimensions + 1 and many.shape[3:] == form.shape[2:] and not in_channels
-    if not shaped or many.size == 0:
+def _convert_array(array: NDArray[Any], image_format: ImageFormat, path: Path) -> NDArray[Any]:
+    """Return an array of one image or many, shape (n, *shape of the format), after checking its values."""
+    shape, largest_pixel = image_format.shape, image_format.largest_pixel
+    images = array[None] if array.ndim == len(shape) else array
+    # A single image with channels has as many dimensions as many grey images.
+    has_channels = (
+        len(shape) == GREY_IMAGE_NDIM
+        and images.shape[-1:] in CHANNEL_SHAPES
+        and images.shape[-1:] != shape[-1:]
+    )
+    fits = images.ndim == len(shape) + 1 and images.shape[3:] == shape[2:] and not has_channels
+    if not fits or images.size == 0:
         raise UserError(
-            f"{path}: expected images of shape {('n', *form.shape)}, or of another height and width, found "
+            f"{path}: expected images of shape {('n', *shape)}, or of another height and width, found "
             f"{array.shape}"
         )
-    whole = "whole " if form.dtype.kind in "iu" else ""
-    expected = (
-        f"{path}: expected {whole}numbers from 0 to {form.largest_pixel}, as those of the training images"
-    )
-    if many.dtype.kind not in "iuf":
-        raise UserError(f"{expected}, found {many.dtype}")
-    if not 0 <= many.min() <= many.max() <= form.largest_pixel:
-        raise UserError(f"{expected}, found {many.dtype.name} from {many.min()} to {many.max()}")
-    if whole and (many != np.rint(many)).any():
-        raise UserError(f"{expected}, found fractions up to {many.max()}; multiply and round them")
-    if many.shape[1:] == form.shape:
-        return many.astype(form.dtype)
-    in_bytes = np.rint(many * (BYTE / form.largest_pixel)).astype(np.uint8)
-    return _scaled(np.array([pictures.resized(image, form.shape) for image in in_bytes]), form)
+    whole = "whole " if image_format.dtype.kind in "iu" else ""
+    expected = f"{path}: expected {whole}numbers from 0 to {largest_pixel}, as in the training images"
+    if images.dtype.kind not in "iuf":
+        raise UserError(f"{expected}, found {images.dtype}")
+    if not 0 <= images.min() <= images.max() <= largest_pixel:
+        raise UserError(f"{expected}, found {images.dtype.name} from {images.min()} to {images.max()}")
+    if whole and (images != np.rint(images)).any():
+        raise UserError(f"{expected}, found fractions up to {images.max()}; multiply and round them")
+    if images.shape[1:] == shape:
+        return images.astype(image_format.dtype)
+    as_bytes = np.rint(images * (UINT8_MAX / largest_pixel)).astype(np.uint8)
+    return _scale(np.array([pictures.resize(image, shape) for image in as_bytes]), image_format)
 
 
-def _scaled(pixels: NDArray[np.uint8], form: Form) -> NDArray[Any]:
-    """Pixels from 0 to 255 as those that the network takes."""
-    if form.largest_pixel == BYTE:
-        return pixels.astype(form.dtype)
-    scaled = pixels * (form.largest_pixel / BYTE)
-    return (scaled if form.dtype.kind == "f" else np.rint(scaled)).astype(form.dtype)
+def _scale(pixels: NDArray[np.uint8], image_format: ImageFormat) -> NDArray[Any]:
+    """Convert pixels from 0 to 255 to the range and dtype that the network takes."""
+    if image_format.largest_pixel == UINT8_MAX:
+        return pixels.astype(image_format.dtype)
+    scaled = pixels * (image_format.largest_pixel / UINT8_MAX)
+    return (scaled if image_format.dtype.kind == "f" else np.rint(scaled)).astype(image_format.dtype)

@@ -1,1 +1,1 @@
-"""What a change did to the results: two revisions of the project, compared from git alone."""
+"""Comparison of the results of two revisions of the project, from git alone."""

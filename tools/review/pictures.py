@@ -1,39 +1,31 @@
-"""The pictures of a comparison, as PNG files."""
+"""Pictures of a comparison, as PNG files: charts, changed images and the most confident mistakes."""
 
-import json
-import tempfile
 from pathlib import Path
 
 import pandas as pd
-import vl_convert
 
 from stages.common import files, layout
 from stages.common.errors import UserError
 from stages.scoring import gallery
 from stages.splits import arrays
-from tools.common.programs import dvc
+from tools.common import dvc
 from tools.common.revision import WORKSPACE, Revision
-from tools.review.changes import names_for_dvc, test_split
-
-VEGA_LITE = "6.4"  # the version that the templates in .dvc/plots are tried with, here and in the page
-SCALE = 1.5  # of a drawn pixel, so that text stays sharp on a dense screen
+from tools.plots.pictures import draw_chart
+from tools.review.inputs import find_test_split
 
 
 def draw_plots(base: Revision, later: Revision, datasets: list[str], folder: Path) -> dict[str, list[Path]]:
     """Draw every plot of some data sets as `dvc plots diff` does.
 
     Returns:
-        For each data set the files, DATASET-KIND.png, in the order of kinds in dvc.yaml.
+        For each data set the files, DATASET-KIND.png, in the order of the kinds in dvc.yaml.
     """
-    drawn: dict[str, list[Path]] = {dataset: [] for dataset in datasets}
+    pictures: dict[str, list[Path]] = {dataset: [] for dataset in datasets}
     if not datasets:
-        return drawn
-    with tempfile.TemporaryDirectory() as unused:  # where DVC copies the plots that are pictures already
-        shown = json.loads(dvc("plots", "diff", "--json", "--out", unused, *names_for_dvc(base, later)))[
-            "data"
-        ]
+        return pictures
+    revisions = [revision.commit or WORKSPACE for revision in (base, later)]
     names = {revision.commit: revision.name for revision in (base, later) if revision.commit}
-    for plot, charts in shown.items():
+    for plot, charts in dvc.read_charts("diff", *revisions).items():
         path = Path(plot)
         for chart in charts:
             if path.stem not in datasets or chart["type"] != "vega":
@@ -43,62 +35,61 @@ def draw_plots(base: Revision, later: Revision, datasets: list[str], folder: Pat
             for row in rows:
                 row["rev"] = names.get(row["rev"], row["rev"])
             picture = folder / f"{path.stem}-{path.parent.name}.png"
-            png = vl_convert.vegalite_to_png(chart["content"], vl_version=VEGA_LITE, scale=SCALE)
-            with files.whole_file(picture) as new:
-                new.write_bytes(png)
-            drawn[path.stem].append(picture)
-    return drawn
+            with files.atomic_file(picture) as new:
+                new.write_bytes(draw_chart(chart))
+            pictures[path.stem].append(picture)
+    return pictures
 
 
 def copy_mistakes(base: Revision, later: Revision, dataset: str, folder: Path) -> list[Path]:
-    """Copy the pictures of the most confident mistakes of both revisions, where they have them."""
-    copied = []
+    """Copy the pictures of the most confident mistakes of both revisions, and return the existing copies."""
+    copies = []
     for revision, when in ((base, "before"), (later, "after")):
         content = revision.read(layout.mistakes(dataset))
         if content is not None:
-            copied.append(folder / f"{dataset}-mistakes-{when}.png")
-            with files.whole_file(copied[-1]) as new:
+            copies.append(folder / f"{dataset}-mistakes-{when}.png")
+            with files.atomic_file(copies[-1]) as new:
                 new.write_bytes(content)
-    return copied
+    return copies
 
 
 def draw_changed_images(
-    compared: pd.Series, lost: pd.DataFrame, gained: pd.DataFrame, later: Revision, dataset: str, folder: Path
+    actual: pd.Series, lost: pd.DataFrame, gained: pd.DataFrame, later: Revision, dataset: str, folder: Path
 ) -> list[Path]:
-    """Draw the images that went from right to wrong and back, if the test images are here.
+    """Draw the images that became wrong and the images that became right.
 
     Args:
-        compared: the name of the class of each test image.
-        lost: as `compare.changes.changed_images` gives them.
-        gained: likewise.
-        later: the revision whose test images they are.
-        dataset: whose images they are.
-        folder: to write to.
+        actual: the name of the class of each test image.
+        lost: the images that became wrong, as `predictions.find_changed_images` returns them.
+        gained: the images that became right.
+        later: the revision of the predictions.
+        dataset: the key of the data set.
+        folder: the folder to write to.
 
     Returns:
-        The files; none where the test images are not here, or are not the ones that were compared.
+        The files; none if this folder has no test split, or another split than the predictions are for.
     """
-    here = later if later.commit is None else Revision(WORKSPACE, None)
-    split = test_split(later, dataset)
-    if split is None or split != test_split(here, dataset):
+    workspace = later if later.commit is None else Revision(WORKSPACE, None)
+    split = find_test_split(later, dataset)
+    if split is None or split != find_test_split(workspace, dataset):
         return []
     try:
         images, labels = arrays.read(layout.processed(dataset, "test"))
     except UserError:
         return []
-    if len(labels) != len(compared) or len(set(zip(labels, compared, strict=True))) != len(set(compared)):
-        return []  # other images than dvc.lock says
-    drawn = []
-    for table, file, title in (
+    if len(labels) != len(actual) or len(set(zip(labels, actual, strict=True))) != len(set(actual)):
+        return []  # the arrays are not those that dvc.lock records
+    pictures = []
+    for table, kind, title in (
         (lost, "right-to-wrong", "Right before, wrong after"),
         (gained, "wrong-to-right", "Wrong before, right after"),
     ):
-        shown = table.head(gallery.LARGEST)
+        rows = table.head(gallery.MOST_IMAGES)
         captions = [
             f"#{row.Index} {row.actual}\n{row.predicted_before} {row.probability_before:.0%}\n"
             f"→ {row.predicted_after} {row.probability_after:.0%}"
-            for row in shown.itertuples()
+            for row in rows.itertuples()
         ]
-        drawn.append(folder / f"{dataset}-{file}.png")
-        gallery.save(drawn[-1], f"{title}: {len(table):,}", images[shown.index], captions)
-    return drawn
+        pictures.append(folder / f"{dataset}-{kind}.png")
+        gallery.save(pictures[-1], f"{title}: {len(table):,}", images[rows.index], captions)
+    return pictures

@@ -1,22 +1,22 @@
-"""Whether two sets of predictions on the same images differ by more than chance."""
+"""Statistical tests and confidence intervals of the metrics of classifiers, from their predictions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.stats import binomtest, bootstrap, false_discovery_control, norm
+from scipy.stats import binomtest, false_discovery_control, norm
 
-from stages.scoring import scores
+from tools.review import metrics
+from tools.review.metrics import METRICS
 
-LARGER_IS_BETTER = {"accuracy": True, "macro_f1": True, "log_loss": False, "calibration_error": False}
-METRICS = tuple(LARGER_IS_BETTER)
 CONFIDENCE = 0.95
-RESAMPLES = 2000  # the standard error is then known to 1.6 %
-BATCH = 100  # resamples at a time, which bounds the memory
+RESAMPLES = 2000  # of the bootstrap: they estimate the standard error to 1.6 %
+RESAMPLES_PER_BATCH = 100  # bounds the memory
 NORMAL_QUANTILE = float(norm.ppf((1 + CONFIDENCE) / 2))
 
 Verdict = Literal["better", "worse", "within noise"]
@@ -24,15 +24,15 @@ Verdict = Literal["better", "worse", "within noise"]
 
 @dataclass(frozen=True)
 class Difference:
-    """A metric of two revisions: before, after, and what their difference may be by chance alone.
+    """A metric at two revisions, and the confidence interval of the difference.
 
     Attributes:
-        metric: its name, a key of `LARGER_IS_BETTER`.
-        before: its value at the base.
-        after: its value at the later revision.
+        metric: the name, a key of `metrics.METRICS`.
+        before: the value at the base.
+        after: the value at the later revision.
         low: the lower end of the 95 % interval of the difference.
         high: the upper end.
-        significant: whether the difference is more than chance makes it.
+        significant: whether a test rejects that the values differ by chance alone.
     """
 
     metric: str
@@ -44,35 +44,40 @@ class Difference:
 
     @property
     def verdict(self) -> Verdict:
-        """In one word or two."""
+        """The result of the test."""
         if not self.significant:
             return "within noise"
-        return "better" if (self.after > self.before) == LARGER_IS_BETTER[self.metric] else "worse"
+        return "better" if (self.after > self.before) == METRICS[self.metric].larger_is_better else "worse"
 
-    def worse_than(self, tolerance: float) -> bool:
-        """Whether it is significantly worse by more than a tolerance: the whole interval lies beyond it."""
-        least_harm = -self.high if LARGER_IS_BETTER[self.metric] else self.low
+    def is_worse_than(self, tolerance: float) -> bool:
+        """Return whether the metric is significantly worse, and all of the interval beyond a tolerance."""
+        least_harm = -self.high if METRICS[self.metric].larger_is_better else self.low
         return self.verdict == "worse" and least_harm > tolerance
 
 
 def mcnemar(lost: int, gained: int) -> float:
-    """The exact two-sided p-value of two classifiers being equally accurate.
+    """Return the exact two-sided p-value of two classifiers being equally accurate.
 
     Source: McNemar, "Note on the sampling error of the difference between correlated proportions or
-    percentages", 1947, with the binomial distribution in place of the normal one.
+    percentages", 1947, with the binomial distribution in place of the normal distribution.
 
     Args:
-        lost: images that only the first classifies rightly.
-        gained: images that only the second classifies rightly.
+        lost: the number of images that only the first classifier has right.
+        gained: the number of images that only the second classifier has right.
     """
     return float(binomtest(gained, lost + gained).pvalue) if lost + gained else 1.0
 
 
 def accuracy_interval(lost: int, gained: int, images: int) -> tuple[float, float]:
-    """The 95 % interval of a difference of two accuracies on the same images; arguments as `mcnemar`.
+    """Return the 95 % interval of a difference of two accuracies on the same images.
 
     Source: Bonett and Price, "Adjusted Wald confidence interval for a difference of binomial
     proportions based on paired data", 2012.
+
+    Args:
+        lost: the number of images that only the first classifier has right.
+        gained: the number of images that only the second classifier has right.
+        images: the number of all images.
     """
     share_lost, share_gained = (lost + 1) / (images + 2), (gained + 1) / (images + 2)
     difference = share_gained - share_lost
@@ -81,52 +86,38 @@ def accuracy_interval(lost: int, gained: int, images: int) -> tuple[float, float
 
 
 def compare(before: pd.DataFrame, after: pd.DataFrame, bins: int, seed: int = 0) -> list[Difference]:
-    """Compare two classifiers by their predictions on the same images.
+    """Compare two classifiers by their predictions for the same images.
 
-    Accuracy is tested by McNemar's exact test. The intervals of the other metrics are the difference
-    and 1.96 standard errors of it on either side, the standard error being that of a paired bootstrap:
-    images are drawn with replacement, each with both of its predictions (Efron and Tibshirani, "An
-    Introduction to the Bootstrap", 1993, chapters 6 and 12).
+    Accuracy is tested by McNemar's exact test. The intervals of the other metrics are the difference plus
+    and minus 1.96 standard errors, which a paired bootstrap estimates: images are drawn with replacement,
+    each with the predictions of both classifiers (Efron and Tibshirani, "An Introduction to the Bootstrap",
+    1993, chapters 6 and 12).
 
-    They are of the metric as measured on so many images. For the calibration error that is more than on
-    endless ones, the more so the better a network is calibrated and the less it is right (Kumar, Liang
-    and Ma, "Verified Uncertainty Calibration", 2019). So among networks that are right equally often a
-    loss of calibration is understated and none is invented; where the accuracy falls, one may be.
+    An interval is of the metric as measured on this number of images. The calibration error measured on few
+    images is larger than on endless images. The bias grows as the true calibration error and the accuracy
+    fall (Kumar, Liang and Ma, "Verified Uncertainty Calibration", 2019). Between two classifiers of equal
+    accuracy, the measured loss of calibration is therefore too small. Where the accuracy falls, a loss of
+    calibration may be measured where there is none.
 
     Args:
-        before: a row for each image, as `stages.scores.prediction_table` gives them.
-        after: likewise, of the same images.
-        bins: of the calibration error.
-        seed: of the bootstrap.
+        before: a row for each image, as `stages.scoring.scores.prediction_table` returns them.
+        after: the predictions of the second classifier, for the same images.
+        bins: the number of bins of the calibration error.
+        seed: the seed of the bootstrap.
 
     Returns:
-        The differences in the order of `METRICS`.
+        The differences in the order of `metrics.METRICS`.
     """
-    classes = np.unique(before["actual"])
-    parts = [_additive(table, classes, bins) for table in (before, after)]
-    images = len(before)
-
-    def difference(drawn: NDArray[np.int64], axis: int = -1) -> NDArray[np.float64]:
-        rows = np.moveaxis(drawn, axis, -1).reshape(-1, images)
-        weights = np.array([np.bincount(row, minlength=images) for row in rows])
-        first, second = (_metrics(weights @ part, len(classes)) for part in parts)
-        return second - first
-
-    resampled = bootstrap(
-        (np.arange(images),),
-        difference,
-        n_resamples=RESAMPLES,
-        batch=BATCH,
-        vectorized=True,
-        method="percentile",
-        rng=seed,
-    )
-    values = [_metrics(_sums(part), len(classes)) for part in parts]
+    classes, images = np.unique(before["actual"]), len(before)
+    terms = [metrics.per_image_terms(table, classes, bins) for table in (before, after)]
+    values = [metrics.compute(np.ones(images) @ part, len(classes)) for part in terms]
+    resampled = _resample(terms, len(classes), seed)
+    errors = (resampled[1] - resampled[0]).std(axis=-1, ddof=1)
     right = [(table["predicted"] == table["actual"]).to_numpy() for table in (before, after)]
     lost, gained = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
 
     differences = []
-    for metric, first, second, error in zip(METRICS, *values, resampled.standard_error, strict=True):
+    for metric, first, second, error in zip(METRICS, *values, errors, strict=True):
         if metric == "accuracy":
             low, high = accuracy_interval(lost, gained, images)
             significant = mcnemar(lost, gained) < 1 - CONFIDENCE
@@ -139,52 +130,49 @@ def compare(before: pd.DataFrame, after: pd.DataFrame, bins: int, seed: int = 0)
     return differences
 
 
-def intervals(table: pd.DataFrame, bins: int, seed: int = 0) -> dict[str, tuple[float, float, float]]:
-    """The metrics of one classifier, each with its 95 % interval over test images of the same kind.
+def estimate_intervals(
+    table: pd.DataFrame, bins: int, seed: int = 0
+) -> dict[str, tuple[float, float, float]]:
+    """Estimate the metrics of a classifier, with 95 % intervals over test images of the same kind.
 
-    That of the accuracy is Wilson's ("Probable inference, the law of succession, and statistical
-    inference", 1927), those of the others 1.96 standard errors of a bootstrap on either side.
+    The interval of the accuracy is Wilson's ("Probable inference, the law of succession, and statistical
+    inference", 1927). The other intervals are the value plus and minus 1.96 standard errors of a bootstrap.
 
     Args:
-        table: a row for each image, as `stages.scores.prediction_table` gives them.
-        bins: of the calibration error.
-        seed: of the bootstrap.
+        table: a row for each image, as `stages.scoring.scores.prediction_table` returns them.
+        bins: the number of bins of the calibration error.
+        seed: the seed of the bootstrap.
 
     Returns:
-        By metric: its value, the lower and the upper end of the interval.
+        By metric: the value, the lower and the upper end of the interval.
     """
-    classes = np.unique(table["actual"])
-    part, images = _additive(table, classes, bins), len(table)
-    random, shares = np.random.default_rng(seed), np.full(len(table), 1 / len(table))
-    drawn = np.array(
-        [_metrics(random.multinomial(images, shares) @ part, len(classes)) for _ in range(RESAMPLES)]
-    )
+    classes, images = np.unique(table["actual"]), len(table)
+    terms = metrics.per_image_terms(table, classes, bins)
+    values = metrics.compute(np.ones(images) @ terms, len(classes))
+    errors = _resample([terms], len(classes), seed)[0].std(axis=-1, ddof=1)
     right = int((table["predicted"] == table["actual"]).sum())
-    found = {}
-    for metric, value, error in zip(
-        METRICS, _metrics(_sums(part), len(classes)), drawn.std(axis=0, ddof=1), strict=True
-    ):
+    estimates = {}
+    for metric, value, error in zip(METRICS, values, errors, strict=True):
         low, high = value - NORMAL_QUANTILE * error, value + NORMAL_QUANTILE * error
         if metric == "accuracy":
             low, high = binomtest(right, images).proportion_ci(CONFIDENCE, method="wilson")
-        most = 1.0 if metric != "log_loss" else float("inf")
-        found[metric] = (float(value), max(0.0, float(low)), min(float(high), most))
-    return found
+        estimates[metric] = (float(value), max(0.0, float(low)), min(float(high), METRICS[metric].largest))
+    return estimates
 
 
 def compare_classes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    """Compare the recall of each class: the share of its images that are right.
+    """Compare the recall of each class: the share of the images of the class that are right.
 
     Args:
-        before: a row for each image, as `stages.scores.prediction_table` gives them.
-        after: likewise, of the same images.
+        before: a row for each image, as `stages.scoring.scores.prediction_table` returns them.
+        after: the predictions of the second classifier, for the same images.
 
     Returns:
-        A row for each class, the surest change first: class, images, before, after (recalls), lost,
-        gained (images right at the first alone, at the second alone), p and verdict. p is that of
-        McNemar's exact test, adjusted for testing so many classes (Benjamini and Hochberg, "Controlling
-        the false discovery rate", 1995): of the verdicts other than noise, at most one in twenty is
-        expected to be chance.
+        A row for each class, the smallest p-value first: class, images, before, after (recalls), lost,
+        gained (images that only the first or only the second classifier has right), p and verdict. p is the
+        p-value of McNemar's exact test, adjusted for the number of classes (Benjamini and Hochberg,
+        "Controlling the false discovery rate", 1995): of the verdicts other than noise, at most one in
+        twenty is expected to be chance.
     """
     right = pd.DataFrame(
         {
@@ -205,50 +193,22 @@ def compare_classes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index()
 
 
-def _additive(table: pd.DataFrame, classes: NDArray[Any], bins: int) -> sparse.csr_array:
-    """What each image adds to the sums that every metric is a function of.
+def _resample(terms: Sequence[sparse.csr_array], classes: int, seed: int) -> NDArray[np.float64]:
+    """Return the metrics of bootstrap samples of images, the same samples for each classifier.
+
+    Args:
+        terms: the `metrics.per_image_terms` of each classifier.
+        classes: the number of classes.
+        seed: the seed of the bootstrap.
 
     Returns:
-        Shape (images, 3 * classes + 1 + bins), float64: whether it is of each class, predicted as each
-        class, and both; its loss in nats; by how much its confidence, in each bin, falls short of being
-        right.
+        Shape (classifiers, metrics, RESAMPLES), float64.
     """
-    actual, predicted = (_one_hot(table[column], classes) for column in ("actual", "predicted"))
-    loss = -np.log(table["probability_of_actual"].clip(lower=scores.SMALLEST_PROBABILITY)).to_numpy()
-    confidence = table["probability"].to_numpy()
-    gap = (table["predicted"] == table["actual"]).to_numpy() - confidence
-    gaps = _in_columns(scores.bin_of(confidence, bins), gap, bins)
-    parts = [actual, predicted, actual * predicted, sparse.csr_array(loss[:, None]), gaps]
-    whole: sparse.csr_array = sparse.hstack(parts, format="csr")
-    return whole
-
-
-def _sums(part: sparse.csr_array) -> NDArray[np.float64]:
-    return np.asarray(part.sum(axis=0), np.float64)
-
-
-def _one_hot(column: "pd.Series[str]", classes: NDArray[Any]) -> sparse.csr_array:
-    return _in_columns(pd.Index(classes).get_indexer(column), np.ones(len(column)), len(classes))
-
-
-def _in_columns(columns: NDArray[Any], values: NDArray[np.float64], width: int) -> sparse.csr_array:
-    """A row for each value, with the value in its column; in none, if that is -1."""
-    there = np.flatnonzero(columns >= 0)
-    return sparse.csr_array((values[there], (there, columns[there])), shape=(len(values), width))
-
-
-def _metrics(sums: NDArray[np.float64], classes: int) -> NDArray[np.float64]:
-    """The metrics, shape (4, ...), of sums over images, shape (..., 3 * classes + 1 + bins)."""
-    actual, predicted, hits, loss, gaps = np.split(
-        sums, [classes, 2 * classes, 3 * classes, 3 * classes + 1], axis=-1
-    )
-    images = actual.sum(axis=-1)
-    f1 = 2 * hits / np.maximum(actual + predicted, 1)
-    return np.array(
-        [
-            hits.sum(axis=-1) / images,
-            f1.mean(axis=-1),
-            loss[..., 0] / images,
-            np.abs(gaps).sum(axis=-1) / images,
-        ]
-    )
+    random, images = np.random.default_rng(seed), terms[0].shape[0]
+    batches = []
+    for start in range(0, RESAMPLES, RESAMPLES_PER_BATCH):
+        samples = random.integers(images, size=(min(RESAMPLES_PER_BATCH, RESAMPLES - start), images))
+        # Multinomial weights: how often each sample has each image.
+        weights = np.array([np.bincount(sample, minlength=images) for sample in samples])
+        batches.append([metrics.compute(weights @ part, classes) for part in terms])
+    return np.concatenate(batches, axis=-1)

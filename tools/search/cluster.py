@@ -1,4 +1,4 @@
-"""Where trials run: on this machine, or on a Dask cluster that is there already."""
+"""The Dask cluster that runs trials: a new one on this machine, or a running one."""
 
 import os
 from collections.abc import Iterator
@@ -6,27 +6,27 @@ from contextlib import contextmanager
 
 from distributed import Client, LocalCluster
 
-from stages import THREADS
 from stages.common.errors import UserError
+from stages.common.runtime import THREADS
 
 VARIABLE = "DASK_SCHEDULER"
-FEWEST = 2  # workers on this machine
-TIMEOUT = 10  # s, to reach a scheduler, and for its first worker to come
+FEWEST_WORKERS = 2  # on this machine
+TIMEOUT = 10  # seconds, to reach a scheduler, and to wait for its first worker
 
 
 @contextmanager
-def connected() -> Iterator[Client]:
-    """A client of the cluster that the variable names, or else of one of this machine's processors.
+def connect() -> Iterator[Client]:
+    """Yield a client of the cluster at the address in `VARIABLE`, or of a new cluster on this machine.
 
     Raises:
-        UserError: if there is no such cluster, or its workers train several networks at once.
+        UserError: if no cluster answers at the address, or its workers run several trainings at once.
     """
     address = os.environ.get(VARIABLE)
     if not address:
-        # Each training has its threads; but a second one is worth its while on two processors, too.
-        workers = max(FEWEST, (os.cpu_count() or 1) // THREADS)
+        # A training has two threads, but two trainings at once are faster on two processors, too.
+        workers = max(FEWEST_WORKERS, (os.cpu_count() or 1) // THREADS)
         with (
-            # On any port: another search may run here.
+            # Port 0 is any free port, since another search may run here.
             LocalCluster(
                 n_workers=workers, threads_per_worker=1, memory_limit=0, dashboard_address=":0"
             ) as cluster,
@@ -46,13 +46,13 @@ def connected() -> Iterator[Client]:
             client.wait_for_workers(1, timeout=TIMEOUT)
         except TimeoutError:
             raise UserError(
-                f"{address}: expected a worker, found none; in a clone with its data, start "
+                f"{address}: expected a worker, found none; in a clone of the project that has the data, run "
                 f"python -m dask worker {address} --nthreads 1 --memory-limit 0"
             ) from None
         threads = max(client.nthreads().values())
         if threads > 1:
             raise UserError(
-                f"{address}: expected workers of one thread, as a training has its own, "
-                f"found one of {threads}; start them with --nthreads 1"
+                f"{address}: expected workers of one thread, since a training starts its own, "
+                f"found a worker of {threads}; start workers with --nthreads 1"
             )
         yield client

@@ -1,4 +1,7 @@
-"""The space of hyperparameters: its distributions, values drawn from it, and an experiment with them."""
+"""The search space: its distributions, the values drawn from them, and experiments with these values.
+
+Optuna draws no lists, so its parameters (`params`) hold each choice as JSON; `Values` are as in params.yaml.
+"""
 
 import json
 from collections.abc import Mapping
@@ -11,74 +14,76 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from stages.common.variations import Choice, Range
 from stages.parameters import Dataset
+from tools.common import settings
+from tools.common.variations import Choice, Range, Space, Values, vary
 
-DIGITS = 3  # of a number that was drawn: as many as tell a better one, and can be read
-PLACE = "params.yaml: search: space"
-Space = Mapping[str, Range | Choice]  # by hyperparameter, such as network.dropout
-Values = dict[str, Any]  # likewise
-
-
-def distributions(space: Space) -> dict[str, BaseDistribution]:
-    """What Optuna draws from. It knows no lists as choices, so a choice is JSON."""
-    return {name: _distribution(one) for name, one in space.items()}
+SIGNIFICANT_DIGITS = 3  # of a drawn number; more would be harder to read and no better
+PLACE = f"{settings.FILE}: search.space"
 
 
-def _distribution(of: Range | Choice) -> BaseDistribution:
-    if isinstance(of, Choice):
-        return CategoricalDistribution([json.dumps(choice) for choice in of.choices])
-    if isinstance(of.low, int) and isinstance(of.high, int):
-        return IntDistribution(of.low, of.high, log=of.log)
-    return FloatDistribution(of.low, of.high, log=of.log)
+def build_distributions(space: Space) -> dict[str, BaseDistribution]:
+    """Return the distribution of each hyperparameter."""
+    return {name: _build_distribution(dimension) for name, dimension in space.items()}
 
 
-def rounded(drawn: Mapping[str, Any], space: Space) -> dict[str, Any]:
-    """What was drawn, with numbers that can be read, and are still in the space."""
-    values = dict(drawn)
-    for name, one in space.items():
-        if isinstance(one, Range) and isinstance(values[name], float):
-            values[name] = min(max(float(f"{values[name]:.{DIGITS}g}"), float(one.low)), float(one.high))
-    return values
+def _build_distribution(dimension: Range | Choice) -> BaseDistribution:
+    if isinstance(dimension, Choice):
+        return CategoricalDistribution([json.dumps(choice) for choice in dimension.choices])
+    if isinstance(dimension.low, int) and isinstance(dimension.high, int):
+        return IntDistribution(dimension.low, dimension.high, log=dimension.log)
+    return FloatDistribution(dimension.low, dimension.high, log=dimension.log)
 
 
-def present(dataset: Dataset, space: Space) -> dict[str, Any] | None:
-    """The values that a data set has now, as if they were drawn; None if one of them is not in the space."""
-    found = {}
-    for name, one in space.items():
+def round_values(params: Mapping[str, Any], space: Space) -> dict[str, Any]:
+    """Round drawn numbers to a few digits, without leaving their ranges."""
+    readable = dict(params)
+    for name, dimension in space.items():
+        if isinstance(dimension, Range) and isinstance(params[name], float):
+            value = float(f"{params[name]:.{SIGNIFICANT_DIGITS}g}")
+            readable[name] = min(max(value, float(dimension.low)), float(dimension.high))
+    return readable
+
+
+def current_values(dataset: Dataset, space: Space) -> dict[str, Any] | None:
+    """Return the values of a data set as Optuna's parameters, or None if a value is outside the space."""
+    params = {}
+    for name, dimension in space.items():
         value: Any = dataset.model_dump()
         for part in name.split("."):
             value = value[part]
-        if isinstance(one, Choice):
-            if value not in one.choices:
+        if isinstance(dimension, Choice):
+            if value not in dimension.choices:
                 return None
-            found[name] = json.dumps(one.choices[one.choices.index(value)])
+            params[name] = json.dumps(dimension.choices[dimension.choices.index(value)])
         else:
-            if not one.low <= value <= one.high:
+            if not dimension.low <= value <= dimension.high:
                 return None
-            found[name] = value
-    return found
+            params[name] = value
+    return params
 
 
-def values(drawn: Mapping[str, Any], space: Space) -> Values:
-    """What was drawn, as params.yaml has it."""
+def decode_values(params: Mapping[str, Any], space: Space) -> Values:
+    """Return Optuna's parameters as params.yaml would have them."""
     return {
-        name: json.loads(value) if isinstance(space[name], Choice) else value for name, value in drawn.items()
+        name: json.loads(value) if isinstance(space[name], Choice) else value
+        for name, value in params.items()
     }
 
 
-def expect_hyperparameters(space: Space, dataset: Dataset) -> None:
-    """Raise a UserError unless a data set may have every choice, and both ends of every range."""
-    for name, one in space.items():
-        for value in one.choices if isinstance(one, Choice) else (one.low, one.high):
-            dataset.varied({name: value}, PLACE)
+def check_space(space: Space, dataset: Dataset) -> None:
+    """Raise a UserError unless a data set may have every choice and both ends of every range."""
+    for name, dimension in space.items():
+        values = dimension.choices if isinstance(dimension, Choice) else (dimension.low, dimension.high)
+        for value in values:
+            vary(dataset, {name: value}, PLACE)
 
 
-def experiment(name: str, of: Values) -> list[str]:
-    """The command that makes an experiment of some values."""
-    options = [
-        part
-        for hyperparameter, value in of.items()
-        for part in ("-S", f"datasets.{name}.{hyperparameter}={json.dumps(value)}")
+def build_experiment(dataset: str, values: Values) -> list[str]:
+    """Return the arguments of DVC that run an experiment with some values of a data set."""
+    changes = [
+        argument
+        for hyperparameter, value in values.items()
+        for argument in ("-S", f"datasets.{dataset}.{hyperparameter}={json.dumps(value)}")
     ]
-    return ["dvc", "exp", "run", *options, f"evaluate@{name}"]
+    return ["exp", "run", *changes, f"evaluate@{dataset}"]

@@ -1,6 +1,6 @@
-"""One trial: a training with some hyperparameters, which nothing but its arguments and the data decide.
+"""One trial of a search: a training that depends on nothing but its arguments, the code and the data.
 
-So a trial may run on any machine, and again on another one if the first is lost.
+A trial may therefore run on any machine, and again on another machine if the first is lost.
 """
 
 import hashlib
@@ -9,110 +9,126 @@ import time
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
-import stages  # noqa: F401 - before TensorFlow, whose kernels and threads it fixes
-
-import keras  # isort: skip
 import optuna
 
 from stages.common import checksums, layout
+from stages.common.backend import keras
 from stages.common.errors import UserError
-from stages.common.validation import checked
-from stages.parameters import Dataset
+from stages.common.validation import validate
+from stages.network.schema import TrainParameters
 from stages.splits import arrays
 from stages.train import train
 
-FEWEST_TRIALS = 4  # before any is stopped early
-SPLITS = ("train", "validation")
+TRIALS_BEFORE_PRUNING = 4  # fewer give no reliable median
+SPLITS_READ = ("train", "validation")  # a search must not see the test split
+CODE = (
+    *("stages/common/**/*.py", "stages/network/**/*.py", "stages/splits/**/*.py"),
+    *("stages/train.py", "tools/search/**/*.py"),
+)
+PACKAGES = ("h5py", "keras", "numpy", "optuna", "pandas", "tensorflow-cpu", "tensorflow")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a trial.
+    """The outcome of a trial.
 
     Attributes:
-        accuracies: on the validation images, after each epoch.
-        pruned: whether it was stopped early.
-        error: why it failed, such as that its loss was not finite.
-        seconds: of training.
+        accuracies: the accuracy on the validation images after each epoch.
+        is_pruned: whether the training was stopped early.
+        error: the reason of a failure, such as a loss that is not finite.
+        seconds: the time of training.
     """
 
     accuracies: list[float] = field(default_factory=list)
-    pruned: bool = False
+    is_pruned: bool = False
     error: str | None = None
     seconds: float = 0.0
 
 
-def _program() -> str:
-    code = [path for package in ("stages", "search") for path in sorted(Path(package).glob("*.py"))]
-    packages = ("h5py", "keras", "numpy", "optuna", "pandas", "tensorflow-cpu", "tensorflow")
-    installed = {one.name: one.version for one in metadata.distributions() if one.name in packages}
-    return json.dumps([[(path.name, checksums.sha256(path)) for path in code], sorted(installed.items())])
+def _describe_program() -> str:
+    """Return the checksums of the code that a trial runs, and the versions of its packages, as JSON."""
+    files = sorted(file for pattern in CODE for file in Path().glob(pattern))
+    versions = {
+        package.name: package.version for package in metadata.distributions() if package.name in PACKAGES
+    }
+    code = [(file.as_posix(), checksums.sha256(file)) for file in files]
+    return json.dumps([code, sorted(versions.items())])
 
 
-PROGRAM = _program()  # when it was imported: that is what runs, whatever is in the folder later
+PROGRAM = _describe_program()  # at import: this code runs, even if the files change later
 
 
-def fingerprint(name: str) -> str:
-    """The SHA-256 of all that trials depend on beside their arguments: code, versions, data.
+def compute_fingerprint(name: str) -> str:
+    """Return the SHA-256 of everything that a trial depends on besides its arguments: code, packages, data.
 
     Raises:
-        UserError: if the data are not there.
+        UserError: if the arrays of the data set are missing.
     """
-    data = arrays.fingerprint(layout.processed(name, split) for split in SPLITS)
+    data = arrays.fingerprint(layout.processed(name, split) for split in SPLITS_READ)
     return hashlib.sha256(f"{PROGRAM} {data}".encode()).hexdigest()
 
 
-class Prune(keras.callbacks.Callback):  # type: ignore[misc]
-    """Stops a training that is below the median of earlier ones, as `optuna.pruners.MedianPruner` has it."""
+class PruningCallback(keras.callbacks.Callback):  # type: ignore[misc]
+    """A callback that stops a training below the median of earlier trials, by `optuna.pruners.MedianPruner`.
 
-    def __init__(self, earlier: list[optuna.trial.FrozenTrial], warmup_epochs: int) -> None:
-        """Take the trials to compare with, and the epochs in which nothing is stopped."""
+    Attributes:
+        accuracies: the accuracy on the validation images after each epoch.
+        is_pruned: whether the training was stopped.
+    """
+
+    def __init__(self, earlier_trials: list[optuna.trial.FrozenTrial], warmup_epochs: int) -> None:
+        """Take the trials to compare with, and the number of first epochs in which nothing is stopped."""
         super().__init__()
         study = optuna.create_study(
-            direction="maximize", pruner=optuna.pruners.MedianPruner(FEWEST_TRIALS, warmup_epochs)
+            direction="maximize", pruner=optuna.pruners.MedianPruner(TRIALS_BEFORE_PRUNING, warmup_epochs)
         )
-        study.add_trials(earlier)
+        study.add_trials(earlier_trials)
         self.trial = study.ask()
         self.accuracies: list[float] = []
-        self.pruned = False
+        self.is_pruned = False
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
-        """Note the validation accuracy, and stop if it is poor."""
+        """Report the validation accuracy, and stop the training if the accuracy is below the median."""
         self.accuracies.append(logs["val_accuracy"])
         self.trial.report(logs["val_accuracy"], epoch)
-        self.pruned = epoch + 1 < self.params["epochs"] and self.trial.should_prune()
-        self.model.stop_training = self.model.stop_training or self.pruned
+        self.is_pruned = epoch + 1 < self.params["epochs"] and self.trial.should_prune()
+        self.model.stop_training = self.model.stop_training or self.is_pruned
 
 
-def run(
-    name: str, content: dict[str, object], expected: str, earlier: list[optuna.trial.FrozenTrial]
+def run_trial(
+    name: str,
+    content: dict[str, Any],
+    fingerprint: str,
+    earlier_trials: list[optuna.trial.FrozenTrial],
 ) -> Outcome:
-    """Train once.
+    """Train a network, in a folder with the code and data of the search.
 
     Args:
-        name: of the data set, whose arrays are in the current folder.
-        content: the data set's section of params.yaml.
-        expected: the `fingerprint` of the folder that the search runs in.
-        earlier: the trials that this one is compared with, while it runs.
+        name: of the data set; its arrays are read from the current folder.
+        content: the parameters of the training, as a mapping.
+        fingerprint: of code, packages and data in the folder of the search.
+        earlier_trials: the trials to compare with during the training.
 
     Raises:
-        UserError: if this folder has other code or data, or rotten ones.
+        UserError: if the current folder has other code or data, or damaged data.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    found = fingerprint(name)
-    if found != expected:
+    fingerprint_here = compute_fingerprint(name)
+    if fingerprint_here != fingerprint:
         raise UserError(
-            f"{Path.cwd()}: expected the code and data of the search, fingerprint {expected:.12}, found "
-            f"{found:.12}; git pull, dvc pull and start the worker again"
+            f"{Path.cwd()}: expected the code and data of the search, fingerprint {fingerprint:.12}, found "
+            f"{fingerprint_here:.12}; git pull, dvc pull and start the worker again"
         )
-    dataset: Dataset = checked(Dataset, content, "the trial")
-    training, validation = (arrays.read(layout.processed(name, split)) for split in SPLITS)
-    prune = Prune(earlier, max(dataset.training.warmup_epochs, dataset.training.epochs // 4))
+    parameters: TrainParameters = validate(TrainParameters, content, "the trial")
+    training, validation = (arrays.read(layout.processed(name, split)) for split in SPLITS_READ)
+    settings = parameters.training
+    pruning = PruningCallback(earlier_trials, max(settings.warmup_epochs, settings.epochs // 4))
     keras.backend.clear_session()
     start = time.perf_counter()
     try:
-        train(dataset, training, validation, [prune], quiet=True)
+        train(parameters, training, validation, [pruning], quiet=True)
     except UserError as error:
-        return Outcome(prune.accuracies, error=str(error), seconds=time.perf_counter() - start)
-    return Outcome(prune.accuracies, prune.pruned, None, time.perf_counter() - start)
+        return Outcome(pruning.accuracies, error=str(error), seconds=time.perf_counter() - start)
+    return Outcome(pruning.accuracies, pruning.is_pruned, None, time.perf_counter() - start)

@@ -1,38 +1,40 @@
-"""The trials of a search: drawn a generation at a time, run anywhere, kept for good when they end."""
+"""The trials of a search: drawn in generations, run on a cluster, and kept in a database when they end."""
 
 import hashlib
 import json
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import optuna
 from distributed import Client, Future, KilledWorker, as_completed
 from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
-from stages import parameters
 from stages.common.errors import UserError
-from stages.common.seeds import seed_of
-from stages.common.variations import Search
+from stages.common.seeds import derive_seed
 from stages.parameters import Dataset
+from stages.parameters import load as load_parameters
+from tools.common import settings
+from tools.common.variations import Search, training_identity, vary
 from tools.search import space, trial
 from tools.search.trial import Outcome
 
 FOLDER = Path("searches")
-NUMBER = "number"  # of a trial in its search; Optuna counts them as they end
+NUMBER = "number"  # of a trial in its search; Optuna numbers trials in the order in which they end
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is searched: everything that decides which trials there are, and what becomes of them.
+    """Everything that decides the trials of a search and their outcomes.
 
     Attributes:
         name: of the data set.
-        dataset: its parameters, some of which the trials change.
-        search: how.
-        fingerprint: of code and data.
+        dataset: the parameters of the data set, some of which the trials change.
+        search: the seed, the size of a generation, and the space.
+        fingerprint: of code, packages and data.
     """
 
     name: str
@@ -41,120 +43,133 @@ class Task:
     fingerprint: str
 
     def identity(self) -> str:
-        """A name of it in the record, so that trials of another task are not taken for its own."""
-        text = json.dumps([self.dataset.of_training(), self.search.model_dump(), self.fingerprint])
+        """Return the name of the search in the database, which another task does not share."""
+        text = json.dumps([training_identity(self.dataset), self.search.model_dump(), self.fingerprint])
         return f"{self.name} {hashlib.sha256(text.encode()).hexdigest():.12}"
 
 
-def find(name: str) -> Task:
-    """The search of a data set that params.yaml describes."""
-    content = parameters.load()
-    if content.search is None:
+def find_task(name: str) -> Task:
+    """Return the search of a data set as tools.yaml describes it.
+
+    Raises:
+        UserError: if tools.yaml has no space, or a space that the data set does not fit.
+    """
+    parameters = load_parameters()
+    search = settings.load(parameters).search
+    if search is None:
         raise UserError(
-            f"{parameters.FILE}: search: expected a space to search in, found none; docs/search.md"
+            f"{settings.FILE}: search: expected a space to search in, found none; see docs/search.md"
         )
-    space.expect_hyperparameters(content.search.space, content.dataset(name))
-    return Task(name, content.dataset(name), content.search, trial.fingerprint(name))
+    dataset = parameters.dataset(name)
+    space.check_space(search.space, dataset)
+    return Task(name, dataset, search, trial.compute_fingerprint(name))
 
 
-def record(task: Task) -> optuna.Study:
-    """The study that keeps the trials that have ended, in a file of its data set."""
+def open_study(task: Task) -> optuna.Study:
+    """Return Optuna's study of a task, with the trials that have ended, from the data set's database."""
     storage = optuna.storages.RDBStorage(f"sqlite:///{FOLDER / task.name}.db")
     return optuna.create_study(
         storage=storage, study_name=task.identity(), direction="maximize", load_if_exists=True
     )
 
 
-def by_number(study: optuna.Study) -> dict[int, FrozenTrial]:
-    """The trials that have ended."""
-    return {one.user_attrs[NUMBER]: one for one in study.get_trials(deepcopy=False)}
+def index_trials(study: optuna.Study) -> dict[int, FrozenTrial]:
+    """Return the trials of a study by their numbers in the search."""
+    return {trial.user_attrs[NUMBER]: trial for trial in study.get_trials(deepcopy=False)}
 
 
-def draw(task: Task, earlier: list[FrozenTrial], numbers: range) -> list[dict[str, object]]:
-    """The values of one generation, from those before it.
+def draw_generation(task: Task, earlier_trials: list[FrozenTrial], numbers: range) -> list[dict[str, Any]]:
+    """Draw the parameters of one generation, given the trials of all earlier generations.
 
-    They depend on nothing else: neither on the number of workers, nor on which of them was the first to end.
-    The first trial has the values of params.yaml, if they are in the space.
+    The parameters depend neither on the number of workers nor on the order in which trials end. The first
+    trial of all has the values of params.yaml, if they are in the space.
     """
     sampler = optuna.samplers.TPESampler(
-        seed=seed_of(f"trials from {numbers[0]}", task.search.seed), n_startup_trials=task.search.generation
+        seed=derive_seed(task.search.seed, f"trials from {numbers[0]}"),
+        n_startup_trials=task.search.generation,
     )
     study = optuna.create_study(direction="maximize", sampler=sampler)
-    study.add_trials(earlier)
-    of = space.distributions(task.search.space)
-    drawn = [space.rounded(study.ask(of).params, task.search.space) for _ in numbers]
-    now = space.present(task.dataset, task.search.space)
-    return [now, *drawn[1:]] if numbers[0] == 0 and now else drawn
+    study.add_trials(earlier_trials)
+    distributions = space.build_distributions(task.search.space)
+    generation = [space.round_values(study.ask(distributions).params, task.search.space) for _ in numbers]
+    current = space.current_values(task.dataset, task.search.space)
+    return [current, *generation[1:]] if numbers[0] == 0 and current else generation
 
 
-def run(task: Task, count: int, client: Client) -> list[FrozenTrial]:
-    """Run a search, or what is left of it, and return its trials.
+def run_search(task: Task, count: int, client: Client) -> list[FrozenTrial]:
+    """Run the trials of a search that have not ended yet, and return all its trials.
 
     Args:
-        task: what is searched.
-        count: the number of trials.
-        client: of the cluster that runs them.
+        task: the search.
+        count: the number of trials in all.
+        client: of the cluster that runs the trials.
 
     Raises:
         UserError: if a trial cannot be run.
     """
-    study = record(task)
-    ended = by_number(study)
-    with tqdm(total=count, initial=sum(number < count for number in ended), unit="trial") as progress:
+    study = open_study(task)
+    trials = index_trials(study)
+    with tqdm(total=count, initial=sum(number < count for number in trials), unit="trial") as progress:
         for first in range(0, count, task.search.generation):
             numbers = range(first, min(first + task.search.generation, count))
-            earlier = [ended[number] for number in range(first)]
-            drawn = dict(zip(numbers, draw(task, earlier, numbers), strict=True))
-            missing = {number: values for number, values in drawn.items() if number not in ended}
-            for number, outcome in outcomes(task, missing, earlier, client):
-                study.add_trial(_trial(task, number, drawn[number], outcome))
+            earlier_trials = [trials[number] for number in range(first)]
+            generation = dict(zip(numbers, draw_generation(task, earlier_trials, numbers), strict=True))
+            missing = {number: params for number, params in generation.items() if number not in trials}
+            for number, outcome in run_trials(task, missing, earlier_trials, client):
+                study.add_trial(_build_trial(task, number, generation[number], outcome))
                 progress.update()
-            ended = by_number(study)
-    return [ended[number] for number in range(count)]
+            trials = index_trials(study)
+    return [trials[number] for number in range(count)]
 
 
-def outcomes(
-    task: Task, drawn: dict[int, dict[str, object]], earlier: list[FrozenTrial], client: Client
+def run_trials(
+    task: Task, generation: dict[int, dict[str, Any]], earlier_trials: list[FrozenTrial], client: Client
 ) -> Iterator[tuple[int, Outcome]]:
-    """Run some trials, by number, and give the outcome of each as soon as it is there.
+    """Run trials on a cluster, and yield the number and the outcome of each trial as soon as it ends.
+
+    Args:
+        task: the search.
+        generation: the parameters of each trial, by its number.
+        earlier_trials: the trials of earlier generations, to compare with.
+        client: of the cluster.
 
     Raises:
-        UserError: if one cannot be run.
+        UserError: if a trial cannot be run.
     """
-    # Sent to a worker once, not with every trial; Dask makes it again if that worker is lost.
-    compared: Future[list[FrozenTrial]] = client.submit(
-        list, earlier, key=f"{task.identity()}, after {len(earlier)}"
+    # As a future, the earlier trials go to each worker once, not with every trial. If the worker that holds
+    # the future is lost, Dask makes the future again.
+    earlier: Future[list[FrozenTrial]] = client.submit(
+        list, earlier_trials, key=f"{task.identity()}, after {len(earlier_trials)}"
     )
-    waiting = {}
-    for number, values in drawn.items():
+    numbers = {}
+    for number, params in generation.items():
         try:
-            dataset = task.dataset.varied(space.values(values, task.search.space), space.PLACE)
-        except UserError as error:  # values that do not go together
+            dataset = vary(task.dataset, space.decode_values(params, task.search.space), space.PLACE)
+        except UserError as error:  # two values may exclude each other
             yield number, Outcome(error=str(error))
             continue
-        arguments = (task.name, dataset.model_dump(by_alias=True), task.fingerprint, compared)
-        waiting[client.submit(trial.run, *arguments, key=f"{task.identity()}, {number}")] = number
-    for future in as_completed(waiting):
-        number = waiting[future]
+        arguments = (task.name, training_identity(dataset), task.fingerprint, earlier)
+        numbers[client.submit(trial.run_trial, *arguments, key=f"{task.identity()}, {number}")] = number
+    for future in as_completed(numbers):
+        number = numbers[future]
         try:
             yield number, future.result()
         except KilledWorker as error:
-            raise UserError(f"trial {number}: {error}; its values: {drawn[number]}") from None
+            raise UserError(f"trial {number}: {error}; its values: {generation[number]}") from None
         except CancelledError:
             raise UserError(
-                f"trial {number}: expected the scheduler to stay, found it gone; what has ended is kept: "
-                "start it and the same search again"
+                f"trial {number}: expected the scheduler to stay, found it gone; trials that have ended are "
+                "kept: start the scheduler, and the same search again"
             ) from None
 
 
-def _trial(task: Task, number: int, drawn: dict[str, object], outcome: Outcome) -> FrozenTrial:
-    state = TrialState.PRUNED if outcome.pruned else TrialState.COMPLETE
-    about = {name: value for name, value in asdict(outcome).items() if name in ("error", "seconds")}
+def _build_trial(task: Task, number: int, params: dict[str, Any], outcome: Outcome) -> FrozenTrial:
+    state = TrialState.PRUNED if outcome.is_pruned else TrialState.COMPLETE
     return optuna.trial.create_trial(
         state=TrialState.FAIL if outcome.error else state,
         value=max(outcome.accuracies) if outcome.accuracies and not outcome.error else None,
-        params=drawn,
-        distributions=space.distributions(task.search.space),
+        params=params,
+        distributions=space.build_distributions(task.search.space),
         intermediate_values=dict(enumerate(outcome.accuracies)),
-        user_attrs={NUMBER: number, **about},
+        user_attrs={NUMBER: number, "error": outcome.error, "seconds": outcome.seconds},
     )

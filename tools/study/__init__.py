@@ -1,1 +1,1 @@
-"""How accurate the configurations of params.yaml are, measured with several seeds: docs/accuracy.md."""
+"""The study: the accuracy of each configuration, measured with several seeds, for docs/accuracy.md."""

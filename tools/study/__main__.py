@@ -1,83 +1,110 @@
-"""Train the configurations of params.yaml with several seeds each, and write down how accurate they are.
+"""Train each configuration with several seeds, and write the accuracies to docs/accuracy.md.
 
-What has been trained is kept in tools/study/records, where the same command goes on after a stop. In the
-end it makes the tables and pictures of docs/accuracy.md anew, from all that has been trained.
+The folder tools/study/records keeps a record of every training; after a stop, the same command continues. At
+the end, the command writes the tables and pictures of the page from all records.
 """
 
 import importlib
+from collections.abc import Mapping
 
 from tqdm import tqdm
 
-from stages import parameters
-from stages.common import command, files, lock
+from stages.common import command, files
 from stages.common.errors import UserError
 from stages.parameters import Parameters
-from tools.study import pictures, plan, records, report, results
+from stages.parameters import load as load_parameters
+from tools.common import lock
+from tools.common.settings import Settings
+from tools.common.settings import load as load_settings
+from tools.study import pictures, plan, records, report
 from tools.study.plan import Run
+from tools.study.results import read_results
 
 
-def train(name: str, wanted: dict[str, Run]) -> list[str]:
-    """Run what is missing of the study of a data set, by their keys, and return why some could not be."""
-    failed = []
-    with lock.alone(records.FOLDER / f"{name}.lock", f"study of {name}"):
-        ended = records.read(name)
-        missing = [run for key, run in wanted.items() if key not in ended]
-        done = len(wanted) - len(missing)
-        with tqdm(missing, initial=done, total=len(wanted), unit="training") as progress:
+def run_missing(name: str, runs: Mapping[str, Run]) -> list[str]:
+    """Perform the runs of a data set that have no record yet.
+
+    Args:
+        name: of the data set.
+        runs: all runs of its plan, by their keys.
+
+    Returns:
+        The error of each run that failed.
+    """
+    errors = []
+    with lock.exclusive_lock(records.FOLDER / f"{name}.lock", f"study of {name}"):
+        keys = records.read(name).keys()
+        missing = [run for key, run in runs.items() if key not in keys]
+        done = len(runs) - len(missing)
+        with tqdm(missing, initial=done, total=len(runs), unit="training") as progress:
             for run in progress:
                 progress.set_description(str(run))
                 try:
-                    # Imported in here, since it brings TensorFlow, which plan and page do without.
-                    records.add(name, importlib.import_module("tools.study.runs").perform(run))
+                    # Imported here, so that the plan and the page do not import TensorFlow.
+                    records.add(name, importlib.import_module("tools.study.runs").perform_run(run))
                 except UserError as error:
-                    failed.append(str(error))
-    return failed
+                    errors.append(str(error))
+    return errors
 
 
-def write(content: Parameters) -> None:
+def write_page(parameters: Parameters, settings: Settings) -> None:
     """Write the tables and pictures of the page."""
     page = report.PAGE.read_text(encoding="utf-8")
-    of = {name: results.read(name, content) for name in report.names(page)}
-    filled = report.filled(page, of)
-    pictures.sizes(of)
-    for found in of.values():
-        pictures.pairs(found)
-        pictures.mistakes(found)
-    files.write_text(report.PAGE, filled)
+    results_by_dataset = {
+        name: read_results(name, parameters, settings) for name in report.list_datasets(page)
+    }
+    page = report.fill_page(page, results_by_dataset)
+    pictures.draw_sizes(results_by_dataset)
+    for results in results_by_dataset.values():
+        pictures.draw_pairs(results)
+        pictures.draw_mistakes(results)
+    files.write_text(report.PAGE, page)
 
 
-def main(chosen: list[str], page_alone: bool) -> None:
-    """Train what is missing of some data sets, those of the page if none is given, and write the page.
+def main(datasets: list[str], page_only: bool) -> None:
+    """Perform the missing runs of some data sets, and write the page.
+
+    Args:
+        datasets: their names; if empty, all data sets of the page.
+        page_only: whether to train nothing.
 
     Raises:
-        UserError: before anything is trained, if there is something wrong with the plan, the page or the
-            records; in the end, if some trainings failed.
+        UserError: before any training, if there is an error in the plan, the page or the records; at the end,
+            if some trainings failed.
     """
-    content = parameters.load()
-    names = report.names(report.PAGE.read_text(encoding="utf-8"))
-    for name in chosen:
-        if name not in names:
+    parameters = load_parameters()
+    settings = load_settings(parameters)
+    datasets_of_page = report.list_datasets(report.PAGE.read_text(encoding="utf-8"))
+    for name in datasets:
+        if name not in datasets_of_page:
             raise UserError(
-                f"{report.PAGE}: expected a table of {name}, found those of {', '.join(names)}; write "
-                f"`<!-- configurations of {name} -->` and `<!-- end -->` where it is to be"
+                f"{report.PAGE}: expected a table of {name}, found tables of {', '.join(datasets_of_page)}; "
+                f"write `<!-- configurations of {name} -->` and `<!-- end -->` where the table is to be"
             )
-    if not page_alone:
-        # By key: two configurations may be the same.
-        plans = {name: {run.key: run for run in plan.planned(name, content)} for name in chosen or names}
-        for name in plans:
+    if not page_only:
+        # By key, since two configurations may be equal.
+        plans = {
+            name: {run.key: run for run in plan.plan_runs(name, parameters, settings)}
+            for name in datasets or datasets_of_page
+        }
+        for name in plans:  # so that a broken record of any data set is reported before a training
             records.read(name)
-        failed = [one for name, wanted in plans.items() for one in train(name, wanted)]
-        if failed:
-            raise UserError("; ".join(failed))
-    write(content)
+        errors = [error for name, runs in plans.items() for error in run_missing(name, runs)]
+        if errors:
+            raise UserError("; ".join(errors))
+    write_page(parameters, settings)
 
 
 if __name__ == "__main__":
     parser = command.Parser(prog="python -m tools.study", description=__doc__)
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument(
-        "datasets", nargs="*", default=[], metavar="dataset", help="to train; all of the page, if none"
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        "datasets",
+        nargs="*",
+        default=[],
+        metavar="dataset",
+        help="the data sets to train; all data sets of the page by default",
     )
-    what.add_argument("--page", action="store_true", help="train nothing, and write the page")
-    given = parser.parse_args()
-    command.finish(lambda: main(given.datasets, given.page))
+    group.add_argument("--page", action="store_true", help="only write the page, from the records")
+    arguments = parser.parse_args()
+    command.finish(lambda: main(arguments.datasets, arguments.page))

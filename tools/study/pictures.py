@@ -1,6 +1,7 @@
 """The pictures of docs/accuracy.md."""
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,29 +12,35 @@ from matplotlib.ticker import NullFormatter, ScalarFormatter, StrMethodFormatter
 from numpy.typing import NDArray
 
 from stages.common import files
-from stages.common.variations import DEFAULT
 from stages.scoring import gallery
-from tools.study import results
-from tools.study.results import Results
+from tools.common.variations import DEFAULT
+from tools.study.results import (
+    Results,
+    count_votes,
+    find_common_mistakes,
+    find_confused_pairs,
+)
 
 FOLDER = Path("docs/accuracy")
 
 
-def sizes(of: dict[str, Results]) -> None:
-    """Draw the test error of `default` by the number of training images, with its deviation over seeds."""
-    with files.whole_file(FOLDER / "sizes.png") as new, mpl.rc_context(mpl.rcParamsDefault):
+def draw_sizes(results_by_dataset: Mapping[str, Results]) -> None:
+    """Draw the test error of `default` by the number of training images, with the deviation over seeds."""
+    with files.atomic_file(FOLDER / "sizes.png") as new, mpl.rc_context(mpl.rcParamsDefault):
         figure = Figure(figsize=(6, 4), layout="constrained")
         axes = figure.subplots()
-        for name, found in of.items():
-            tested = {
-                run.images or found.training_images: found.of(DEFAULT, images=run.images)["test.accuracy"]
-                for run, _ in found.runs
-                if run.configuration == DEFAULT and run.tested
+        for name, results in results_by_dataset.items():
+            accuracies = {
+                run.images or results.training_images: results.runs_of(DEFAULT, images=run.images)[
+                    "test.accuracy"
+                ]
+                for run, _ in results.runs
+                if run.configuration == DEFAULT and run.scores_test_images
             }
-            numbers = sorted(tested)
-            errors = [100 * (1 - tested[number].mean()) for number in numbers]
-            deviations = [100 * tested[number].std() if len(tested[number]) > 1 else 0 for number in numbers]
-            axes.errorbar(numbers, errors, deviations, marker="o", capsize=3, label=name)
+            sizes = sorted(accuracies)
+            errors = [100 * (1 - accuracies[size].mean()) for size in sizes]
+            deviations = [100 * accuracies[size].std() if len(accuracies[size]) > 1 else 0 for size in sizes]
+            axes.errorbar(sizes, errors, deviations, marker="o", capsize=3, label=name)
         axes.set(xscale="log", yscale="log", xlabel="training images", ylabel="test error, %")
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         axes.yaxis.set_major_formatter(ScalarFormatter())
@@ -45,48 +52,53 @@ def sizes(of: dict[str, Results]) -> None:
         figure.savefig(new, format="png", dpi=120)
 
 
-def pairs(found: Results) -> None:
-    """Draw, in a row for each pair of classes, the images that most seeds of `default` take for the other."""
-    names = found.configurations()
-    chosen: list[NDArray[Any]] = []
+def draw_pairs(results: Results) -> None:
+    """Draw, in a row for each pair of classes, the images that `default` confuses with most seeds."""
+    configurations = results.list_configurations()
+    labels, classes = results.test.labels, results.classes
+    images: list[NDArray[Any]] = []
     captions: list[str] = []
-    for pair in results.pairs(found):
-        votes = {name: results.votes(found, name, pair) for name in names}
-        of_default = votes[DEFAULT]
-        shown = sorted(of_default, key=lambda row: (-of_default[row], row))[: gallery.COLUMNS]
-        chosen.extend(found.test.images[shown])
+    for pair in find_confused_pairs(results):
+        votes = {name: count_votes(results, name, pair) for name in configurations}
+        default_votes = votes[DEFAULT]
+        rows = sorted(default_votes, key=lambda row: (-default_votes[row], row))[: gallery.COLUMNS]
+        images.extend(results.test.images[rows])
         captions.extend(
-            f"{_caption(found, row, sum(pair) - int(found.test.labels[row]))}\n"
-            f"{', '.join(str(votes[name][row]) for name in names)}"
-            for row in shown
+            f"{_write_caption(row, classes[labels[row]], classes[sum(pair) - int(labels[row])])}\n"
+            f"{', '.join(str(votes[name][row]) for name in configurations)}"
+            for row in rows
         )
-        for _ in range(gallery.COLUMNS - len(shown)):  # so that the next pair has a row of its own
-            chosen.append(np.zeros_like(found.test.images[0]))
+        for _ in range(gallery.COLUMNS - len(rows)):  # so that the next pair starts a row
+            images.append(np.zeros_like(results.test.images[0]))
             captions.append("")
-    title = f"Taken for the other class of a pair by how many seeds of {', '.join(names)}"
+    title = f"Taken for the other class of a pair by how many seeds of {', '.join(configurations)}"
     gallery.save(
-        FOLDER / f"{found.name}-pairs.png",
+        FOLDER / f"{results.name}-pairs.png",
         title,
-        np.array(chosen).reshape(-1, *found.test.images.shape[1:]),
+        np.array(images).reshape(-1, *results.test.images.shape[1:]),
         captions,
     )
 
 
-def mistakes(found: Results) -> None:
-    """Draw test images that every seed of every configuration takes for another class."""
-    every = results.always_wrong(found)
-    shown = every[: gallery.LARGEST]
-    title = (
-        f"{len(shown)} of {len(every)} images that every seed of {', '.join(found.configurations())} misses"
-    )
-    captions = [_caption(found, row, _taken_for(found, row)) for row in shown]
-    gallery.save(FOLDER / f"{found.name}-mistakes.png", title, found.test.images[shown], captions)
+def draw_mistakes(results: Results) -> None:
+    """Draw test images that every seed of every configuration misclassifies."""
+    labels, classes = results.test.labels, results.classes
+    mistakes = find_common_mistakes(results)
+    rows = mistakes[: gallery.MOST_IMAGES]
+    configurations = ", ".join(results.list_configurations())
+    title = f"{len(rows)} of {len(mistakes)} images that every seed of {configurations} misses"
+    captions = [
+        _write_caption(row, classes[labels[row]], classes[_find_commonest_prediction(results, row)])
+        for row in rows
+    ]
+    gallery.save(FOLDER / f"{results.name}-mistakes.png", title, results.test.images[rows], captions)
 
 
-def _taken_for(found: Results, row: int) -> int:
-    """What most seeds of `default` take a test image for, of those that are wrong."""
-    return Counter(wrong[row] for wrong in found.mistakes(DEFAULT) if row in wrong).most_common(1)[0][0]
+def _find_commonest_prediction(results: Results, row: int) -> int:
+    """Return the class that most seeds of `default` predict for a misclassified test image."""
+    predictions = [mistakes[row] for mistakes in results.mistakes_of(DEFAULT) if row in mistakes]
+    return Counter(predictions).most_common(1)[0][0]
 
 
-def _caption(found: Results, row: int, taken_for: int) -> str:
-    return f"#{row} {found.classes[found.test.labels[row]]}\nfor {found.classes[taken_for]}"
+def _write_caption(row: int, actual: str, predicted: str) -> str:
+    return f"#{row} {actual}\nfor {predicted}"

@@ -1,29 +1,30 @@
-"""The trainings of a study that params.yaml plans."""
+"""The runs of a study: all trainings that follow from params.yaml and tools.yaml."""
 
 from dataclasses import dataclass, replace
 from typing import Any
 
 from stages.common import layout
 from stages.common.errors import UserError
-from stages.common.variations import DEFAULT
-from stages.parameters import FILE, Dataset, Parameters
+from stages.parameters import Dataset, Parameters
 from stages.splits import arrays
+from tools.common.settings import FILE, Settings
+from tools.common.variations import DEFAULT, Study, training_identity, vary
 from tools.study import records
 
 
 @dataclass(frozen=True)
 class Run:
-    """One training.
+    """A training, and the way in which it is scored.
 
     Attributes:
         name: of the data set.
-        configuration: its name.
-        variant: the title of what is changed in it, or None.
-        images: to train with, drawn at random, or None for all.
-        dataset: the parameters that follow, with a seed of its own.
+        configuration: the name of the configuration.
+        variant: the title of a variant of the configuration, or None for the configuration itself.
+        images: the number of training images, drawn at random, or None for all.
+        dataset: the parameters of the data set, with the hyperparameters and the seed of this run.
         data: the fingerprint of the arrays.
-        bins: of the calibration error.
-        shift: pixels; the probabilities of test images are averaged over all shifts by up to so many.
+        bins: the number of bins of the calibration error.
+        shift: pixels; for test-time augmentation, images are shifted by up to so many.
     """
 
     name: str
@@ -36,106 +37,127 @@ class Run:
     shift: int
 
     @property
-    def tested(self) -> bool:
-        """Whether it is scored on the test images: what is compared to find something better is not."""
+    def scores_test_images(self) -> bool:
+        """Return whether the run is scored on the test images; a variant is not."""
         return self.variant is None
 
     @property
-    def averaged(self) -> bool:
-        """Whether the means over shifts are scored, too."""
-        return self.tested and self.images is None
+    def scores_shifted_images(self) -> bool:
+        """Return whether the run is scored with test-time augmentation, too."""
+        return self.scores_test_images and self.images is None
 
     def identity(self) -> dict[str, Any]:
-        """Everything that decides what comes out, but the code and the packages.
+        """Return everything that decides the results of the run, except code, packages and names.
 
-        What something is called is not part of it. After a change of code that changes results, the records
-        are to be removed; a test compares those of `default` with the metrics of the pipeline, which tells of
-        changes that concern undistorted images and dense layers. A new hyperparameter that changes no results
-        is to be added to the records, too.
+        After a change of code or packages that changes results, remove the records. A test compares the
+        records of `default` with the metrics of the pipeline; it notices changes that concern undistorted
+        images and dense layers. After adding a hyperparameter that changes no results, add it to the records.
         """
         return {
             "data": self.data,
             "images": self.images,
             "calibration_bins": self.bins,
-            "tested": self.tested,
-            "shift": self.shift if self.averaged else None,
-            **self.dataset.of_training(),
+            "tested": self.scores_test_images,
+            "shift": self.shift if self.scores_shifted_images else None,
+            **training_identity(self.dataset),
         }
 
     @property
     def key(self) -> str:
-        """What its record is found by."""
-        return records.key_of(self.identity())
+        """Return the key of the run's record."""
+        return records.build_key(self.identity())
 
     def __str__(self) -> str:
-        """What it is called in messages."""
-        changed = self.variant or (f"{self.images} images" if self.images else "as it is")
-        return f"{self.name}, {self.configuration}, {changed}, seed {self.dataset.seed}"
+        """Return a description for messages."""
+        change = self.variant or (f"{self.images} images" if self.images else "unchanged")
+        return f"{self.name}, {self.configuration}, {change}, seed {self.dataset.seed}"
 
 
-def planned(name: str, content: Parameters) -> list[Run]:
-    """The trainings of a data set, first those of `default`, which take the shortest.
+def plan_runs(name: str, parameters: Parameters, settings: Settings) -> list[Run]:
+    """Return the runs of a data set, first those of `default`, which are the shortest.
 
-    What would repeat another training is left out: a variant that changes nothing, and as many images as all.
+    Runs that would repeat others are left out: variants that change nothing, and numbers of training images
+    that are not less than all.
 
     Raises:
-        UserError: if params.yaml plans none, or some that cannot be, or if the arrays are not there.
+        UserError: if tools.yaml has no plan, or an impossible one, or if the arrays are missing.
     """
-    plan, dataset = content.study, content.dataset(name)
-    if plan is None:
-        raise UserError(f"{FILE}: study: expected a plan, found none; docs/accuracy.md has what it is for")
-    everywhere = {DEFAULT, *(key for one in content.datasets.values() for key in one.configurations)}
-    for key in plan.variants:
-        if key not in everywhere:
-            raise UserError(
-                f"{FILE}: study.variants: expected names of configurations, {', '.join(sorted(everywhere))}, "
-                f"found {key!r}"
-            )
-    fewest = min(plan.training_images, default=len(dataset.classes))
-    if fewest < len(dataset.classes):
+    study, dataset = settings.study, parameters.dataset(name)
+    if study is None:
+        raise UserError(f"{FILE}: study: expected a plan, found none; see docs/accuracy.md")
+    _check_configurations(study, settings)
+    fewest_images = min(study.training_images, default=len(dataset.classes))
+    if fewest_images < len(dataset.classes):
         raise UserError(
             f"{FILE}: study.training_images: expected at least {len(dataset.classes)}, one for each class of "
-            f"{name}, found {fewest}"
+            f"{name}, found {fewest_images}"
         )
-    known = {
-        key: dataset.varied(values, f"{FILE}: datasets.{name}.configurations.{key}")
-        for key, values in {DEFAULT: {}, **dataset.configurations}.items()
+    datasets = {
+        configuration: vary(dataset, values, f"{FILE}: datasets.{name}.configurations.{configuration}")
+        for configuration, values in {DEFAULT: {}, **settings.dataset(name).configurations}.items()
     }
-    data = fingerprint(name)
+    fingerprint = compute_fingerprint(name)
 
-    def run(
-        configuration: str, changed: Dataset, variant: str | None = None, images: int | None = None
+    def plan_run(
+        configuration: str, dataset: Dataset, variant: str | None = None, images: int | None = None
     ) -> Run:
-        bins = content.evaluation.calibration_bins
-        return Run(name, configuration, variant, images, changed, data, bins, plan.shift)
+        bins = parameters.evaluation.calibration_bins
+        return Run(name, configuration, variant, images, dataset, fingerprint, bins, study.shift)
 
-    variants = [
-        run(key, changed, variant=title)
-        for key, several in plan.variants.items()
-        if key in known
-        for title, values in several.items()
-        if (changed := known[key].varied(values, f"{FILE}: study.variants.{key}.{title}")) != known[key]
+    training_images = len(arrays.read(layout.processed(name, "train")).labels)
+    smaller_runs = [
+        plan_run(DEFAULT, datasets[DEFAULT], images=images)
+        for images in study.training_images
+        if images < training_images
     ]
-    configurations = {key: _seeded([run(key, one)], plan.seeds) for key, one in known.items()}
-    every = len(arrays.read(layout.processed(name, "train")).labels)
-    fewer = [run(DEFAULT, known[DEFAULT], images=images) for images in plan.training_images if images < every]
+    variant_runs = [
+        plan_run(
+            configuration,
+            vary(datasets[configuration], values, f"{FILE}: study.variants.{configuration}.{title}"),
+            variant=title,
+        )
+        for configuration, titles in study.variants.items()
+        if configuration in datasets
+        for title, values in titles.items()
+    ]
+    variant_runs = [run for run in variant_runs if run.dataset != datasets[run.configuration]]
+    configuration_runs = {
+        configuration: _repeat([plan_run(configuration, dataset)], study.seeds)
+        for configuration, dataset in datasets.items()
+    }
+    default_variants = [run for run in variant_runs if run.configuration == DEFAULT]
+    other_variants = [run for run in variant_runs if run.configuration != DEFAULT]
     return [
-        *configurations[DEFAULT],
-        *_seeded([*fewer, *(one for one in variants if one.configuration == DEFAULT)], plan.variant_seeds),
-        *(one for key in known if key != DEFAULT for one in configurations[key]),
-        *_seeded([one for one in variants if one.configuration != DEFAULT], plan.variant_seeds),
+        *configuration_runs[DEFAULT],
+        *_repeat([*smaller_runs, *default_variants], study.variant_seeds),
+        *(run for key, runs in configuration_runs.items() if key != DEFAULT for run in runs),
+        *_repeat(other_variants, study.variant_seeds),
     ]
 
 
-def fingerprint(name: str) -> str:
-    """That of all arrays of a data set."""
+def compute_fingerprint(name: str) -> str:
+    """Return the fingerprint of all arrays of a data set."""
     return arrays.fingerprint(layout.processed(name, split) for split in layout.SPLITS)
 
 
-def _seeded(several: list[Run], seeds: int) -> list[Run]:
-    """The same with every seed, from that of the data set upwards, one seed after the other."""
+def _check_configurations(study: Study, settings: Settings) -> None:
+    """Raise a UserError if the study has variants of a configuration that no data set has."""
+    names = {DEFAULT, *(name for dataset in settings.datasets.values() for name in dataset.configurations)}
+    for name in study.variants:
+        if name not in names:
+            raise UserError(
+                f"{FILE}: study.variants: expected names of configurations, {', '.join(sorted(names))}, "
+                f"found {name!r}"
+            )
+
+
+def _repeat(runs: list[Run], seeds: int) -> list[Run]:
+    """Return each run with several seeds, from the seed of the data set upwards.
+
+    The seeds are in the outer loop: all runs with the first seed come first.
+    """
     return [
         replace(run, dataset=run.dataset.model_copy(update={"seed": run.dataset.seed + number}))
         for number in range(seeds)
-        for run in several
+        for run in runs
     ]

@@ -1,4 +1,4 @@
-"""The records of a study, a line of JSON for each training, in a file for each data set, kept in git."""
+"""The records of a study: one line of JSON for each training, one file for each data set, kept in git."""
 
 import json
 from pathlib import Path
@@ -6,23 +6,24 @@ from typing import Any
 
 from stages.common import files
 from stages.common.errors import UserError
-from stages.common.validation import Positive, Section, checked
+from stages.common.fields import Positive
+from stages.common.validation import Section, validate
 
 FOLDER = Path("tools/study/records")
 Scores = dict[str, float]
 
 
 class Record(Section):
-    """What came out of one training.
+    """The results of one run.
 
     Attributes:
-        run: everything that decides it, see `study.plan.Run.identity`.
-        weights: of the network, trained or not.
-        seconds: of training, with the validation after each epoch; without loading.
+        run: the identity of the run, see `tools.study.plan.Run.identity`.
+        weights: the number of weights of the network, trainable or not.
+        seconds: the time of training, with the validation after each epoch, without loading.
         validation: the metrics of the validation images, by name.
-        test: those of the test images, if it is scored on them.
-        averaged: those of the test images again, the probabilities being means over shifts.
-        mistakes: the test images, by their number, that it takes for another class: the index of that.
+        test: the metrics of the test images, if the run is scored on them.
+        averaged: the metrics of the test images with test-time augmentation, if the run is scored with it.
+        mistakes: the index of the predicted class of each misclassified test image, by the image's number.
     """
 
     run: dict[str, Any]
@@ -35,47 +36,47 @@ class Record(Section):
 
     @property
     def key(self) -> str:
-        """The run, as text."""
-        return key_of(self.run)
+        """Return the key of the record."""
+        return build_key(self.run)
 
 
-def key_of(run: dict[str, Any]) -> str:
-    """What decides a training, as text: the same for the same."""
-    return json.dumps(run, sort_keys=True)
+def build_key(identity: dict[str, Any]) -> str:
+    """Return the identity of a run as text, equal for equal identities."""
+    return json.dumps(identity, sort_keys=True)
 
 
-def path_of(name: str) -> Path:
-    """The file of a data set."""
+def record_path(name: str) -> Path:
+    """Return the file with the records of a data set."""
     return FOLDER / f"{name}.jsonl"
 
 
 def read(name: str) -> dict[str, Record]:
-    """The records of a data set, by their keys.
+    """Return the records of a data set by their keys.
 
     Raises:
-        UserError: if a line is none.
+        UserError: if a line is no record.
     """
-    path = path_of(name)
+    path = record_path(name)
     if not path.exists():
         return {}
-    found = {}
+    records = {}
     for number, line in enumerate(path.read_bytes().splitlines(), start=1):
         place = f"{path}, line {number}"
         try:
             content = json.loads(line)
         except ValueError:
             raise UserError(
-                f"{place}: expected a record, found {line[:80]!r}; take that line away to train it again"
+                f"{place}: expected a record, found {line[:80]!r}; remove the line to train the network again"
             ) from None
-        record: Record = checked(Record, content, place)
-        found[record.key] = record
-    return found
+        record: Record = validate(Record, content, place)
+        records[record.key] = record
+    return records
 
 
 def add(name: str, record: Record) -> None:
-    """Keep one more, whatever the file has become while it was made."""
-    path = path_of(name)
-    before = path.read_bytes() if path.exists() else b""
-    ended = b"\n" if before and not before.endswith(b"\n") else b""
-    with files.whole_file(path) as new:
-        new.write_bytes(before + ended + record.model_dump_json(exclude_none=True).encode() + b"\n")
+    """Append a record to the file of a data set; the last line of the file may be incomplete."""
+    path = record_path(name)
+    content = path.read_bytes() if path.exists() else b""
+    separator = b"\n" if content and not content.endswith(b"\n") else b""
+    with files.atomic_file(path) as new:
+        new.write_bytes(content + separator + record.model_dump_json(exclude_none=True).encode() + b"\n")

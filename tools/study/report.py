@@ -1,71 +1,77 @@
-"""The parts of docs/accuracy.md that are measured: tables in Markdown, by the mark at which each stands."""
+"""The tables of docs/accuracy.md, in Markdown, by the mark at which each table stands."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from stages.common.errors import UserError
-from stages.common.variations import DEFAULT
 from tools.common import markdown
 from tools.common.markdown import number_table
-from tools.study import results
-from tools.study.results import Results
+from tools.common.variations import DEFAULT
+from tools.study.results import (
+    Results,
+    count_confusions,
+    count_votes,
+    estimate_interval,
+    find_common_mistakes,
+    find_confused_pairs,
+)
 
 PAGE = Path("docs/accuracy.md")
 
 
-def names(page: str) -> list[str]:
-    """The data sets whose tables a page has.
+def list_datasets(page: str) -> list[str]:
+    """Return the names of the data sets that have tables on a page.
 
     Raises:
-        UserError: if a mark names a table that there is not.
+        UserError: if a mark names an unknown table.
     """
-    found = [mark.partition(" of ") for mark in markdown.marks(page, PAGE)]
-    for kind, _, name in found:
+    marks = [mark.partition(" of ") for mark in markdown.find_marks(page, PAGE)]
+    for kind, _, name in marks:
         if kind not in TABLES:
             raise UserError(
                 f"{PAGE}: expected a table of {', '.join(TABLES)}, found '{kind} of {name}'; mend the mark"
             )
-    return list(dict.fromkeys(name for *_, name in found))
+    return list(dict.fromkeys(name for *_, name in marks))
 
 
-def filled(page: str, of: dict[str, Results]) -> str:
-    """The page with its tables as they are now.
+def fill_page(page: str, results_by_dataset: Mapping[str, Results]) -> str:
+    """Return a page with new tables.
 
     Args:
-        page: its text, where a table stands between `<!-- kind of data_set -->` and `<!-- end -->`.
-        of: the results, by data set, of all that the page has.
+        page: its text, with each table between `<!-- KIND of DATASET -->` and `<!-- end -->`.
+        results_by_dataset: the results of every data set of the page.
     """
 
-    def made(mark: str) -> str:
+    def make_table(mark: str) -> str:
         kind, _, name = mark.partition(" of ")
-        return TABLES[kind](of[name])
+        return TABLES[kind](results_by_dataset[name])
 
-    return markdown.filled(page, PAGE, made)
-
-
-def _percent(values: "pd.Series[float]") -> str:
-    """Mean and standard deviation."""
-    spread = f" ± {100 * values.std():.2f}" if len(values) > 1 else ""
-    return f"{100 * values.mean():.2f}{spread}"
+    return markdown.fill_marks(page, PAGE, make_table)
 
 
-def configurations(found: Results) -> str:
-    """How well each does on the test images, and what it costs."""
+def _format_percent(values: "pd.Series[float]") -> str:
+    """Return the mean and, of several values, the standard deviation."""
+    deviation = f" ± {100 * values.std():.2f}" if len(values) > 1 else ""
+    return f"{100 * values.mean():.2f}{deviation}"
+
+
+def configuration_table(results: Results) -> str:
+    """Return the table of configurations: their scores on the test images, and their costs."""
     rows = []
-    for name in found.configurations():
-        runs = found.of(name)
-        low, high = results.interval(100 * runs["test.accuracy"])
+    for name in results.list_configurations():
+        runs = results.runs_of(name)
+        low, high = estimate_interval(100 * runs["test.accuracy"])
         rows.append(
             [
                 f"`{name}`",
-                _percent(runs["test.accuracy"]),
+                _format_percent(runs["test.accuracy"]),
                 f"{low:.2f} to {high:.2f}" if low < high else "",
                 f"{runs['test.log_loss'].mean():.4f}",
                 f"{runs['test.calibration_error'].mean():.4f}",
                 f"{runs['weights'].iloc[0]:,}",
-                str(found.epochs(name)),
+                str(results.epochs_of(name)),
                 f"{runs['seconds'].min():.0f} s",
                 str(len(runs)),
             ]
@@ -77,16 +83,16 @@ def configurations(found: Results) -> str:
     return number_table(head, rows)
 
 
-def shifts(found: Results) -> str:
-    """What it brings to score the mean of the probabilities over shifts of each test image."""
+def shift_table(results: Results) -> str:
+    """Return the table of test-time augmentation: the scores of the mean probabilities over shifts."""
     rows = []
-    for name in found.configurations():
-        runs = found.of(name)
+    for name in results.list_configurations():
+        runs = results.runs_of(name)
         change = runs["averaged.accuracy"] - runs["test.accuracy"]
         rows.append(
             [
                 f"`{name}`",
-                _percent(runs["averaged.accuracy"]),
+                _format_percent(runs["averaged.accuracy"]),
                 f"{100 * change.mean():+.2f}",
                 f"{runs['averaged.log_loss'].mean():.4f}",
                 f"{runs['averaged.calibration_error'].mean():.4f}",
@@ -95,85 +101,90 @@ def shifts(found: Results) -> str:
     return number_table(["", "test accuracy, %", "change", "log loss", "calibration error"], rows)
 
 
-def variants(found: Results) -> str:
-    """What each change does to the validation images, against the same seeds without it."""
+def variant_table(results: Results) -> str:
+    """Return the table of variants, compared on the validation images with their configurations.
+
+    Only seeds that both a variant and its configuration were trained with are compared.
+    """
     rows = []
-    for configuration in dict.fromkeys(name for name, _ in found.variants()):
-        changed = {
-            title: found.of(configuration, title) for name, title in found.variants() if name == configuration
+    variants = results.list_variants()
+    for configuration in dict.fromkeys(name for name, _ in variants):
+        runs_by_title = {
+            title: results.runs_of(configuration, title) for name, title in variants if name == configuration
         }
-        seeds = set().union(*(runs.index for runs in changed.values()))
-        unchanged = found.of(configuration)
-        if unchanged.empty:
+        seeds = set().union(*(runs.index for runs in runs_by_title.values()))
+        base = results.runs_of(configuration)
+        if base.empty:
             continue
-        before = unchanged.loc[unchanged.index.isin(seeds)]
+        base = base.loc[base.index.isin(seeds)]
         rows.append(
-            [f"`{configuration}`", _percent(before["validation.accuracy"]), "", "", "", str(len(before))]
+            [f"`{configuration}`", _format_percent(base["validation.accuracy"]), "", "", "", str(len(base))]
         )
-        for title, after in changed.items():
-            both = after.index.intersection(before.index)
-            of = after.loc[both] - before.loc[both]
+        for title, runs in runs_by_title.items():
+            common_seeds = runs.index.intersection(base.index)
+            change = runs.loc[common_seeds] - base.loc[common_seeds]
             rows.append(
                 [
-                    markdown.text(title),
-                    _percent(after.loc[both, "validation.accuracy"]),
-                    f"{100 * of['validation.accuracy'].mean():+.2f}",
-                    f"{of['validation.log_loss'].mean():+.4f}",
-                    f"{after['seconds'].min():.0f} s",
-                    str(len(both)),
+                    markdown.escape(title),
+                    _format_percent(runs.loc[common_seeds, "validation.accuracy"]),
+                    f"{100 * change['validation.accuracy'].mean():+.2f}",
+                    f"{change['validation.log_loss'].mean():+.4f}",
+                    f"{runs['seconds'].min():.0f} s",
+                    str(len(common_seeds)),
                 ]
             )
     return number_table(["", "validation accuracy, %", "change", "of log loss", "training", "seeds"], rows)
 
 
-def sizes(found: Results) -> str:
-    """The accuracy of `default` by the number of training images."""
-    numbers = sorted({run.images for run, _ in found.runs if run.images is not None})
+def size_table(results: Results) -> str:
+    """Return the table of the accuracy of `default` by the number of training images."""
+    sizes = sorted({run.images for run, _ in results.runs if run.images is not None})
     rows = []
-    for images in [*numbers, None]:
-        runs = found.of(DEFAULT, images=images)
+    for images in [*sizes, None]:
+        runs = results.runs_of(DEFAULT, images=images)
         if len(runs):
-            number = found.training_images if images is None else images
-            rows.append([f"{number:,}", _percent(runs["test.accuracy"]), str(len(runs))])
+            size = results.training_images if images is None else images
+            rows.append([f"{size:,}", _format_percent(runs["test.accuracy"]), str(len(runs))])
     return number_table(["training images", "test accuracy, %", "seeds"], rows)
 
 
-def pairs(found: Results) -> str:
-    """How many test images of the most confused classes are taken for the other, the mean over the seeds."""
-    names = found.configurations()
+def pair_table(results: Results) -> str:
+    """Return the table of the most confused pairs of classes, with the mean number of confusions."""
+    configurations = results.list_configurations()
+    classes = results.classes
     rows = [
         [
-            f"{markdown.text(found.classes[first])} and {markdown.text(found.classes[second])}",
-            *(f"{results.confusions(found, name, (first, second)):.1f}" for name in names),
+            f"{markdown.escape(classes[first])} and {markdown.escape(classes[second])}",
+            *(f"{count_confusions(results, name, (first, second)):.1f}" for name in configurations),
         ]
-        for first, second in results.pairs(found)
+        for first, second in find_confused_pairs(results)
     ]
-    return number_table(["", *(f"`{name}`" for name in names)], rows)
+    return number_table(["", *(f"`{name}`" for name in configurations)], rows)
 
 
-def mistakes(found: Results) -> str:
-    """How many test images some, most and all seeds take for another class."""
+def mistake_table(results: Results) -> str:
+    """Return the table of misclassified test images: with a mean seed, with any seed, with every seed."""
     rows = []
-    for name in found.configurations():
-        seeds = len(found.mistakes(name))
-        counts = results.votes(found, name).values()
+    for name in results.list_configurations():
+        seeds = len(results.mistakes_of(name))
+        votes = count_votes(results, name).values()
         rows.append(
             [
                 f"`{name}`",
-                f"{sum(counts) / seeds:.1f}",
-                str(len(counts)),
-                str(sum(count == seeds for count in counts)),
+                f"{sum(votes) / seeds:.1f}",
+                str(len(votes)),
+                str(sum(count == seeds for count in votes)),
             ]
         )
-    rows.append(["all of them", "", "", str(len(results.always_wrong(found)))])
+    rows.append(["all of them", "", "", str(len(find_common_mistakes(results)))])
     return number_table(["", "wrong, mean over seeds", "wrong with some seed", "wrong with every seed"], rows)
 
 
 TABLES: dict[str, Callable[[Results], str]] = {
-    "configurations": configurations,
-    "shifts": shifts,
-    "variants": variants,
-    "sizes": sizes,
-    "pairs": pairs,
-    "mistakes": mistakes,
+    "configurations": configuration_table,
+    "shifts": shift_table,
+    "variants": variant_table,
+    "sizes": size_table,
+    "pairs": pair_table,
+    "mistakes": mistake_table,
 }

@@ -1,4 +1,4 @@
-"""What the records of a study say of a data set, as tables."""
+"""The results of a study for one data set: its runs and records, and statistics of them."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -6,32 +6,33 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
+from scipy.stats import t as student_t
 
 from stages.common import layout
 from stages.common.errors import UserError
-from stages.common.variations import DEFAULT
 from stages.parameters import FILE, Parameters
 from stages.splits import arrays
 from stages.splits.arrays import Split
+from tools.common.settings import Settings
+from tools.common.variations import DEFAULT
 from tools.review.statistics import CONFIDENCE
 from tools.study import plan, records
 from tools.study.plan import Run
 from tools.study.records import Record
 
-MOST_PAIRS = 6  # of classes, as many as one remembers
+MOST_PAIRS = 6  # of classes: as many as a reader remembers
 
 
 @dataclass(frozen=True)
 class Results:
-    """What has been run for a data set.
+    """The results for one data set.
 
     Attributes:
         name: of the data set.
-        classes: their names.
+        classes: the names of its classes.
         test: the test images.
-        training_images: how many there are.
-        runs: each with its record, in the order of the plan.
+        training_images: the number of all training images.
+        runs: each run with its record, in the order of the plan.
     """
 
     name: str
@@ -40,37 +41,43 @@ class Results:
     training_images: int
     runs: list[tuple[Run, Record]]
 
-    def of(self, configuration: str, variant: str | None = None, images: int | None = None) -> pd.DataFrame:
-        """Some runs, a row a seed, which is the index: weights, seconds, and scores such as test.accuracy."""
-        chosen = {
+    def runs_of(
+        self, configuration: str, variant: str | None = None, images: int | None = None
+    ) -> pd.DataFrame:
+        """Return the records of a configuration, or of a variant or a number of training images.
+
+        Returns:
+            A row for each seed, which is the index: weights, seconds, and scores such as test.accuracy.
+        """
+        rows = {
             run.dataset.seed: record.model_dump(
                 include={"weights", "seconds", "validation", "test", "averaged"}, exclude_none=True
             )
             for run, record in self.runs
             if (run.configuration, run.variant, run.images) == (configuration, variant, images)
         }
-        return pd.json_normalize(list(chosen.values())).set_index(pd.Index(chosen, name="seed"))
+        return pd.json_normalize(list(rows.values())).set_index(pd.Index(rows, name="seed"))
 
-    def epochs(self, configuration: str) -> int:
-        """How many a configuration is trained for."""
+    def epochs_of(self, configuration: str) -> int:
+        """Return the number of epochs of a configuration."""
         return next(
             run.dataset.training.epochs
             for run, _ in self.runs
             if (run.configuration, run.variant) == (configuration, None)
         )
 
-    def configurations(self) -> list[str]:
-        """Their names, in the order of the plan."""
+    def list_configurations(self) -> list[str]:
+        """Return the names of the configurations that have records, in the order of the plan."""
         return list(dict.fromkeys(run.configuration for run, _ in self.runs if run.variant is None))
 
-    def variants(self) -> list[tuple[str, str]]:
-        """Configurations and titles of what was changed in them, in the order of the plan."""
+    def list_variants(self) -> list[tuple[str, str]]:
+        """Return configuration and title of each variant that has records, in the order of the plan."""
         return list(
             dict.fromkeys((run.configuration, run.variant) for run, _ in self.runs if run.variant is not None)
         )
 
-    def mistakes(self, configuration: str) -> list[dict[int, int]]:
-        """For each seed, what test images, by their number, were wrongly taken for, by its index."""
+    def mistakes_of(self, configuration: str) -> list[dict[int, int]]:
+        """Return for each seed the predicted classes of misclassified test images, by the images' numbers."""
         return [
             {int(row): predicted for row, predicted in record.mistakes.items()}
             for run, record in self.runs
@@ -78,65 +85,89 @@ class Results:
         ]
 
 
-def read(name: str, content: Parameters) -> Results:
-    """The results of what params.yaml plans, as far as it has been run.
+def read_results(name: str, parameters: Parameters, settings: Settings) -> Results:
+    """Read the records of all planned runs that have a record.
 
     Raises:
-        UserError: if nothing that the others are compared with has been.
+        UserError: if no run of `default` has a record.
     """
-    known = records.read(name)
-    found = [(run, known[run.key]) for run in plan.planned(name, content) if run.key in known]
-    if not any(run.configuration == DEFAULT and run.averaged for run, _ in found):
+    known_records = records.read(name)
+    runs = [
+        (run, known_records[run.key])
+        for run in plan.plan_runs(name, parameters, settings)
+        if run.key in known_records
+    ]
+    if not any(run.configuration == DEFAULT and run.scores_shifted_images for run, _ in runs):
         raise UserError(
-            f"{records.path_of(name)}: expected a training of {DEFAULT} as it is in {FILE}, found none; "
+            f"{records.record_path(name)}: expected a training of {DEFAULT} as it is in {FILE}, found none; "
             "run make study"
         )
     training, test = (arrays.read(layout.processed(name, split)) for split in ("train", "test"))
-    return Results(name, content.dataset(name).classes, test, len(training.labels), found)
+    return Results(name, parameters.dataset(name).classes, test, len(training.labels), runs)
 
 
-def interval(values: "pd.Series[float]") -> tuple[float, float]:
-    """The 95 % interval of the mean, by Student's t: where the mean of endless seeds would be."""
+def estimate_interval(values: "pd.Series[float]") -> tuple[float, float]:
+    """Return the confidence interval of the mean, by Student's t; not a number for a single value."""
+    if len(values) == 1:
+        return np.nan, np.nan
     error = values.std() / np.sqrt(len(values))
-    margin = float(student.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * error) if len(values) > 1 else np.nan
+    margin = float(student_t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * error)
     return values.mean() - margin, values.mean() + margin
 
 
-def pairs(results: Results) -> list[tuple[int, int]]:
-    """The classes that `default` confuses most, either for the other, the most confused first."""
-    counted: Counter[tuple[int, int]] = Counter()
-    for wrong in results.mistakes(DEFAULT):
-        counted.update(_pair(results, row, predicted) for row, predicted in wrong.items())
-    every = combinations(range(len(results.classes)), 2)
-    confused = [pair for pair in every if counted[pair]]
-    return sorted(confused, key=lambda pair: (-counted[pair], pair))[:MOST_PAIRS]
+def find_confused_pairs(results: Results) -> list[tuple[int, int]]:
+    """Return the pairs of classes that `default` confuses most, the most confused first.
+
+    Both directions count: images of the first class taken for the second, and of the second for the first.
+    """
+    counts: Counter[tuple[int, int]] = Counter()
+    for mistakes in results.mistakes_of(DEFAULT):
+        counts.update(_pair_classes(results, row, predicted) for row, predicted in mistakes.items())
+    pairs = [pair for pair in combinations(range(len(results.classes)), 2) if counts[pair]]
+    return sorted(pairs, key=lambda pair: (-counts[pair], pair))[:MOST_PAIRS]
 
 
-def confusions(results: Results, configuration: str, pair: tuple[int, int]) -> float:
-    """How many test images of two classes are taken for the other, the mean over the seeds."""
-    every = results.mistakes(configuration)
-    return sum(_pair(results, *one) == pair for wrong in every for one in wrong.items()) / len(every)
+def count_confusions(results: Results, configuration: str, pair: tuple[int, int]) -> float:
+    """Return how many images of a pair of classes are taken for the other class, the mean over seeds."""
+    mistakes_by_seed = results.mistakes_of(configuration)
+    confusions = sum(
+        _pair_classes(results, row, predicted) == pair
+        for mistakes in mistakes_by_seed
+        for row, predicted in mistakes.items()
+    )
+    return confusions / len(mistakes_by_seed)
 
 
-def votes(results: Results, configuration: str, pair: tuple[int, int] | None = None) -> Counter[int]:
-    """By how many seeds each test image is taken for another class, of a pair of classes for the other one.
+def count_votes(results: Results, configuration: str, pair: tuple[int, int] | None = None) -> Counter[int]:
+    """Return the number of seeds that misclassify each test image, by the image's number.
 
-    Images that no seed mistakes are not in it.
+    Args:
+        results: of the data set.
+        configuration: its name.
+        pair: two classes, to count only the images that are taken for the other class of the pair.
+
+    Returns:
+        The images that at least one seed misclassifies.
     """
     return Counter(
         row
-        for wrong in results.mistakes(configuration)
-        for row, predicted in wrong.items()
-        if pair is None or _pair(results, row, predicted) == pair
+        for mistakes in results.mistakes_of(configuration)
+        for row, predicted in mistakes.items()
+        if pair is None or _pair_classes(results, row, predicted) == pair
     )
 
 
-def always_wrong(results: Results) -> list[int]:
-    """The test images that every seed of every configuration takes for another class."""
-    sets = [set(wrong) for one in results.configurations() for wrong in results.mistakes(one)]
-    return sorted(set.intersection(*sets)) if sets else []
+def find_common_mistakes(results: Results) -> list[int]:
+    """Return the numbers of the test images that every seed of every configuration misclassifies."""
+    mistakes = [
+        set(mistakes)
+        for configuration in results.list_configurations()
+        for mistakes in results.mistakes_of(configuration)
+    ]
+    return sorted(set.intersection(*mistakes)) if mistakes else []
 
 
-def _pair(results: Results, row: int, predicted: int) -> tuple[int, int]:
+def _pair_classes(results: Results, row: int, predicted: int) -> tuple[int, int]:
+    """Return the actual and the predicted class of a test image, the smaller index first."""
     actual = int(results.test.labels[row])
     return min(actual, predicted), max(actual, predicted)

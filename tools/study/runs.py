@@ -1,19 +1,17 @@
-"""One training of a study: what it is trained with, and what it is scored on."""
+"""The execution of one run of a study: its training images, the training and the scores."""
 
 import gc
 import time
 from typing import Any
 
-import stages  # noqa: F401 - before TensorFlow, whose kernels and threads it fixes
-
-import keras  # isort: skip
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from stages.common import layout
+from stages.common.backend import keras
 from stages.common.errors import UserError
-from stages.common.seeds import seed_of
+from stages.common.seeds import derive_seed
 from stages.evaluate import predict
 from stages.scoring import scores
 from stages.splits import arrays
@@ -24,52 +22,64 @@ from tools.study.plan import Run
 from tools.study.records import Record, Scores
 
 
-def drawn(split: Split, images: int, seed: int) -> Split:
-    """Some images of a split, drawn at random, of each class its share.
+def draw_images(split: Split, images: int, seed: int) -> Split:
+    """Draw images of a split at random, from each class in proportion to its size.
 
-    For the same seed, the more have the fewer among them.
+    For a given seed, a larger number of images contains every smaller one.
 
     Args:
         split: to draw from.
-        images: their number, from one a class.
-        seed: of what is drawn.
+        images: their number, at least the number of classes.
+        seed: of the random order.
     """
-    order = np.random.default_rng(seed_of("fewer images", seed)).permutation(len(split.labels))
+    order = np.random.default_rng(derive_seed(seed, "fewer images")).permutation(len(split.labels))
     labels = split.labels[order]
-    place = pd.Series(labels).groupby(labels).cumcount().to_numpy()  # among those of its class
-    # What is drawn of its class by then: in this order, all classes are drawn from alike, one of each first.
-    share = np.where(place == 0, 0, (place + 0.5) / np.bincount(labels)[labels])
+    rank = pd.Series(labels).groupby(labels).cumcount().to_numpy()  # of an image within its class
+    # The share of its class that is drawn before an image. Sorted by this share, images come from all classes
+    # evenly, and the first image of every class comes before any second one.
+    share = np.where(rank == 0, 0, (rank + 0.5) / np.bincount(labels)[labels])
     rows = np.sort(order[np.argsort(share, kind="stable")[:images]])
     return Split(split.images[rows], split.labels[rows])
 
 
-def averaged(model: keras.Model, split: Split, shift: int) -> NDArray[np.float32]:
-    """The mean of the probabilities of each image at every shift of up to some pixels, shape (n, classes)."""
+def average_over_shifts(model: keras.Model, split: Split, shift: int) -> NDArray[np.float32]:
+    """Compute the mean probabilities of each image over all its shifts.
+
+    Args:
+        model: the network.
+        split: images and labels.
+        shift: pixels, the largest shift in each direction.
+
+    Returns:
+        Probabilities, shape (n, classes).
+    """
     height, width = split.images.shape[1:3]
-    around = [(0, 0), (shift, shift), (shift, shift), *[(0, 0)] * (split.images.ndim - 3)]
-    padded = np.pad(split.images, around)
-    places = range(2 * shift + 1)
-    moved = [padded[:, down : down + height, right : right + width] for down in places for right in places]
-    # All at once: `predict` makes a copy of the network each time.
-    probabilities = predict(model, Split(np.concatenate(moved), np.tile(split.labels, len(moved))))
-    of_place = probabilities.reshape(len(moved), len(split.labels), -1)
-    means: NDArray[np.float32] = of_place.mean(axis=0, dtype=np.float64).astype(np.float32)
+    margins = [(0, 0), (shift, shift), (shift, shift), *[(0, 0)] * (split.images.ndim - 3)]
+    padded = np.pad(split.images, margins)
+    offsets = range(2 * shift + 1)
+    shifts = [padded[:, down : down + height, right : right + width] for down in offsets for right in offsets]
+    # In a single call, since each call of `predict` copies the network.
+    probabilities = predict(model, Split(np.concatenate(shifts), np.tile(split.labels, len(shifts))))
+    by_shift = probabilities.reshape(len(shifts), len(split.labels), -1)
+    means: NDArray[np.float32] = by_shift.mean(axis=0, dtype=np.float64).astype(np.float32)
     return means
 
 
-def perform(run: Run) -> Record:
-    """Train once, and score.
+def perform_run(run: Run) -> Record:
+    """Train a network, score it, and return the record.
 
     Raises:
-        UserError: if the arrays are not those of the plan, or if the loss was not finite.
+        UserError: if the arrays are not those of the plan, or if the training diverged.
     """
-    if plan.fingerprint(run.name) != run.data:
-        raise UserError(f"{run}: expected the arrays of when the study began, found others; start it again")
+    if plan.compute_fingerprint(run.name) != run.data:
+        raise UserError(
+            f"{run}: expected the arrays with which the study began, found others; start the study again"
+        )
     training, validation, test = (arrays.read(layout.processed(run.name, split)) for split in layout.SPLITS)
     if run.images is not None:
-        training = drawn(training, run.images, run.dataset.seed)
+        training = draw_images(training, run.images, run.dataset.seed)
     keras.backend.clear_session()
-    gc.collect()  # the network before this one, whose parts know each other
+    gc.collect()  # the network of the previous run, whose objects refer to each other
     start = time.perf_counter()
     try:
         model, _ = train(run.dataset, training, validation, quiet=True)
@@ -77,23 +87,23 @@ def perform(run: Run) -> Record:
         raise UserError(f"{run}: {error}") from None
     seconds = time.perf_counter() - start
 
-    def scored(split: Split, probabilities: NDArray[np.float32]) -> Scores:
-        return scores.rounded(scores.score(split.labels, probabilities, run.bins))
+    def compute_scores(split: Split, probabilities: NDArray[np.float32]) -> Scores:
+        return scores.round_metrics(scores.compute_metrics(split.labels, probabilities, run.bins))
 
-    on_test: dict[str, Any] = {}
-    if run.tested:
+    test_scores: dict[str, Any] = {}
+    if run.scores_test_images:
         probabilities = predict(model, test)
-        on_test["test"] = scored(test, probabilities)
-    if run.averaged:
-        on_test["averaged"] = scored(test, averaged(model, test, run.shift))
-        predicted = probabilities.argmax(axis=1)
-        on_test["mistakes"] = {
-            str(row): int(predicted[row]) for row in np.flatnonzero(predicted != test.labels)
+        test_scores["test"] = compute_scores(test, probabilities)
+    if run.scores_shifted_images:
+        test_scores["averaged"] = compute_scores(test, average_over_shifts(model, test, run.shift))
+        predictions = probabilities.argmax(axis=1)
+        test_scores["mistakes"] = {
+            str(row): int(predictions[row]) for row in np.flatnonzero(predictions != test.labels)
         }
     return Record(
         run=run.identity(),
         weights=model.count_params(),
         seconds=round(seconds, 1),
-        validation=scored(validation, predict(model, validation)),
-        **on_test,
+        validation=compute_scores(validation, predict(model, validation)),
+        **test_scores,
     )

@@ -1,1 +1,1 @@
-"""Whether the committed results come out again, to the bit."""
+"""The proof that committed results come out again, to the bit."""

@@ -1,51 +1,50 @@
 """Run the committed state again, from the raw files, and compare the hash of every output with dvc.lock.
 
-Exit code: 0 if every output is the same; 1 if one is not; 2 if it could not be told. Where the processor is
-of another architecture than the results were made on, the metrics are compared instead.
+Exit code: 0 if every output is the same; 1 if one differs; 2 if the comparison could not be made. Where the
+network was trained on a processor of another architecture, the metrics are compared instead.
 """
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from stages import parameters
-from stages.common import command, environment, layout
+from stages.common import command, layout, params_file
 from stages.common.errors import UserError
-from tools.common import dvc_lock, revision
-from tools.common.dvc_lock import Stage
-from tools.common.revision import Revision
-from tools.review import changes, comparison, statistics
-from tools.verify.rerun import ODD, USUAL, network_can_be_cut_off, rerun
+from tools.common import dvc
+from tools.common.dvc import Stage
+from tools.common.revision import Revision, find_revision, parse_predictions
+from tools.review import gate, inputs, statistics
+from tools.verify.rerun import ODD, USUAL, can_cut_off_network, rerun
 
 RAW = Path("data/raw")
-HASH_SHOWN = 8  # characters
+HASH_CHARACTERS = 8  # shown
 
 
 def main(datasets: Sequence[str]) -> int:
-    """Verify some data sets of HEAD, or all of them, and return the exit code."""
-    head = revision.find("HEAD")
-    datasets = datasets or list(head.section(parameters.FILE, "datasets"))
-    expected = {dataset: expected_stages(head, dataset) for dataset in datasets}
+    """Verify data sets of HEAD, all if none is named, and return the exit code."""
+    head = find_revision("HEAD")
+    datasets = datasets or list(head.section(params_file.FILE, "datasets"))
+    expected = {dataset: read_expected_stages(head, dataset) for dataset in datasets}
     raw = os.environ.get("DATASETS_MIRROR", str(RAW))
     if "://" in raw:
         raise UserError(f"DATASETS_MIRROR: expected a folder, since this runs without a network, found {raw}")
     print(f"Verifying commit {head.commit}: what is not committed does not count.")
-    up_to_date = [is_up_to_date(head, dataset) for dataset in datasets]  # each says what is not
+    up_to_date = [is_up_to_date(head, dataset) for dataset in datasets]  # each call prints what is not
     if not all(up_to_date):
         return 1
-    if not network_can_be_cut_off():
+    if not can_cut_off_network():
         print("The network stays on: this system does not let a program run without it.")
     with tempfile.TemporaryDirectory() as scratch:
         with ThreadPoolExecutor() as pool:  # at the same time: much of a stage is one processor's work
             runs = {
-                one.name: pool.submit(
-                    rerun, str(head.commit), datasets, Path(raw).absolute(), one, Path(scratch)
+                surroundings.name: pool.submit(
+                    rerun, str(head.commit), datasets, Path(raw).absolute(), surroundings, Path(scratch)
                 )
-                for one in (USUAL, ODD)
+                for surroundings in (USUAL, ODD)
             }
         folders = {name: run.result() for name, run in runs.items()}
         verified = [report(dataset, head, expected[dataset], folders) for dataset in datasets]
@@ -53,30 +52,34 @@ def main(datasets: Sequence[str]) -> int:
     return 0 if all(verified) else 1
 
 
-def expected_stages(head: Revision, dataset: str) -> dict[str, Stage]:
-    """What the committed dvc.lock says of a data set."""
-    stages = dvc_lock.at(head, dataset)
+def read_expected_stages(head: Revision, dataset: str) -> dict[str, Stage]:
+    """Return the stages of a data set in the committed dvc.lock.
+
+    Raises:
+        UserError: if there are none.
+    """
+    stages = head.stages(dataset)
     if not stages:
         raise UserError(
-            f"{dvc_lock.FILE} at {head.name}: expected stages of {dataset!r}, found none; "
+            f"{dvc.LOCK_FILE} at {head.name}: expected stages of {dataset!r}, found none; "
             "run dvc repro and commit"
         )
     return stages
 
 
 def is_up_to_date(head: Revision, dataset: str) -> bool:
-    """Whether the committed files and parameters are those of dvc.lock; prints the ones that are not."""
-    stale = changes.stale(head, dataset)
+    """Return whether the committed files and parameters agree with dvc.lock; print those that do not."""
+    stale = inputs.find_stale(head, dataset)
     if stale:
         print(
-            f"{dataset}: NOT verified: {dvc_lock.FILE} was made with, or made, another {', '.join(stale)}: "
+            f"{dataset}: NOT verified: {dvc.LOCK_FILE} was made with, or made, another {', '.join(stale)}: "
             f"run dvc repro evaluate@{dataset} and commit."
         )
     return not stale
 
 
-def report(dataset: str, head: Revision, expected: dict[str, Stage], folders: dict[str, Path]) -> bool:
-    """Print a table of a data set's outputs, and why some differ.
+def report(dataset: str, head: Revision, expected: Mapping[str, Stage], folders: Mapping[str, Path]) -> bool:
+    """Print a table of a data set's outputs, and the causes of differences.
 
     Args:
         dataset: its key.
@@ -85,66 +88,60 @@ def report(dataset: str, head: Revision, expected: dict[str, Stage], folders: di
         folders: the clones in which it was run, by the name of the surroundings.
 
     Returns:
-        Whether all is well.
+        Whether the data set is verified.
     """
-    found = {
-        name: dvc_lock.stages(YAML(typ="safe").load(folder / dvc_lock.FILE)["stages"], dataset)
+    rerun_stages = {
+        name: dvc.read_stages(YAML(typ="safe").load(folder / dvc.LOCK_FILE)["stages"], dataset)
         for name, folder in folders.items()
     }
-    wanted, got = dvc_lock.outputs(expected), [dvc_lock.outputs(stages) for stages in found.values()]
+    committed = dvc.collect_outputs(expected)
+    reruns = [dvc.collect_outputs(stages) for stages in rerun_stages.values()]
     print(f"\n{dataset}")
     print(f"{'output':36} {'expected':10}", *(f"{name:16}" for name in folders), "verdict")
-    for path in dict.fromkeys([*wanted, *(path for hashes in got for path in hashes)]):
-        values = [hashes.get(path, "nothing") for hashes in (wanted, *got)]
+    for path in dict.fromkeys([*committed, *(path for hashes in reruns for path in hashes)]):
+        values = [hashes.get(path, "nothing") for hashes in (committed, *reruns)]
         print(
-            f"{path:36} {values[0][:HASH_SHOWN]:10}",
-            *(f"{value[:HASH_SHOWN]:16}" for value in values[1:]),
+            f"{path:36} {values[0][:HASH_CHARACTERS]:10}",
+            *(f"{value[:HASH_CHARACTERS]:16}" for value in values[1:]),
             "same" if len(set(values)) == 1 else "DIFFERENT",
         )
-    made = environment.parse(head.read(layout.environment(dataset)))
-    here = environment.describe()
-    for name in here:
-        if made.get(name) != here[name]:
-            print(f"It was made with another {name}: {made.get(name, 'unknown')}; here it is {here[name]}.")
-    if all(hashes == wanted for hashes in got):
-        record = layout.environment(dataset)
-        again = [environment.parse((folder / record).read_bytes()) for folder in folders.values()]
-        if any(one.get("model_sha256") != made.get("model_sha256") for one in again):
-            print(f"NOT verified: {record} is of another model: commit the one that dvc repro writes.")
-            return False
+    if all(hashes == committed for hashes in reruns):
         return True
-    for surroundings, stages in found.items():
-        for name in dvc_lock.culprits(expected, stages):
+    for surroundings, stages in rerun_stages.items():
+        for name in dvc.find_culprits(expected, stages):
             print(f"{name}, {surroundings}: it made other outputs of the same inputs.")
-    system = made.get("system", here["system"])
-    if environment.architecture(system) == environment.architecture(here["system"]):
+    architecture = layout.architecture(dataset).as_posix()
+    here = reruns[0].get(architecture)
+    if architecture not in committed or here is None or committed[architecture] == here:
         return False
-    if any(hashes != got[0] for hashes in got):
-        print("What was made here differs between the surroundings, which no architecture excuses.")
+    if any(hashes != reruns[0] for hashes in reruns):
+        print("The outputs of the two runs differ, which no architecture excuses.")
         return False
-    print(f"It was made on {system}. Another architecture rounds differently: what counts is the metrics.")
-    return metrics_agree(dataset, head, next(iter(folders.values())))
+    print("The network was trained on another architecture, which rounds differently: the metrics decide.")
+    return do_metrics_agree(dataset, head, next(iter(folders.values())))
 
 
-def metrics_agree(dataset: str, head: Revision, folder: Path) -> bool:
-    """Whether no metric certainly differs by more than a review tolerates, in either direction; prints each.
+def do_metrics_agree(dataset: str, head: Revision, folder: Path) -> bool:
+    """Return whether no metric certainly differs by more than a review tolerates; print each metric.
 
-    A metric differs if all of its 95 % interval, as `compare.statistics.compare` has it, is beyond that.
+    A metric differs if all of its 95 % interval, from `tools.review.statistics.compare`, is beyond the
+    tolerance, in either direction.
     """
-    tolerance, bins = comparison.rules(head, head)
+    tolerance = gate.read_tolerance(head, head)
     before = head.predictions(dataset)
     path = layout.predictions(dataset)
-    after = revision.prediction_table((folder / path).read_bytes(), str(path))
+    after = parse_predictions((folder / path).read_bytes(), str(path))
     if before is None or before["actual"].tolist() != after["actual"].tolist():
         raise UserError(f"{path} at {head.name}: expected the predictions for the same test images")
     agree = True
-    for difference in statistics.compare(before, after, bins):
-        within = max(difference.low, -difference.high) <= tolerance[difference.metric]
+    for difference in statistics.compare(before, after, gate.read_calibration_bins(head, head)):
+        allowed = tolerance.get(difference.metric, float("inf"))
+        within = max(difference.low, -difference.high) <= allowed
         agree &= within
         print(
             f"{difference.metric}: {difference.before:.4f}, here {difference.after:.4f}:",
             "within" if within else "NOT within",
-            f"{tolerance[difference.metric]:g} and chance",
+            f"{allowed:g} and chance",
         )
     return agree
 
@@ -154,5 +151,5 @@ if __name__ == "__main__":
     parser.add_argument(
         "dataset", nargs="*", help="a key under `datasets:` in params.yaml; all if none is named"
     )
-    given = parser.parse_args()
-    command.finish(lambda: main(given.dataset))
+    arguments = parser.parse_args()
+    command.finish(lambda: main(arguments.dataset))

@@ -1,6 +1,7 @@
 """Ask a database of known vulnerabilities (osv.dev) about every package of the lock files, with pip-audit.
 
-Exit code: 1 if one is vulnerable. Otherwise 0, also where the database cannot be reached, which is said.
+Exit code: 1 if one is vulnerable. Otherwise 0, also where the database cannot be reached, which the output
+says.
 """
 
 import json
@@ -14,13 +15,13 @@ LOCKS = tuple(map(Path, ("requirements.lock", "tools/benchmarks/pytorch.lock", "
 
 
 def main(database: str | None) -> int:
-    """Print what is known of each lock file, and return the exit code."""
+    """Print the known vulnerabilities of each lock file, and return the exit code."""
     return max(audit(lock, database) for lock in LOCKS)
 
 
 def audit(lock: Path, database: str | None) -> int:
-    """Print what is known of one lock file, and return the exit code."""
-    done = subprocess.run(
+    """Print the known vulnerabilities of one lock file, and return the exit code."""
+    completed = subprocess.run(
         [
             *(
                 sys.executable,
@@ -39,15 +40,17 @@ def audit(lock: Path, database: str | None) -> int:
         check=False,
     )
     try:
-        packages = json.loads(done.stdout)["dependencies"]
+        packages = json.loads(completed.stdout)["dependencies"]
     except ValueError:
-        print(f"{lock}: NOT CHECKED: {(done.stderr.strip() or 'pip-audit said nothing').splitlines()[-1]}")
+        print(
+            f"{lock}: NOT CHECKED: {(completed.stderr.strip() or 'pip-audit said nothing').splitlines()[-1]}"
+        )
         return 0
     vulnerable = [package for package in packages if package.get("vulns")]
     for package in vulnerable:
-        for found in package["vulns"]:
-            mended = ", ".join(found["fix_versions"]) or "no version yet"
-            print(f"{lock}: {package['name']} {package['version']}: {found['id']}, mended in {mended}")
+        for vulnerability in package["vulns"]:
+            fixes = ", ".join(vulnerability["fix_versions"]) or "no version yet"
+            print(f"{lock}: {package['name']} {package['version']}: {vulnerability['id']}, mended in {fixes}")
     print(f"{lock}: {len(packages)} packages checked, {len(vulnerable)} vulnerable")
     return 1 if vulnerable else 0
 
@@ -55,5 +58,5 @@ def audit(lock: Path, database: str | None) -> int:
 if __name__ == "__main__":
     parser = command.Parser(prog="python -m tools.verify.audit", description=__doc__)
     parser.add_argument("--database", metavar="URL", help="another one than osv.dev, with the same interface")
-    given = parser.parse_args()
-    command.finish(lambda: main(given.database))
+    arguments = parser.parse_args()
+    command.finish(lambda: main(arguments.database))

@@ -1,9 +1,9 @@
-"""Which operations give other bits on other processors, one at a time on equal inputs.
+"""Compare operations between this processor and emulated ones, one at a time on equal inputs.
 
     python -m tools.verify.operations                      # this processor against those of verify.processors
     python -m tools.verify.operations --cpu SandyBridge
 
-What differs here is what a network must do without. Exit code: 0, or 2 after a mistake.
+A network must do without the operations that differ. Exit code: 0, or 2 after a mistake.
 """
 
 import hashlib
@@ -12,11 +12,10 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from stages.common import command
+from stages.common.backend import keras, tf
 from stages.common.errors import UserError
 from stages.network import optimizers
 from tools.verify.processors import EMULATED, MODELS, emulator
@@ -29,8 +28,8 @@ PRODUCTS = [
 ]
 
 
-def results() -> Iterator[tuple[str, tf.Tensor]]:
-    """Each operation's name and result, on inputs that are the same everywhere."""
+def compute_results() -> Iterator[tuple[str, tf.Tensor]]:
+    """Yield the name and the result of each operation, on inputs that are the same everywhere."""
     random = np.random.default_rng(0)
 
     def normal(*shape: int) -> tf.Tensor:
@@ -76,31 +75,35 @@ def results() -> Iterator[tuple[str, tf.Tensor]]:
 
 def print_hashes() -> None:
     """Print each operation and the hash of its result, with a tab between them."""
-    for name, result in results():
+    for name, result in compute_results():
         print(f"{name}\t{hashlib.sha256(result.numpy().tobytes()).hexdigest()}")
 
 
-def hashes(emulated: Sequence[str]) -> dict[str, str]:
-    """The hash of each operation's result, computed in a process of its own, emulated or not."""
-    done = subprocess.run(
+def compute_hashes(emulated: Sequence[str]) -> dict[str, str]:
+    """Return the hash of each operation's result, from a process of its own, emulated or not."""
+    completed = subprocess.run(
         [*emulated, sys.executable, "-m", "tools.verify.operations", "--print"],
         env={**os.environ, **EMULATED},
         capture_output=True,
         text=True,
         check=False,
     )
-    if done.returncode != 0:
-        raise UserError(f"{' '.join(emulated)}: exit code {done.returncode}: {done.stderr.strip()[-200:]}")
-    return dict(line.split("\t") for line in done.stdout.splitlines())
+    if completed.returncode != 0:
+        raise UserError(
+            f"{' '.join(emulated)}: exit code {completed.returncode}: {completed.stderr.strip()[-200:]}"
+        )
+    return dict(line.split("\t") for line in completed.stdout.splitlines())
 
 
 def main(models: Sequence[str]) -> None:
     """Print the operations that give other bits on each emulated processor."""
-    here = hashes(())
+    here = compute_hashes(())
     for model in models:
-        there = hashes(emulator(model))
-        other = [name for name in here if there[name] != here[name]]
-        print(f"{model}: {len(other)} of {len(here)} operations differ: {', '.join(other)}", flush=True)
+        there = compute_hashes(emulator(model))
+        differing = [name for name in here if there[name] != here[name]]
+        print(
+            f"{model}: {len(differing)} of {len(here)} operations differ: {', '.join(differing)}", flush=True
+        )
 
 
 if __name__ == "__main__":
@@ -109,5 +112,5 @@ if __name__ == "__main__":
         "--cpu", action="append", metavar="MODEL", help="a model of qemu's, one or more times"
     )
     parser.add_argument("--print", action="store_true", help="print this processor's hashes instead")
-    given = parser.parse_args()
-    command.finish(print_hashes if given.print else lambda: main(given.cpu or MODELS))
+    arguments = parser.parse_args()
+    command.finish(print_hashes if arguments.print else lambda: main(arguments.cpu or MODELS))

@@ -1,4 +1,4 @@
-"""Run the pipeline of a commit once more, in a clone and surroundings of its own."""
+"""A second run of the pipeline of a commit, in a clone and surroundings of its own."""
 
 import json
 import os
@@ -12,22 +12,21 @@ from pathlib import Path
 
 from stages.common import files
 from stages.common.errors import UserError
-from tools.common import dvc_lock
-from tools.common.programs import git
+from tools.common import dvc, git
 
 NO_NETWORK = ("unshare", "--map-root-user", "--net")
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What differs between people who run the same pipeline, and must not matter.
+    """Differences between the machines and shells of people, which must not change a result.
 
     Attributes:
         name: in a word or two.
-        processors: how many may be used; None for all.
-        umask: what new files do not permit.
-        variables: of the environment.
-        keras: what Keras's configuration file in the home directory says.
+        processors: the number of processors that may be used; None for all.
+        umask: the permissions that new files lack.
+        variables: environment variables.
+        keras: the content of Keras's configuration file in the home directory.
     """
 
     name: str
@@ -58,28 +57,27 @@ ODD = Surroundings(
 
 
 @cache
-def network_can_be_cut_off() -> bool:
-    """Whether this system lets a program run without a network: Linux, unless a container forbids it."""
+def can_cut_off_network() -> bool:
+    """Return whether a program can run without a network here: on Linux, unless a container forbids it."""
     if shutil.which(NO_NETWORK[0]) is None:
         return False
     return subprocess.run([*NO_NETWORK, "true"], capture_output=True, check=False).returncode == 0
 
 
 def rerun(commit: str, datasets: Sequence[str], raw: Path, surroundings: Surroundings, scratch: Path) -> Path:
-    """Clone a commit and run every stage of some data sets there; what DVC prints goes to stderr.
+    """Clone a commit and run every stage of data sets there; the output of DVC goes to stderr.
 
-    Nothing of this folder is used: neither its cache nor what git does not track, except the raw files,
-    whose hashes the first stage checks.
+    Of this folder, only the raw files are used, and the first stage checks their hashes.
 
     Args:
         commit: in the repository of the current folder.
         datasets: their keys.
-        raw: a folder of raw files, a folder for each data set, absolute.
-        surroundings: to run in.
-        scratch: where to put the clone, a home directory, and what DVC keeps outside of a repository.
+        raw: the absolute path of a folder with a folder of raw files for each data set.
+        surroundings: of the run.
+        scratch: a folder for the clone, a home directory, and DVC's files outside of a repository.
 
     Returns:
-        The clone, with a dvc.lock of what was run.
+        The clone, with a dvc.lock of this run alone.
 
     Raises:
         UserError: if a stage fails.
@@ -87,17 +85,16 @@ def rerun(commit: str, datasets: Sequence[str], raw: Path, surroundings: Surroun
     own = scratch / surroundings.name.replace(" ", "_")
     folder, home = own / "clone", own / "home"
     files.write_text(home / ".keras/keras.json", json.dumps(surroundings.keras))
-    git("clone", "--quiet", "--shared", "--no-checkout", ".", str(folder))
-    git("-C", str(folder), "checkout", "--quiet", "--detach", commit)
-    (folder / dvc_lock.FILE).unlink()  # what is in it afterwards has been run
-    start = "import sys; from dvc.cli import main; sys.exit(main(sys.argv[1:]))"
+    git.clone(commit, folder)
+    (folder / dvc.LOCK_FILE).unlink()  # so that it records this run alone
+    program = "import sys; from dvc.cli import main; sys.exit(main(sys.argv[1:]))"
     if surroundings.processors is not None and hasattr(os, "sched_setaffinity"):
         allowed = f"sorted(os.sched_getaffinity(0))[:{surroundings.processors}]"
-        start = f"import os; os.sched_setaffinity(0, {allowed}); {start}"
-    done = subprocess.run(
+        program = f"import os; os.sched_setaffinity(0, {allowed}); {program}"
+    completed = subprocess.run(
         [
-            *(NO_NETWORK if network_can_be_cut_off() else ()),
-            *(sys.executable, "-c", start, "repro", "--force", "--glob"),
+            *(NO_NETWORK if can_cut_off_network() else ()),
+            *(sys.executable, "-c", program, "repro", "--force", "--glob"),
             *(f"*@{dataset}" for dataset in datasets),
         ],
         cwd=folder,
@@ -105,14 +102,13 @@ def rerun(commit: str, datasets: Sequence[str], raw: Path, surroundings: Surroun
         umask=surroundings.umask,
         check=False,
         env={
-            **os.environ,
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+            **dvc.variables(),
             "HOME": str(home),
             "DATASETS_MIRROR": str(raw),
             "DVC_SITE_CACHE_DIR": str(own / "dvc"),
             **surroundings.variables,
         },
     )
-    if done.returncode != 0:
+    if completed.returncode != 0:
         raise UserError(f"dvc repro with {surroundings.name}: failed, as said above")
     return folder

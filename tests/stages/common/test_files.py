@@ -11,7 +11,7 @@ import pytest
 from helpers import ROOT
 
 from stages.common.errors import UserError
-from stages.common.files import whole_file, whole_folder, write_text
+from stages.common.files import atomic_file, atomic_folder, write_text
 
 
 class BreakdownError(Exception):
@@ -21,7 +21,7 @@ class BreakdownError(Exception):
 def test_a_folder_takes_the_place_of_the_old_one_when_it_is_whole(tmp_path: Path) -> None:
     target = tmp_path / "deep" / "folder"
     for content in ("old", "new"):
-        with whole_folder(target) as new:
+        with atomic_folder(target) as new:
             (new / content).write_text(content)
     assert [file.name for file in target.iterdir()] == ["new"]
     assert list(target.parent.iterdir()) == [target]
@@ -29,9 +29,9 @@ def test_a_folder_takes_the_place_of_the_old_one_when_it_is_whole(tmp_path: Path
 
 def test_a_folder_that_breaks_down_leaves_the_old_one_and_no_trace(tmp_path: Path) -> None:
     target = tmp_path / "folder"
-    with whole_folder(target) as new:
+    with atomic_folder(target) as new:
         (new / "old").write_text("old")
-    with pytest.raises(BreakdownError), whole_folder(target) as new:
+    with pytest.raises(BreakdownError), atomic_folder(target) as new:
         (new / "new").write_text("half")
         raise BreakdownError
     assert [file.name for file in target.iterdir()] == ["old"]
@@ -41,7 +41,7 @@ def test_a_folder_that_breaks_down_leaves_the_old_one_and_no_trace(tmp_path: Pat
 def test_a_file_that_breaks_down_leaves_the_old_one_and_no_trace(tmp_path: Path) -> None:
     target = tmp_path / "file"
     write_text(target, "old")
-    with pytest.raises(BreakdownError), whole_file(target) as new:
+    with pytest.raises(BreakdownError), atomic_file(target) as new:
         new.write_text("half")
         raise BreakdownError
     assert target.read_text() == "old"
@@ -51,12 +51,12 @@ def test_a_file_that_breaks_down_leaves_the_old_one_and_no_trace(tmp_path: Path)
 STOPPED = """
 import os, signal, sys, time
 from pathlib import Path
-from stages import command
-from stages.errors import UserError
-from stages.files import whole_folder
+from stages.common import command
+from stages.common.errors import UserError
+from stages.common.files import atomic_folder
 
 def main():
-    with whole_folder(Path(sys.argv[1]) / "folder") as new:
+    with atomic_folder(Path(sys.argv[1]) / "folder") as new:
         (new / "half").write_text("half")
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(60)
@@ -78,18 +78,18 @@ def test_only_what_could_not_be_written_is_said_to_be_so(
     tmp_path: Path, file: str | None, error: type[Exception]
 ) -> None:
     named = str(tmp_path.parent / "elsewhere" if file == "elsewhere/file" else tmp_path / str(file))
-    with pytest.raises(error, match="Permission denied"), whole_file(tmp_path / "file"):
+    with pytest.raises(error, match="Permission denied"), atomic_file(tmp_path / "file"):
         raise PermissionError(errno.EACCES, "Permission denied", *([named] if file else []))
 
 
 WRITES = """
 import sys
 from pathlib import Path
-from stages.errors import UserError
-from stages.files import whole_folder
+from stages.common.errors import UserError
+from stages.common.files import atomic_folder
 
 for number in range(200):
-    with whole_folder(Path(sys.argv[1]) / "folder") as new:
+    with atomic_folder(Path(sys.argv[1]) / "folder") as new:
         for name in "ab":
             (new / name).write_text(f"{sys.argv[2]} {number}")
 """

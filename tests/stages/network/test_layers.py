@@ -3,14 +3,13 @@
 import contextlib
 from collections.abc import Callable, Iterator
 
-import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from helpers import ROOT
 from tensorflow.python.eager import context
 
 from stages import parameters
+from stages.common.backend import keras, tf
 from stages.common.errors import UserError
 from stages.network import build, layers, optimizers
 from stages.network.schema import Network
@@ -22,7 +21,7 @@ IMAGES = np.random.default_rng(0).integers(0, 17, (64, 5, 6), np.uint8)
 
 def small_network(**changes: object) -> keras.Sequential:
     chosen = Network(**{"hidden": [32, 16], "dropout": 0.0, "batch_normalization": True, **changes})
-    return build.build(chosen, (5, 6), 16, 3, seed=0)
+    return build.build_network(chosen, (5, 6), 16, 3, seed=0)
 
 
 def test_the_copy_has_the_weights_and_ends_with_the_logits() -> None:
@@ -30,7 +29,7 @@ def test_the_copy_has_the_weights_and_ends_with_the_logits() -> None:
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):  # not the ones that it starts with
             layer.set_weights([weight + np.arange(len(weight)) / 10 for weight in layer.get_weights()])
-    copy = layers.logits(model)
+    copy = layers.build_logits_model(model)
     for given, copied in zip(model.get_weights(), copy.get_weights(), strict=True):
         assert np.array_equal(given, copied)
     probabilities = keras.ops.softmax(copy.predict(IMAGES, verbose=0))
@@ -43,7 +42,7 @@ def test_it_trains_as_keras_does(convolutions: list[list[int]]) -> None:
     labels = tf.one_hot(np.arange(64) % 3, 3)
     for model in (
         small_network(convolutions=convolutions),
-        layers.logits(small_network(convolutions=convolutions)),
+        layers.build_logits_model(small_network(convolutions=convolutions)),
     ):
         model.compile(
             keras.optimizers.SGD(0.1),
@@ -78,7 +77,7 @@ def test_keras_predicts_by_approximations_and_the_copy_does_not() -> None:
         small_network().predict(IMAGES, verbose=0)
     assert of_keras & APPROXIMATE == {"Rsqrt", "Softmax"}
     with operations() as of_the_copy:
-        layers.logits(small_network()).predict(IMAGES, verbose=0)
+        layers.build_logits_model(small_network()).predict(IMAGES, verbose=0)
     assert of_the_copy & APPROXIMATE == set()
     assert "DivNoNan" in of_the_copy
 
@@ -117,7 +116,7 @@ def test_the_derivative_of_the_normalisation_is_that_which_tensorflow_finds() ->
         mean, variance = tf.nn.moments(inputs, [0])
         return (inputs - mean) / tf.sqrt(variance + 0.001) * gamma + beta
 
-    ours = derivatives(lambda: layers.normalized(inputs, gamma, beta, tf.constant(0.001, tf.float64))[0])
+    ours = derivatives(lambda: layers.normalize(inputs, gamma, beta, tf.constant(0.001, tf.float64))[0])
     for own, expected in zip(ours, derivatives(plain), strict=True):
         assert np.allclose(own, expected, rtol=1e-10)
 
@@ -142,7 +141,9 @@ def test_a_sparse_layer_and_its_derivative_are_those_of_a_dense_one(use_bias: bo
 
 @pytest.mark.parametrize(("value", "kind"), [(0, layers.SparseDense), (9, keras.layers.Dense)])
 def test_the_first_product_is_sparse_if_most_pixels_are_0(value: int, kind: type) -> None:
-    copy = layers.logits(small_network(), sparse=layers.mostly_zero(np.full((4, 5, 6), value, np.uint8)))
+    copy = layers.build_logits_model(
+        small_network(), sparse=layers.is_mostly_zero(np.full((4, 5, 6), value, np.uint8))
+    )
     assert [type(copy.get_layer(name)) for name in ("hidden_1", "hidden_2")] == [kind, keras.layers.Dense]
 
 
@@ -184,4 +185,4 @@ def test_adamw_is_that_of_keras() -> None:
 
 def test_a_network_without_a_softmax_is_refused() -> None:
     with pytest.raises(UserError, match=r"expected a last layer Softmax, found <Dense.*run dvc repro"):
-        layers.logits(layers.logits(small_network()))
+        layers.build_logits_model(layers.build_logits_model(small_network()))

@@ -7,14 +7,14 @@ from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
 from stages.scoring.scores import (
-    MOST_DRAWN,
+    MOST_CLASSES_DRAWN,
     calibration_error,
     class_table,
+    compute_metrics,
     confusion_table,
     prediction_table,
     reliability_table,
-    rounded,
-    score,
+    round_metrics,
 )
 
 
@@ -29,13 +29,18 @@ def predictions() -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_metrics_come_in_this_order(predictions: tuple[np.ndarray, np.ndarray]) -> None:
-    assert list(score(*predictions, bins=15)) == ["accuracy", "macro_f1", "log_loss", "calibration_error"]
+    assert list(compute_metrics(*predictions, bins=15)) == [
+        "accuracy",
+        "macro_f1",
+        "log_loss",
+        "calibration_error",
+    ]
 
 
 def test_metrics_equal_their_definitions(predictions: tuple[np.ndarray, np.ndarray]) -> None:
     labels, probabilities = predictions
     predicted = probabilities.argmax(axis=1)
-    found = score(labels, probabilities, bins=15)
+    found = compute_metrics(labels, probabilities, bins=15)
     assert found["accuracy"] == pytest.approx((predicted == labels).mean())
     assert found["macro_f1"] == pytest.approx(np.mean([
         2 * ((predicted == c) & (labels == c)).sum() / ((predicted == c).sum() + (labels == c).sum())
@@ -45,12 +50,12 @@ def test_metrics_equal_their_definitions(predictions: tuple[np.ndarray, np.ndarr
 
 
 def test_metrics_are_written_with_six_decimals() -> None:
-    assert rounded({"accuracy": 1 / 3, "log_loss": 2.0}) == {"accuracy": 0.333333, "log_loss": 2.0}
+    assert round_metrics({"accuracy": 1 / 3, "log_loss": 2.0}) == {"accuracy": 0.333333, "log_loss": 2.0}
 
 
 def test_a_class_that_is_never_predicted_counts_as_zero() -> None:
     probabilities = np.array([[0.8, 0.1, 0.1], [0.7, 0.2, 0.1]], np.float32)
-    found = score(np.array([0, 1]), probabilities, bins=10)
+    found = compute_metrics(np.array([0, 1]), probabilities, bins=10)
     assert found["macro_f1"] == pytest.approx((2 / 3 + 0) / 2)
 
 
@@ -87,7 +92,7 @@ def test_calibration_error_agrees_with_the_calibration_curve(
 
 
 def test_perfect_predictions_have_no_error() -> None:
-    found = score(np.arange(3), np.eye(3, dtype=np.float32), bins=15)
+    found = compute_metrics(np.arange(3), np.eye(3, dtype=np.float32), bins=15)
     assert found == {
         "accuracy": 1,
         "macro_f1": 1,
@@ -113,7 +118,7 @@ def test_the_confusion_table_of_many_classes_has_the_most_confused_ones() -> Non
     predicted[[700, 701]] = [900, 900]
     table = confusion_table(labels, predicted, [f"c{number}" for number in range(1000)])
     names = list(dict.fromkeys(table["actual"]))
-    assert len(names) == MOST_DRAWN
+    assert len(names) == MOST_CLASSES_DRAWN
     assert names[-4:] == ["c700", "c701", "c900", "951 others"]
     counts = table.set_index(["actual", "predicted"])["count"]
     assert counts.sum() == 1000
@@ -123,7 +128,7 @@ def test_the_confusion_table_of_many_classes_has_the_most_confused_ones() -> Non
 
 
 def test_the_confusion_table_of_fifty_classes_has_them_all() -> None:
-    labels = np.arange(MOST_DRAWN)
+    labels = np.arange(MOST_CLASSES_DRAWN)
     names = list(map(str, labels))
     assert list(dict.fromkeys(confusion_table(labels, labels, names)["actual"])) == names
 
@@ -139,7 +144,9 @@ def test_classes_with_many_images_are_not_the_most_confused_for_that() -> None:
 
 def test_a_class_without_examples_is_not_in_macro_f1() -> None:
     probabilities = np.eye(3, dtype=np.float32)[[0, 0, 1, 2]]
-    assert score(np.array([0, 0, 1, 1]), probabilities, bins=5)["macro_f1"] == pytest.approx((1 + 2 / 3) / 2)
+    assert compute_metrics(np.array([0, 0, 1, 1]), probabilities, bins=5)["macro_f1"] == pytest.approx(
+        (1 + 2 / 3) / 2
+    )
 
 
 def test_the_confusion_table_equals_scikit_learns_matrix(

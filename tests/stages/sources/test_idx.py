@@ -163,11 +163,11 @@ def test_whole_numbers_take_the_smallest_type_that_holds_all_of_them(
     values: list[list[int]], dtype: str
 ) -> None:
     given = [np.array(several, np.int64) for several in values]
-    found = idx.narrowed(*given)
+    found = idx.to_smallest_dtype(*given)
     assert {array.dtype.name for array in found} == {dtype}
     assert [array.tolist() for array in found] == values
 
 
 def test_other_numbers_stay_as_they_are() -> None:
     given = (np.array([1.0]), np.array([1, 2]))
-    assert [array.dtype.name for array in idx.narrowed(*given)] == ["float64", "int64"]
+    assert [array.dtype.name for array in idx.to_smallest_dtype(*given)] == ["float64", "int64"]

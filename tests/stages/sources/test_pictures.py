@@ -53,7 +53,7 @@ def test_the_commonest_size_is_that_of_photographs_held_upright(tmp_path: Path) 
     for number, orientation in enumerate((6, 8, 1)):
         exif[0x0112] = orientation
         photo.save(tmp_path / f"train/a/{number}.png", exif=exif)
-    assert pictures.commonest_shape(tmp_path) == (3, 2, 1)
+    assert pictures.find_commonest_shape(tmp_path) == (3, 2, 1)
 
 
 def test_what_is_transparent_is_white(tmp_path: Path) -> None:
@@ -106,12 +106,12 @@ def test_a_missing_picture_is_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("pixels", "background"), [(GREY // 4, "dark"), (255 - GREY // 4, "light")])
 def test_the_background_is_what_the_edges_are(pixels: np.ndarray, background: str) -> None:
     framed = np.pad(255 - pixels, 3, constant_values=int(pixels[0, 0]))
-    assert pictures.background(framed[None], 255) == background
+    assert pictures.find_background(framed[None], 255) == background
 
 
 def test_photographs_have_no_background_in_common() -> None:
     mixed = np.stack([np.zeros((4, 4)), np.full((4, 4), 255)])
-    assert pictures.background(mixed, 255) is None
+    assert pictures.find_background(mixed, 255) is None
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def source(folder: Path) -> Pictures:
 
 def test_classes_are_numbered_alphabetically_and_pictures_taken_in_order(folder: Path) -> None:
     pictures.write_files(source(folder), folder)
-    assert pictures.classes(folder) == ["a c", "b"]
+    assert pictures.list_classes(folder) == ["a c", "b"]
     assert idx.read(folder / layout.TRAIN_LABELS).tolist() == [0, 0, 0, 1, 1]
     assert idx.read(folder / layout.TEST_LABELS).tolist() == [1]
     assert [image[0, 0] for image in idx.read(folder / layout.TRAIN_IMAGES)] == [0, 1, 2, 0, 1]
@@ -164,7 +164,7 @@ def test_pictures_that_the_memory_does_not_hold_are_refused(folder: Path) -> Non
 def test_a_picture_with_broken_exif_is_named(folder: Path) -> None:
     Image.fromarray(GREY).save(folder / "train/b/broken.png", exif=b"Exif\0\0garbagegarbage")
     with pytest.raises(UserError, match=r"train/b/broken\.png: expected a picture"):
-        pictures.commonest_shape(folder)
+        pictures.find_commonest_shape(folder)
 
 
 def test_a_file_that_is_no_picture_is_named(folder: Path) -> None:
@@ -177,4 +177,4 @@ def test_a_folder_without_classes_is_refused(tmp_path: Path) -> None:
     (tmp_path / "train").mkdir()
     for part in ("train", "test"):
         with pytest.raises(UserError, match="sub-folder for each class, found none"):
-            pictures.files_by_class(tmp_path / part)
+            pictures.list_files_by_class(tmp_path / part)

@@ -3,19 +3,19 @@
 import numpy as np
 import pytest
 import scipy.ndimage
-import tensorflow as tf
 
+from stages.common.backend import tf
 from stages.network.schema import Augmentation
 from stages.splits import batches
 from stages.splits.arrays import Split
-from stages.splits.augmentation import augmented
+from stages.splits.augmentation import augment
 
 COUNT, HEIGHT, WIDTH = 200, 21, 25
 SEED = [3, 4]
 
 
 def distorted(images: np.ndarray, seed: list[int] | None = None, **by: object) -> np.ndarray:
-    return augmented(tf.constant(images), Augmentation(**by), tf.constant(seed or SEED, tf.int64)).numpy()
+    return augment(tf.constant(images), Augmentation(**by), tf.constant(seed or SEED, tf.int64)).numpy()
 
 
 def blobs(dtype: type = np.float32) -> np.ndarray:
@@ -126,7 +126,9 @@ def test_the_seed_decides() -> None:
 
 
 def epochs_of(split: Split, seed: int, augmentation: Augmentation) -> list[np.ndarray]:
-    taken = batches.shuffled(split, 2, 8, seed, augmentation).take(6).as_numpy_iterator()  # two epochs
+    taken = (
+        batches.shuffled_batches(split, 2, 8, seed, augmentation).take(6).as_numpy_iterator()
+    )  # two epochs
     images = [image for image, _ in taken]
     return [np.concatenate(images[:3]), np.concatenate(images[3:])]
 

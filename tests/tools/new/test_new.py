@@ -1,4 +1,4 @@
-"""A data set that the project has never seen: from nothing to a reviewed result by params.yaml alone."""
+"""A new data set: from its files to a reviewed result, by sections of params.yaml and tools.yaml alone."""
 
 import contextlib
 import gzip
@@ -15,15 +15,17 @@ from PIL import Image
 from ruamel.yaml import YAML
 from servers import Server
 
-import tools.new.__main__ as add
+import tools.new.__main__ as new
 from stages import fetch, preprocess
 from stages.common import layout
 from stages.common.errors import UserError
 from stages.parameters import Dataset, load
 from stages.sources import idx, npz
+from tools.common import settings
+from tools.common.settings import About
 from tools.new import section
 from tools.predict import card
-from tools.predict.__main__ import predictions
+from tools.predict.__main__ import predict
 
 CLASSES = {
     "bar": (slice(3, 5), slice(0, 9)),
@@ -31,41 +33,42 @@ CLASSES = {
     "dot": (slice(2, 4), slice(2, 4)),
 }
 SHAPE = (7, 9, 3)
+FILES = ("params.yaml", "tools.yaml")
 
 
-def drawn(random: np.random.Generator, thing: str) -> np.ndarray:
-    """A coloured thing in front of dark noise, somewhere."""
+def draw(random: np.random.Generator, name: str) -> np.ndarray:
+    """Draw a coloured thing at a random place, in front of dark noise."""
     pixels = random.integers(0, 70, SHAPE).astype(np.uint8)
-    pixels[CLASSES[thing]] = random.integers(120, 256, 3)
+    pixels[CLASSES[name]] = random.integers(120, 256, 3)
     return np.roll(pixels, random.integers(-1, 2, 2), axis=(0, 1))
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Pictures in colour, of three classes, one of them rare and without test pictures."""
+    """A folder of pictures in colour: three classes, a rare class among them, without test pictures."""
     random = np.random.default_rng(0)
-    for part, numbers in (("train", (60, 90, 6)), ("test", (40, 40, 0))):
-        for thing, number in zip(CLASSES, numbers, strict=True):
-            place = tmp_path / "things" / part / thing
+    for part, counts in (("train", (60, 90, 6)), ("test", (40, 40, 0))):
+        for name, count in zip(CLASSES, counts, strict=True):
+            place = tmp_path / "things" / part / name
             place.mkdir(parents=True)
-            for picture in range(number):
-                Image.fromarray(drawn(random, thing)).save(place / f"{picture:03}.png")
+            for number in range(count):
+                Image.fromarray(draw(random, name)).save(place / f"{number:03}.png")
     return tmp_path / "things"
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_from_a_folder_of_pictures_to_a_reviewed_result(project: Project, folder: Path) -> None:
-    before = (project.folder / "params.yaml").read_text()
+    before = read_both(project)
     make = ("make", "-o", ".venv/installed")
-    done = project.run(*make, "new", "NAME=things", f"FROM={folder}")
-    assert "params.yaml: added things: 3 classes, 15 images held out for validation" in done.stdout
-    after = (project.folder / "params.yaml").read_text()
-    lines = iter(after.splitlines())
-    assert all(line in lines for line in before.splitlines())  # nothing but new lines
-    dataset = YAML(typ="safe").load(after)["datasets"]["things"]
-    assert dataset["classes"] == ["bar", "dot", "pole"]
-    assert dataset["about"]["background"] == "dark"
+    completed = project.run(*make, "new", "NAME=things", f"FROM={folder}")
+    assert "params.yaml: added things: 3 classes, 15 images held out for validation" in completed.stdout
+    assert "tools.yaml: added things: about" in completed.stdout
+    for name, text in read_both(project).items():
+        lines = iter(text.splitlines())
+        assert all(line in lines for line in before[name].splitlines())  # nothing but new lines
+    assert read_section(project, "things")["classes"] == ["bar", "dot", "pole"]
+    assert read_about(project, "things").background == "dark"
 
     project.run("dvc", "repro", "evaluate@things")
     project.commit("Add things")
@@ -76,8 +79,8 @@ def test_from_a_folder_of_pictures_to_a_reviewed_result(project: Project, folder
 
     project.edit_parameters(lambda content: content["datasets"]["things"]["training"].update(epochs=3))
     project.run("dvc", "repro", "evaluate@things")
-    done = project.run(*make, "review", "BASE=HEAD", expect=2)  # three epochs are not enough: it is stopped
-    assert "Error 1" in done.stderr  # make's own exit code is 2 whatever the recipe's
+    completed = project.run(*make, "review", "BASE=HEAD", expect=2)  # three epochs are not enough
+    assert "Error 1" in completed.stderr  # make's own exit code is 2 whatever the recipe's
     report = (project.folder / "review/report.md").read_text()
     assert "**Stopped**: significantly worse than HEAD: things: " in report
     assert (project.folder / "review/things-confusion.png").exists()
@@ -85,26 +88,27 @@ def test_from_a_folder_of_pictures_to_a_reviewed_result(project: Project, folder
         assert picture.mode == "P"  # in colour
 
     with contextlib.chdir(project.folder):
-        (tested,) = predictions("things", [folder / "test/pole/000.png"], None)
-        assert tested["background"] == "dark"
+        (prediction,) = predict("things", [folder / "test/pole/000.png"], None)
+        assert prediction["background"] == "dark"
         card.main(["things"])
-    written = (project.folder / "cards/things.md").read_text()
-    assert "| accuracy | " in written
-    assert "| dot | - |" in written
+    text = (project.folder / "cards/things.md").read_text()
+    assert "| accuracy | " in text
+    assert "| dot | - |" in text
 
 
 @pytest.fixture
 def parameters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A folder with params.yaml alone."""
+    """A folder with nothing but params.yaml and tools.yaml."""
     place = tmp_path / "work"
     place.mkdir()
-    (place / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    for name in FILES:
+        (place / name).write_bytes((ROOT / name).read_bytes())
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     return Project(place)
 
 
-def arrays() -> dict[str, np.ndarray]:
-    """Letters of EMNIST's kind: labels from 1 to 26."""
+def make_arrays() -> dict[str, np.ndarray]:
+    """Make letters like EMNIST's: labels from 1 to 26."""
     random = np.random.default_rng(0)
     return {
         layout.TRAIN_IMAGES: random.integers(0, 200, (260, 4, 5), np.uint8),
@@ -114,61 +118,77 @@ def arrays() -> dict[str, np.ndarray]:
     }
 
 
-def added(project: Project, name: str) -> dict:
+def read_both(project: Project) -> dict[str, str]:
+    return {name: (project.folder / name).read_bytes().decode() for name in FILES}
+
+
+def read_section(project: Project, name: str) -> dict:
     return YAML(typ="safe").load(project.folder / "params.yaml")["datasets"][name]
 
 
-def parameters_of(project: Project, name: str) -> Dataset:
+def read_about(project: Project, name: str) -> About:
+    return settings.load(path=project.folder / "tools.yaml").dataset(name).about
+
+
+def load_dataset(project: Project, name: str) -> Dataset:
     return load(project.folder / "params.yaml").dataset(name)
 
 
-def fetched(project: Project, name: str) -> dict[str, np.ndarray]:
+def run_stages(project: Project, name: str) -> dict[str, np.ndarray]:
     with contextlib.chdir(project.folder):
         fetch.main(name)
         preprocess.main(name)
-    return {file: idx.read(project.folder / "data/raw" / name / file) for file in arrays()}
+    return read_raw(project, name)
 
 
-def is_right(found: dict[str, np.ndarray]) -> bool:
-    return all(np.array_equal(found[file], values) for file, values in arrays().items())
+def read_raw(project: Project, name: str) -> dict[str, np.ndarray]:
+    return {file: idx.read(project.folder / "data/raw" / name / file) for file in layout.RAW_FILES}
+
+
+def are_right(files: dict[str, np.ndarray]) -> bool:
+    return all(np.array_equal(files[file], values) for file, values in make_arrays().items())
+
+
+def write_idx(folder: Path) -> None:
+    for name, values in make_arrays().items():
+        idx.write(folder / name, values)
 
 
 def test_idx_files_whose_names_begin_otherwise(parameters: Project, tmp_path: Path) -> None:
-    for name, values in arrays().items():
-        elsewhere = f"letters-{name.replace('t10k', 'test')}"
-        idx.write(tmp_path / elsewhere, values)
-        (tmp_path / f"{elsewhere}.gz").write_bytes(gzip.compress((tmp_path / elsewhere).read_bytes()))
-        (tmp_path / elsewhere).unlink()
+    for name, values in make_arrays().items():
+        source = tmp_path / f"letters-{name.replace('t10k', 'test')}"
+        idx.write(source, values)
+        source.with_name(f"{source.name}.gz").write_bytes(gzip.compress(source.read_bytes()))
+        source.unlink()
         idx.write(tmp_path / f"digits-{name}", values)
     ambiguous = parameters.here("tools.new", "letters", tmp_path, expect=2)
     assert ambiguous.stderr.count("\n") == 1
     assert "name a folder or how its files begin" in ambiguous.stderr
     with contextlib.chdir(parameters.folder):
-        add.main("letters", f"{tmp_path}/letters-")
-    assert (
-        added(parameters, "letters")["files"][layout.TEST_LABELS]["name"] == "letters-test-labels-idx1-ubyte"
-    )
-    assert added(parameters, "letters")["classes"] == [str(number) for number in range(1, 27)]
-    assert is_right(fetched(parameters, "letters"))
+        new.main("letters", f"{tmp_path}/letters-")
+    letters = read_section(parameters, "letters")
+    assert letters["files"][layout.TEST_LABELS]["name"] == "letters-test-labels-idx1-ubyte"
+    assert letters["classes"] == [str(number) for number in range(1, 27)]
+    assert are_right(run_stages(parameters, "letters"))
 
 
 @pytest.mark.parametrize("spelling", ["images-idx3-ubyte", "images.idx3-ubyte"])
 def test_idx_files_of_either_spelling_beside_their_checksums(
     parameters: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spelling: str
 ) -> None:
-    for name, values in arrays().items():
-        elsewhere = name.replace("-idx", ".idx") if "." in spelling else name
-        idx.write(tmp_path / elsewhere, values)
-        (tmp_path / f"{elsewhere}.gz.sha256").write_text("")
+    for name, values in make_arrays().items():
+        source_name = name.replace("-idx", ".idx") if "." in spelling else name
+        idx.write(tmp_path / source_name, values)
+        (tmp_path / f"{source_name}.gz.sha256").write_text("")
     monkeypatch.setenv("HOME", str(tmp_path.parent))
     with contextlib.chdir(parameters.folder):
-        add.main("letters", f"~/{tmp_path.name}")
-    assert is_right(fetched(parameters, "letters"))
+        new.main("letters", f"~/{tmp_path.name}")
+    assert are_right(run_stages(parameters, "letters"))
 
 
 def test_idx_files_on_a_server(parameters: Project, tmp_path: Path, serve: Callable[..., Server]) -> None:
     files = {}
-    for name, values in arrays().items():
+    for name, values in make_arrays().items():
         idx.write(tmp_path / name, values)
         files[f"/set/{name}"] = (tmp_path / name).read_bytes()
 
@@ -180,8 +200,8 @@ def test_idx_files_on_a_server(parameters: Project, tmp_path: Path, serve: Calla
         handler.wfile.write(content or b"")  # type: ignore[attr-defined]
 
     with contextlib.chdir(parameters.folder):
-        add.main("letters", f"{serve(answer).url}/set")
-    assert is_right(fetched(parameters, "letters"))
+        new.main("letters", f"{serve(answer).url}/set")
+    assert are_right(run_stages(parameters, "letters"))
 
 
 @pytest.mark.parametrize(
@@ -192,30 +212,30 @@ def test_idx_files_on_a_server(parameters: Project, tmp_path: Path, serve: Calla
     ],
 )
 def test_an_archive_of_arrays(parameters: Project, tmp_path: Path, names: tuple[str, ...]) -> None:
-    values = dict(zip(names, arrays().values(), strict=True))
+    values = dict(zip(names, make_arrays().values(), strict=True))
     values[names[1]] = values[names[1]].astype(np.int64)[:, None]  # as some have them
     np.savez_compressed(
         tmp_path / "letters.npz", **values, val_images=np.zeros((3, 4, 5)), names=np.array(["a", 1], object)
     )
     with contextlib.chdir(parameters.folder):
-        add.main("letters", str(tmp_path / "letters.npz"))
-    assert is_right(fetched(parameters, "letters"))
+        new.main("letters", str(tmp_path / "letters.npz"))
+    assert are_right(run_stages(parameters, "letters"))
     assert list((parameters.folder / "data/raw/letters").glob("*.npz")) == []
 
-    dataset = parameters_of(parameters, "letters")
-    for changed, message in (
+    dataset = load_dataset(parameters, "letters")
+    for changes, message in (
         ({names[0]: values[names[0]].astype(np.float16)}, r"letters\.npz: expected .*float16"),
         ({}, rf"source\.arrays\.train-images-idx3-ubyte: expected one of .*, found '{names[0]}'"),
     ):
-        others = {name: array for name, array in values.items() if changed or name != names[0]}
-        np.savez(tmp_path / "changed.npz", **{**others, **changed})
+        others = {name: array for name, array in values.items() if changes or name != names[0]}
+        np.savez(tmp_path / "changed.npz", **{**others, **changes})
         with pytest.raises(UserError, match=message):
             npz.write_files(dataset.source, tmp_path / "changed.npz", tmp_path)
 
     np.savez_compressed(tmp_path / "letters.npz", **values, more=1)
     with pytest.raises(UserError, match=r"letters\.npz: expected "), contextlib.chdir(parameters.folder):
         fetch.main("letters")
-    assert is_right({file: idx.read(parameters.folder / "data/raw/letters" / file) for file in arrays()})
+    assert are_right(read_raw(parameters, "letters"))
 
 
 @pytest.mark.parametrize(
@@ -247,56 +267,105 @@ def test_an_archive_of_arrays(parameters: Project, tmp_path: Path, names: tuple[
 def test_files_that_a_stage_would_refuse_are_not_added(
     parameters: Project, tmp_path: Path, file: str, values: np.ndarray, message: str
 ) -> None:
-    for name, usual in arrays().items():
+    for name, usual in make_arrays().items():
         idx.write(tmp_path / name, values if name == file else usual)
-    before = (parameters.folder / "params.yaml").read_bytes()
+    before = read_both(parameters)
     with pytest.raises(UserError) as error, contextlib.chdir(parameters.folder):
-        add.main("letters", str(tmp_path))
+        new.main("letters", str(tmp_path))
     assert message in str(error.value)
     assert tempfile.gettempdir() not in str(error.value).replace(str(tmp_path), "")
-    assert (parameters.folder / "params.yaml").read_bytes() == before
+    assert read_both(parameters) == before
 
 
 @pytest.mark.parametrize("name", ["Letters", "../letters", "-letters", "letters\n"])
-def test_a_name_is_looked_at_before_anything_else(parameters: Project, name: str) -> None:
+def test_a_name_is_checked_before_anything_else(parameters: Project, name: str) -> None:
     with pytest.raises(UserError, match="the name: expected to match"), contextlib.chdir(parameters.folder):
-        add.main(name, "no-such-folder")
+        new.main(name, "no-such-folder")
 
 
 def test_a_password_is_sent_nowhere(parameters: Project, serve: Callable[..., Server]) -> None:
-    asked = []
-    server = serve(lambda handler: asked.append(handler.path))
+    requests = []
+    server = serve(lambda handler: requests.append(handler.path))
     with_password = server.url.replace("://", "://somebody:secret@")
     with pytest.raises(UserError, match="no name or password"), contextlib.chdir(parameters.folder):
-        add.main("letters", with_password)
-    assert asked == []
+        new.main("letters", with_password)
+    assert requests == []
 
 
-PIXELS = {"largest_pixel": 255, "about": {"limits": []}}
-DUMPED = """\
+SECTION = {"largest_pixel": 255, "about": {"limits": []}}
+TEXT = """\
   letters:
     largest_pixel: 255
     about:
       limits: []
 """
+WINDOWS_TEXT = TEXT.replace("\n", "\r\n")
 
 
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("datasets:\n  a:\n    b: 1\n", f"datasets:\n  a:\n    b: 1\n\n{DUMPED}"),
+        ("datasets:\n  a:\n    b: 1\n", f"datasets:\n  a:\n    b: 1\n\n{TEXT}"),
         (
             "datasets:\n# on a\n  a: 1  # one\n# on b\n  b: 2\n\n# on c\nc: 3\n",
-            f"datasets:\n# on a\n  a: 1  # one\n# on b\n  b: 2\n\n{DUMPED}\n# on c\nc: 3\n",
+            f"datasets:\n# on a\n  a: 1  # one\n# on b\n  b: 2\n\n{TEXT}\n# on c\nc: 3\n",
         ),
-        ("c: 3\ndatasets:\n  a: 1", f"c: 3\ndatasets:\n  a: 1\n\n{DUMPED}"),
-        ("datasets:\r\n  a: 1\r\n", f"datasets:\n  a: 1\n\n{DUMPED}".replace("\n", "\r\n")),
-        ("datasets:\n\n    a: 1\nc: 3\n", f"datasets:\n\n    a: 1\n\n{indent(DUMPED, '  ')}\nc: 3\n"),
+        ("c: 3\ndatasets:\n  a: 1", f"c: 3\ndatasets:\n  a: 1\n\n{TEXT}"),
+        ("datasets:\r\n  a: 1\r\n", f"datasets:\r\n  a: 1\r\n\r\n{WINDOWS_TEXT}"),
+        ("datasets:\n\n    a: 1\nc: 3\n", f"datasets:\n\n    a: 1\n\n{indent(TEXT, '  ')}c: 3\n"),
+        ("datasets:\n  a: 1 \n \n\n\nc: 3\n", f"datasets:\n  a: 1 \n\n{TEXT} \n\n\nc: 3\n"),
+        ("c: 3\r\ndatasets:\n  a: 1\n", f"c: 3\r\ndatasets:\n  a: 1\r\n\r\n{WINDOWS_TEXT[:-2]}\n"),
+        ("# on c\nc: 3\n", f"# on c\nc: 3\n\ndatasets:\n{TEXT}"),
+        ("c: 3\r\n", f"c: 3\r\n\r\ndatasets:\r\n{WINDOWS_TEXT}"),
+        ("datasets: {}\n# on c\nc: 3\n", f"datasets:\n\n{TEXT}# on c\nc: 3\n"),
     ],
-    ids=["last", "comments", "no line end", "Windows", "four spaces"],
+    ids=[
+        *("last", "comments", "no line end", "Windows", "four spaces", "blank lines", "mixed line ends"),
+        *("no data sets", "no data sets, Windows", "empty data sets"),
+    ],
 )
 def test_the_rest_of_the_file_stays_as_it_is(before: str, after: str) -> None:
-    assert section.inserted(before, "letters", PIXELS) == after
+    assert section.insert_section(before, "letters", SECTION) == after
+
+
+def test_tools_yaml_without_data_sets_gets_the_key(parameters: Project, tmp_path: Path) -> None:
+    write_idx(tmp_path)
+    parameters.edit_tools(lambda content: content.pop("datasets"))
+    before = read_both(parameters)["tools.yaml"]
+    parameters.here("tools.new", "letters", tmp_path)
+    after = read_both(parameters)["tools.yaml"]
+    assert after.startswith(f"{before.rstrip()}\n\ndatasets:\n  letters:\n    about:\n")
+    assert read_about(parameters, "letters").limits == []
+
+
+def test_a_name_in_tools_yaml_alone_is_one_line(parameters: Project, tmp_path: Path) -> None:
+    write_idx(tmp_path)
+    parameters.edit_tools(lambda content: content["datasets"].update(letters={"about": {"title": "Old"}}))
+    before = read_both(parameters)
+    completed = parameters.here("tools.new", "letters", tmp_path, expect=2)
+    assert completed.stderr.count("\n") == 1
+    assert "tools.yaml: expected a new name, found 'letters' there, though" in completed.stderr
+    assert read_both(parameters) == before
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_cannot_be_replaced_leaves_both_as_they_were(
+    parameters: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    write_idx(tmp_path)
+    before = read_both(parameters)
+    replace = Path.replace
+
+    def refuse(source: Path, target: Path) -> Path:
+        if target == Path(name):  # as Windows does while another program has the file open
+            raise PermissionError(13, "Permission denied", str(target))
+        return replace(source, target)
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(UserError, match="expected a place to write to"), contextlib.chdir(parameters.folder):
+        new.main("letters", str(tmp_path))
+    assert read_both(parameters) == before
+    assert sorted(path.name for path in parameters.folder.iterdir()) == sorted(FILES)
 
 
 @pytest.mark.parametrize(
@@ -317,7 +386,7 @@ def test_a_target_says_what_it_needs(parameters: Project, target: str, message: 
     ("name", "files", "message"),
     [
         ("letters", {}, "expected one file with train-images-idx in its name, found none"),
-        ("mnist", {}, "expected a new name, found 'mnist' there already"),
+        ("mnist", {}, "params.yaml: expected a new name, found 'mnist' there already"),
         ("letters", {"a.npz": b"no archive"}, "a.npz: expected an .npz file of numbers"),
         ("letters", {"train/x/a.png": b"", "test/x/a.png": b""}, "train/x/a.png: expected a picture"),
     ],
@@ -332,8 +401,8 @@ def test_what_cannot_be_added_is_one_line(
         (origin / file).write_bytes(content)
         if file == "a.npz":
             origin = origin / file
-    before = (parameters.folder / "params.yaml").read_bytes()
-    done = parameters.here("tools.new", name, origin, expect=2)
-    assert done.stderr.count("\n") == 1
-    assert message in done.stderr
-    assert (parameters.folder / "params.yaml").read_bytes() == before
+    before = read_both(parameters)
+    completed = parameters.here("tools.new", name, origin, expect=2)
+    assert completed.stderr.count("\n") == 1
+    assert message in completed.stderr
+    assert read_both(parameters) == before

@@ -1,4 +1,4 @@
-"""The page of `dvc plots`, in a real browser without a network: every chart is drawn, as the files say."""
+"""The page of `dvc plots` in a real browser without a network: its charts, compared with the files."""
 
 import re
 from collections.abc import Callable
@@ -18,12 +18,12 @@ MINUS = "\N{MINUS SIGN}"  # as Vega writes it
 
 @pytest.fixture(scope="module")
 def changed(slower: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A copy of the slower project, in which pages are drawn and nothing else."""
+    """A copy of the slower project, in which only pages are drawn."""
     return slower.copy(tmp_path_factory.mktemp("changed"))
 
 
-# What a person sees of each chart: its title, the titles and the texts of its panels, and so on.
-SEEN = """() => [...document.querySelectorAll('.vega-embed')].map(chart => {
+# The visible parts of each chart: the title, the titles and the texts of the panels, and so on.
+VISIBLE = """() => [...document.querySelectorAll('.vega-embed')].map(chart => {
     const texts = (within, selector) => [...within.querySelectorAll(selector)].map(text => text.textContent);
     const panels = [...chart.querySelectorAll('.role-scope.cell > g')];
     return {
@@ -42,16 +42,16 @@ SEEN = """() => [...document.querySelectorAll('.vega-embed')].map(chart => {
 
 @cache
 def draw(project: Project, *command: str) -> Path:
-    """Draw a page, once."""
+    """Draw a page, once for all tests."""
     project.here("tools.plots.page")
-    folder = "-".join(("dvc_plots/page", *command))  # in a folder that git ignores
+    folder = "-".join(("dvc_plots/page", *command))  # git ignores dvc_plots
     project.run("dvc", "plots", *command, "--out", folder)
     return project.folder / folder / "index.html"
 
 
 def charts(opened: Opened) -> dict[str, dict]:
-    """What is seen of each chart, by its title."""
-    return {chart["title"]: chart for chart in opened.page.evaluate(SEEN)}
+    """Return the visible parts of each chart, by its title."""
+    return {chart["title"]: chart for chart in opened.page.evaluate(VISIBLE)}
 
 
 def counts(table: pd.DataFrame) -> list[str]:
@@ -59,10 +59,9 @@ def counts(table: pd.DataFrame) -> list[str]:
 
 
 def confusion(project: Project, revision: str, dataset: str) -> pd.DataFrame:
-    shown = project.run("git", "show", f"{revision}:plots/confusion/{dataset}.csv").stdout.splitlines()
-    return pd.DataFrame([row.split(",") for row in shown[1:]], columns=shown[0].split(",")).astype(
-        {"count": int}
-    )
+    text = project.run("git", "show", f"{revision}:plots/confusion/{dataset}.csv").stdout
+    head, *rows = (line.split(",") for line in text.splitlines())
+    return pd.DataFrame(rows, columns=head).astype({"count": int})
 
 
 def test_every_chart_is_drawn_without_a_request(
@@ -81,15 +80,15 @@ def test_every_chart_is_drawn_without_a_request(
 def test_every_chart_has_marks_labels_and_the_counts(
     changed: Project, open_page: Callable[[Path], Opened]
 ) -> None:
-    drawn = charts(open_page(draw(changed, "show")))
+    by_title = charts(open_page(draw(changed, "show")))
     titles = ("learning curves", "confusion matrix", "scores of each class", "reliability diagram")
-    assert sorted(drawn) == sorted(f"{name}: {title}" for name in ("digits", TWIN) for title in titles)
-    for title, one in drawn.items():
-        assert one["marks"] >= 4, title
-    matrix = drawn["digits: confusion matrix"]
+    assert sorted(by_title) == sorted(f"{name}: {title}" for name in ("digits", TWIN) for title in titles)
+    for title, chart in by_title.items():
+        assert chart["marks"] >= 4, title
+    matrix = by_title["digits: confusion matrix"]
     assert matrix["axes"] == CLASSES * 2
     assert matrix["panels"] == [counts(confusion(changed, "HEAD", "digits"))]
-    assert drawn["digits: scores of each class"]["axes"][:10] == CLASSES
+    assert by_title["digits: scores of each class"]["axes"][:10] == CLASSES
 
 
 @pytest.mark.parametrize(
@@ -97,34 +96,38 @@ def test_every_chart_has_marks_labels_and_the_counts(
     [
         (["main"], "main", ["workspace"]),
         (["slower", "main", "slower~0"], "slower", ["main", "slower~0"]),
-        (["main", "slower~0", "workspace"], "main", ["workspace", "slower~0"]),  # DVC puts it first
+        (
+            ["main", "slower~0", "workspace"],
+            "main",
+            ["workspace", "slower~0"],
+        ),  # DVC puts the workspace first
     ],
 )
 def test_a_difference_panel_for_each_later_revision(
     changed: Project, open_page: Callable[[Path], Opened], revisions: list[str], base: str, later: list[str]
 ) -> None:
-    drawn = charts(open_page(draw(changed, "diff", *revisions)))
-    matrix = drawn[f"{TWIN}: confusion matrix"]
-    commits = {one: "slower" if one == "workspace" else one for one in [base, *later]}
-    tables = {one: confusion(changed, commit, TWIN) for one, commit in commits.items()}
-    titles, expected = [base, *later], [counts(tables[one]) for one in [base, *later]]
-    for one in later:
-        difference = tables[one]["count"] - tables[base]["count"]
-        titles.append(f"{one} minus {base}" + ("" if difference.any() else ": unchanged"))
+    by_title = charts(open_page(draw(changed, "diff", *revisions)))
+    matrix = by_title[f"{TWIN}: confusion matrix"]
+    names = [base, *later]
+    tables = {name: confusion(changed, "slower" if name == "workspace" else name, TWIN) for name in names}
+    titles, expected = names.copy(), [counts(tables[name]) for name in names]
+    for name in later:
+        difference = tables[name]["count"] - tables[base]["count"]
+        titles.append(f"{name} minus {base}" + ("" if difference.any() else ": unchanged"))
         expected.append([f"{value:+d}".replace("-", MINUS) for value in difference if value != 0])
     assert matrix["panels"] == expected
     assert matrix["panel_titles"] == titles
-    in_order = [base, *sorted(later, key=lambda one: one == "workspace")]
-    assert drawn[f"{TWIN}: learning curves"]["legend"] == ["training", "validation", *in_order]
-    assert drawn[f"{TWIN}: scores of each class"]["legend"] == in_order
-    assert drawn[f"{TWIN}: reliability diagram"]["legend"][: len(in_order)] == in_order
+    in_order = [base, *sorted(later, key=lambda name: name == "workspace")]
+    assert by_title[f"{TWIN}: learning curves"]["legend"] == ["training", "validation", *in_order]
+    assert by_title[f"{TWIN}: scores of each class"]["legend"] == in_order
+    assert by_title[f"{TWIN}: reliability diagram"]["legend"][: len(in_order)] == in_order
 
 
-def test_better_is_green_and_worse_is_red_and_unchanged_says_so(
+def test_gains_are_green_losses_are_red_and_an_unchanged_matrix_is_named(
     changed: Project, open_page: Callable[[Path], Opened]
 ) -> None:
-    drawn = charts(open_page(draw(changed, "diff", "main")))
-    fills = drawn[f"{TWIN}: confusion matrix"]["fills"][2]
+    by_title = charts(open_page(draw(changed, "diff", "main")))
+    fills = by_title[f"{TWIN}: confusion matrix"]["fills"][2]
     before, after = (confusion(changed, commit, TWIN) for commit in ("main", "slower"))
     more = after["count"] - before["count"]
     gains = more.where(after["actual"] == after["predicted"], -more)
@@ -132,15 +135,18 @@ def test_better_is_green_and_worse_is_red_and_unchanged_says_so(
     for fill, gain in zip(fills, gains, strict=True):
         red, green, _ = map(int, re.findall(r"\d+", fill))
         colour = BETTER if green > red else WORSE if red > green else None
-        assert colour in {None, BETTER if gain > 0 else WORSE}  # a small change of many is too pale to see
+        assert colour in {
+            None,
+            BETTER if gain > 0 else WORSE,
+        }  # a small change of a large count is too pale to see
         assert colour is not None or abs(gain) < 3
         colours.add(colour)
     assert colours == {BETTER, WORSE, None}
 
-    same = drawn["digits: confusion matrix"]
-    assert same["panel_titles"][2] == "workspace minus main: unchanged"
-    assert same["panels"][2] == []
-    assert set(same["fills"][2]) == {"rgb(255, 255, 255)"}
+    unchanged = by_title["digits: confusion matrix"]
+    assert unchanged["panel_titles"][2] == "workspace minus main: unchanged"
+    assert unchanged["panels"][2] == []
+    assert set(unchanged["fills"][2]) == {"rgb(255, 255, 255)"}
 
 
 def test_a_revision_without_the_file_is_left_out(
@@ -149,12 +155,11 @@ def test_a_revision_without_the_file_is_left_out(
     project.run("git", "switch", "--quiet", "--create", "without")
     project.run("git", "rm", "--quiet", f"plots/confusion/{TWIN}.csv")
     project.commit("Without the twin's confusion matrix")
-    drawn = charts(open_page(draw(project, "diff", "without", "main")))
-    matrix = drawn[f"{TWIN}: confusion matrix"]
+    matrix = charts(open_page(draw(project, "diff", "without", "main")))[f"{TWIN}: confusion matrix"]
     assert matrix["panels"] == [counts(confusion(project, "main", TWIN))]
 
 
-def test_a_picture_of_columns_named_otherwise_is_not_transposed(
+def test_swapped_axes_at_the_base_do_not_transpose_the_matrix(
     changed: Project, tmp_path: Path, open_page: Callable[[Path], Opened]
 ) -> None:
     """DVC takes x and y from the first revision's dvc.yaml; the template names its columns itself."""
@@ -167,13 +172,14 @@ def test_a_picture_of_columns_named_otherwise_is_not_transposed(
     )
     other.run("dvc", "commit", "--force")
     other.commit("Axes the other way")
-    drawn = charts(open_page(draw(other, "diff", "slower", "main")))
-    matrix = drawn[f"{TWIN}: confusion matrix"]
+    matrix = charts(open_page(draw(other, "diff", "slower", "main")))[f"{TWIN}: confusion matrix"]
     assert matrix["axis_titles"] == ["actual", "predicted", "predicted", "predicted"]
-    assert matrix["panels"][:2] == [counts(confusion(other, one, TWIN)) for one in ("slower", "main")]
+    assert matrix["panels"][:2] == [
+        counts(confusion(other, revision, TWIN)) for revision in ("slower", "main")
+    ]
 
 
-def test_without_the_set_up_dvcs_own_page_works(project: Project) -> None:
+def test_dvcs_own_page_works_without_tools_plots_page(project: Project) -> None:
     assert not (project.folder / ".dvc/plots_page.html").exists()
     project.run("dvc", "plots", "show")
     page = (project.folder / "dvc_plots/index.html").read_text(encoding="utf-8")
@@ -186,7 +192,7 @@ def test_the_page_is_kept_out_of_git(changed: Project) -> None:
     assert changed.run("git", "status", "--porcelain").stdout == ""
 
 
-def test_yaml_of_the_templates_in_use(finished: Project) -> None:
+def test_every_template_is_used(finished: Project) -> None:
     stages = YAML(typ="safe").load(finished.folder / "dvc.yaml")["stages"]
     used = {
         settings["template"]

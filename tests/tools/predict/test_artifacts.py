@@ -1,4 +1,4 @@
-"""Each network has a name, under which another project finds it."""
+"""Artifacts of dvc.yaml: the names under which other projects find the networks."""
 
 from helpers import ROOT
 from ruamel.yaml import YAML

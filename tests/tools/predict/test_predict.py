@@ -1,4 +1,4 @@
-"""Predictions of images of one's own, and model cards."""
+"""Predictions for images in files, and model cards."""
 
 import json
 import re
@@ -13,24 +13,26 @@ from PIL import Image
 from stages import parameters
 from stages.common.errors import UserError
 from stages.sources import idx
+from tools.common import settings
 from tools.predict import card, images
-from tools.predict.images import Form
+from tools.predict.images import ImageFormat
 
 RAW = "data/raw/digits/t10k-images-idx3-ubyte"
-DIGITS = Form((8, 8), np.dtype(np.uint8), 16, "dark")
+DIGITS = ImageFormat((8, 8), np.dtype(np.uint8), 16, "dark")
 
 
-def predicted(project: Project, *files: str) -> list[dict]:
-    """What the command prints for programs."""
+def predict(project: Project, *files: str) -> list[dict]:
+    """Return the predictions that the command prints for programs."""
     return json.loads(project.here("tools.predict", "digits", *files, "--json").stdout)
 
 
 def test_the_test_images_are_predicted_as_they_were_scored(finished: Project) -> None:
-    found = predicted(finished, RAW)
+    predictions = predict(finished, RAW)
     scored = pd.read_csv(finished.folder / "predictions/digits.csv", dtype={"predicted": str})
-    assert [one["class"] for one in found] == scored["predicted"].tolist()
-    assert [one["probability"] for one in found] == pytest.approx(scored["probability"].tolist(), abs=1e-3)
-    assert [one["image"] for one in found] == list(range(len(scored)))
+    table = pd.DataFrame(predictions)
+    assert table["class"].tolist() == scored["predicted"].tolist()
+    assert table["probability"].tolist() == pytest.approx(scored["probability"].tolist(), abs=1e-3)
+    assert table["image"].tolist() == list(range(len(scored)))
 
 
 def test_pictures_and_arrays_of_the_same_image_are_the_same(finished: Project, tmp_path: Path) -> None:
@@ -41,23 +43,24 @@ def test_pictures_and_arrays_of_the_same_image_are_the_same(finished: Project, t
     enlarged.save(tmp_path / "picture.png")
     Image.fromarray(255 - np.asarray(enlarged)).save(tmp_path / "ink.jpg", quality=95)
     files = [str(tmp_path / name) for name in ("array.npy", "image.idx", "picture.png", "ink.jpg")]
-    found = predicted(finished, *files)
-    assert [one["file"] for one in found] == files
-    assert len({one["class"] for one in found}) == 1
-    assert [(one["background"], one["inverted"]) for one in found] == [
+    predictions = predict(finished, *files)
+    assert [prediction["file"] for prediction in predictions] == files
+    assert len({prediction["class"] for prediction in predictions}) == 1
+    assert [(prediction["background"], prediction["inverted"]) for prediction in predictions] == [
         (None, False), (None, False), ("dark", False), ("light", True),
     ]  # fmt: skip
     lines = finished.here("tools.predict", "digits", *files).stdout.splitlines()
-    assert lines[3].startswith(f"{files[3]}: {found[3]['class']} (")
+    assert lines[3].startswith(f"{files[3]}: {predictions[3]['class']} (")
     assert lines[3].endswith("%, on light, inverted)")
 
 
-def test_whoever_knows_the_background_says_it(tmp_path: Path) -> None:
+def test_the_background_can_be_stated(tmp_path: Path) -> None:
     Image.fromarray(np.full((8, 8), 255, np.uint8)).save(tmp_path / "white.png")
-    judged, told = (images.read(tmp_path / "white.png", DIGITS, given) for given in (None, "dark"))
-    assert (judged.inverted, told.inverted) == (True, False)
-    assert judged.pixels.max() == 0
-    assert told.pixels.min() == 16
+    by_edges = images.read(tmp_path / "white.png", DIGITS)
+    as_dark = images.read(tmp_path / "white.png", DIGITS, "dark")
+    assert (by_edges.inverted, as_dark.inverted) == (True, False)
+    assert by_edges.pixels.max() == 0
+    assert as_dark.pixels.min() == 16
     idx.write(tmp_path / "array.idx", np.full((2, 8, 8), 16, np.uint8))
     assert images.read(tmp_path / "array.idx", DIGITS, "light").pixels.max() == 0
     unknown = DIGITS._replace(background=None)
@@ -66,9 +69,9 @@ def test_whoever_knows_the_background_says_it(tmp_path: Path) -> None:
 
 def test_arrays_of_another_size_are_stretched(tmp_path: Path) -> None:
     np.save(tmp_path / "large.npy", np.full((3, 20, 30), 16.0))
-    found = images.read(tmp_path / "large.npy", DIGITS).pixels
-    assert found.dtype == np.uint8
-    assert np.array_equal(found, np.full((3, 8, 8), 16))
+    pixels = images.read(tmp_path / "large.npy", DIGITS).pixels
+    assert pixels.dtype == np.uint8
+    assert np.array_equal(pixels, np.full((3, 8, 8), 16))
 
 
 @pytest.mark.parametrize(
@@ -103,32 +106,32 @@ def test_arrays_that_are_no_images_are_one_line(tmp_path: Path, array: np.ndarra
     ],
 )
 def test_what_cannot_be_predicted_is_one_line(finished: Project, arguments: list[str], message: str) -> None:
-    done = finished.here("tools.predict", *arguments, expect=2)
-    assert done.stderr.count("\n") == 1
-    assert message in done.stderr
+    completed = finished.here("tools.predict", *arguments, expect=2)
+    assert completed.stderr.count("\n") == 1
+    assert message in completed.stderr
 
 
 def test_a_card_says_what_the_repository_holds(project: Project) -> None:
     assert project.here("tools.predict.card", "digits").stdout == "cards/digits.md\n"
-    found = (project.folder / "cards/digits.md").read_text()
+    text = (project.folder / "cards/digits.md").read_text()
     metrics = json.loads((project.folder / "metrics/digits.json").read_text())
     for metric, value in metrics.items():
-        assert f"| {metric} | {value:.4f} | " in found
-    dataset = parameters.load(ROOT / "params.yaml").dataset("digits")
-    for text in (dataset.about.licence, *dataset.about.limits, card.OF_EVERY_NETWORK):
-        assert text in found
-    for file in dataset.files.by_name().values():
-        assert file.sha256 in found
-    assert "| learning_rate | 0.003 |" in found
-    assert "| augmentation.shift | 0.0 |" in found
-    assert found.count("\n| ") > 30
+        assert f"| {metric} | {value:.4f} | " in text
+    about = settings.load(path=ROOT / "tools.yaml").dataset("digits").about
+    for fact in (about.title, about.licence, about.source, *about.limits, card.LIMIT_OF_EVERY_NETWORK):
+        assert fact in text
+    for file in parameters.load(ROOT / "params.yaml").dataset("digits").files.by_name().values():
+        assert file.sha256 in text
+    assert "| learning_rate | 0.003 |" in text
+    assert "| augmentation.shift | 0.0 |" in text
+    assert text.count("\n| ") > 30
     assert "?" not in project.run("git", "status", "--porcelain").stdout
 
 
 def test_a_network_of_other_classes_than_the_parameters_is_refused(project: Project) -> None:
     project.edit_parameters(lambda content: content["datasets"]["digits"]["classes"].append("ten"))
-    done = project.here("tools.predict", "digits", RAW, expect=2)
-    assert re.search(r"models/digits\.keras: expected 11 classes, .* found 10; run: dvc", done.stderr)
+    completed = project.here("tools.predict", "digits", RAW, expect=2)
+    assert re.search(r"models/digits\.keras: expected 11 classes, .* found 10; run: dvc", completed.stderr)
 
 
 def test_a_file_that_is_no_picture_is_refused(finished: Project) -> None:
@@ -148,14 +151,14 @@ def test_two_zeros_do_not_make_an_idx_file(tmp_path: Path) -> None:
 def test_a_card_without_the_scores_of_classes_is_one_line(project: Project, content: str | None) -> None:
     path = project.folder / "plots/classes/digits.csv"
     path.unlink() if content is None else path.write_text(content)
-    done = project.here("tools.predict.card", "digits", expect=2)
-    assert "found changed since: plots/classes/digits.csv; run: dvc repro evaluate@digits" in done.stderr
+    completed = project.here("tools.predict.card", "digits", expect=2)
+    assert "found changed since: plots/classes/digits.csv; run: dvc repro evaluate@digits" in completed.stderr
 
 
 def test_a_card_is_not_made_of_old_results_and_new_parameters(project: Project) -> None:
     project.edit_parameters(lambda content: content["datasets"]["digits"]["training"].update(epochs=3))
-    done = project.here("tools.predict.card", "digits", expect=2)
-    assert "found changed since: datasets.digits.training; run: dvc repro evaluate@digits" in done.stderr
+    completed = project.here("tools.predict.card", "digits", expect=2)
+    assert "found changed since: datasets.digits.training; run: dvc repro evaluate@digits" in completed.stderr
 
 
 def test_a_card_needs_no_results_yet(project: Project) -> None:

@@ -1,4 +1,4 @@
-"""One comment on a pull request, updated on later pushes: against a server that answers as GitHub's does."""
+"""The comment on a pull request, posted and updated through a server that answers like GitHub's."""
 
 import html
 import json
@@ -22,7 +22,7 @@ OURS = {"login": "github-actions[bot]"}
 
 
 class Host(ThreadingHTTPServer):
-    """The pull requests and the comments of one repository, behind the part of the REST API that is used."""
+    """Pull requests and comments of a repository, behind the part of the REST API that the command uses."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -53,8 +53,8 @@ class Handler(BaseHTTPRequestHandler):
                 self.answer(401, {"message": "Bad credentials"})
             case ["GET", "repos", "team", "project", "pulls"]:
                 state, head = query["state"], query["head"]
-                found = [pull for pull in self.server.pulls if pull["label"] == head and state == "open"]
-                self.answer(200, found)
+                pulls = [pull for pull in self.server.pulls if pull["label"] == head and state == "open"]
+                self.answer(200, pulls)
             case ["GET", "repos", "team", "project", "issues", number, "comments"]:
                 first = (int(query["page"]) - 1) * int(query["per_page"])
                 comments = self.server.comments[int(number)]
@@ -64,8 +64,8 @@ class Handler(BaseHTTPRequestHandler):
                 comments.append({"id": 1000 + len(comments), "user": OURS, **self.body()})
                 self.answer(201, comments[-1])
             case ["PATCH", "repos", "team", "project", "issues", "comments", identity]:
-                everyone = [one for comments in self.server.comments.values() for one in comments]
-                (comment,) = (one for one in everyone if one["id"] == int(identity))
+                comments = [comment for pull in self.server.comments.values() for comment in pull]
+                (comment,) = (comment for comment in comments if comment["id"] == int(identity))
                 comment.update(self.body())
                 self.answer(200, comment)
             case _:
@@ -74,7 +74,7 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PATCH = handle_request  # noqa: N815 - the names that the base class calls
 
     def log_message(self, *_: object) -> None:
-        """Keep quiet."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -91,8 +91,8 @@ def host() -> Iterator[Host]:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Project:
-    """What the workflow has: the files of the default branch, no environment, and a report."""
-    for name in ("Makefile", "compare", "stages"):
+    """The folder of the workflow: the files of the default branch and a report, without an environment."""
+    for name in ("Makefile", "stages", "tools"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / "review").mkdir()
     (tmp_path / "review/report.md").write_text("# main → workspace\n\nThanks @everyone\n", encoding="utf-8")
@@ -105,17 +105,17 @@ def post(
     run = {"head_sha": SHA, "head_branch": "fix/a b", "head_repository": fork, "html_url": RUN}
     event = {"workflow_run": run}
     (checkout.folder / "event.json").write_text(json.dumps(event), encoding="utf-8")
-    done = checkout.run(
+    completed = checkout.run(
         "make",
         "comment",
-        f"PYTHON={sys.executable} -S",  # without any package
+        f"PYTHON={sys.executable} -S",  # without site-packages
         expect=expect,
         GITHUB_EVENT_PATH=str(checkout.folder / "event.json"),
         GITHUB_REPOSITORY="team/project",
         GITHUB_API_URL=f"http://127.0.0.1:{host.server_port}",
         GITHUB_TOKEN=token,
     )
-    return done.stdout, done.stderr
+    return completed.stdout, completed.stderr
 
 
 def test_a_first_push_posts_and_a_later_one_updates(checkout: Project, host: Host) -> None:
@@ -148,12 +148,12 @@ def test_a_comment_behind_a_hundred_others_is_found(checkout: Project, host: Hos
 def test_nobody_is_mentioned(checkout: Project, host: Host, sign: str) -> None:
     (checkout.folder / "review/report.md").write_text(f"{sign}everyone", encoding="utf-8")
     post(checkout, host)
-    read = html.unescape(host.comments[7][0]["body"])  # as GitHub does before it looks for accounts
-    assert "@" in read
-    assert re.search(r"@(?!\u200b)", read) is None
+    body = html.unescape(host.comments[7][0]["body"])  # as GitHub does before it looks for accounts
+    assert "@" in body
+    assert re.search(r"@(?!\u200b)", body) is None
 
 
-def test_nothing_is_too_long(checkout: Project, host: Host) -> None:
+def test_a_long_report_is_cut_to_the_limit(checkout: Project, host: Host) -> None:
     (checkout.folder / "review/report.md").write_text("@everyone" * 10_000, encoding="utf-8")
     post(checkout, host)
     body = host.comments[7][0]["body"]
@@ -167,27 +167,27 @@ def test_a_commit_that_a_later_push_has_replaced_is_not_posted(checkout: Project
     assert host.comments[7] == []
 
 
-def test_a_review_that_broke_off_takes_the_place_of_an_earlier_one(checkout: Project, host: Host) -> None:
+def test_the_comment_of_a_failed_review_replaces_an_earlier_report(checkout: Project, host: Host) -> None:
     post(checkout, host)
     (checkout.folder / "review/report.md").unlink()
     post(checkout, host)
     (comment,) = host.comments[7]
-    assert "**it broke off**" in comment["body"]
+    assert "**the review failed**" in comment["body"]
     assert RUN in comment["body"]
     assert "main → workspace" not in comment["body"]
 
 
-def test_a_fork_that_is_no_more_has_nothing_to_post(checkout: Project, host: Host) -> None:
+def test_for_a_deleted_fork_nothing_is_posted(checkout: Project, host: Host) -> None:
     assert "nothing to post" in post(checkout, host, fork=None)[0]
     assert host.requests == []
 
 
 def test_a_refused_token_is_one_line(checkout: Project, host: Host) -> None:
-    _, said = post(checkout, host, expect=2, token="another")
-    assert said.splitlines()[0] == "error: HTTP Error 401: Unauthorized"
-    assert "Traceback" not in said
+    _, error = post(checkout, host, expect=2, token="another")
+    assert error.splitlines()[0] == "error: HTTP Error 401: Unauthorized"
+    assert "Traceback" not in error
 
 
-def test_outside_of_a_workflow_it_says_what_is_missing(checkout: Project) -> None:
-    said = checkout.here("tools.review.comment", expect=2, GITHUB_EVENT_PATH=None).stderr
-    assert said == "error: GITHUB_EVENT_PATH: expected to be set, as in a GitHub workflow, found nothing\n"
+def test_outside_of_a_workflow_the_missing_variable_is_named(checkout: Project) -> None:
+    error = checkout.here("tools.review.comment", expect=2, GITHUB_EVENT_PATH=None).stderr
+    assert error == "error: GITHUB_EVENT_PATH: expected to be set, as in a GitHub workflow, found nothing\n"

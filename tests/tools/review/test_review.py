@@ -1,4 +1,4 @@
-"""The review of a change, made by the real command between real commits."""
+"""The review of a change, by the real command between real commits."""
 
 import json
 import os
@@ -6,22 +6,26 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from helpers import TWIN, Opened, Project
 from scipy.stats import binomtest
 
+from stages.common import packages
 from stages.common.errors import UserError
-from tools.common.revision import Revision, find, prediction_table
+from tools.common.revision import Revision, find_revision, parse_predictions
+from tools.review import metrics, seeds
+from tools.review.metrics import Metric
 
 
 def review(project: Project, *arguments: str, expect: int = 0) -> str:
-    """Run the command; return the report, or what it says on stderr."""
-    done = project.here("tools.review", *arguments, expect=expect)
+    """Run the command, and return the report, or the error on stderr."""
+    completed = project.here("tools.review", *arguments, expect=expect)
     if expect == 2:
-        return done.stderr
+        return completed.stderr
     report = (project.folder / "review/report.md").read_text(encoding="utf-8")
-    assert report in done.stdout
+    assert report in completed.stdout
     return report
 
 
@@ -37,7 +41,7 @@ def commit(project: Project, revision: str) -> str:
 
 @pytest.fixture(scope="module")
 def reviewed(slower: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A copy of the slower project, in which reviews are written and nothing else."""
+    """A copy of the slower project, in which only reviews are written."""
     return slower.copy(tmp_path_factory.mktemp("reviewed"))
 
 
@@ -46,7 +50,7 @@ def report(reviewed: Project) -> str:
     return review(reviewed, "main", expect=1)
 
 
-def test_a_change_for_the_worse_is_stopped(report: str) -> None:
+def test_a_loss_of_accuracy_stops_the_change(report: str) -> None:
     assert f"**Stopped**: significantly worse than main: {TWIN}: accuracy by more than 0.002" in report
 
 
@@ -61,7 +65,7 @@ def test_the_revisions_are_named_and_the_commit_too(reviewed: Project, report: s
 def test_a_full_hash_is_shortened(reviewed: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(reviewed.folder)
     full = reviewed.run("git", "rev-parse", "main").stdout.strip()
-    assert find(full) == Revision(full[:7], full)
+    assert find_revision(full) == Revision(full[:7], full)
 
 
 def test_an_unchanged_data_set_takes_a_line(report: str) -> None:
@@ -69,7 +73,7 @@ def test_an_unchanged_data_set_takes_a_line(report: str) -> None:
     assert "\n- **digits**: the same predictions for all 360 test images\n" in report
 
 
-def test_the_verdict_on_accuracy_is_that_of_a_hand_calculation(reviewed: Project, report: str) -> None:
+def test_the_verdict_on_accuracy_agrees_with_a_calculation_by_hand(reviewed: Project, report: str) -> None:
     before, after = (predictions(reviewed, revision, TWIN) for revision in ("main", "slower"))
     right = [table["actual"] == table["predicted"] for table in (before, after)]
     lost, gained = (right[0] & ~right[1]).sum(), (right[1] & ~right[0]).sum()
@@ -79,12 +83,12 @@ def test_the_verdict_on_accuracy_is_that_of_a_hand_calculation(reviewed: Project
         f"exact McNemar test, p = {p:.2g}." in report
     )
     assert p < 0.05
-    accuracies = [found.mean() for found in right]
+    accuracies = [values.mean() for values in right]
     row = re.search(r"\| accuracy \| (\S+) \| (\S+) \| (\S+) \| (\S+) to (\S+) \| \*\*worse\*\* \|", report)
     assert row is not None
-    shown = [float(value) for value in row.groups()]
-    assert shown[:3] == pytest.approx([*accuracies, accuracies[1] - accuracies[0]], abs=1e-4)
-    assert shown[3] < shown[2] < shown[4] < -0.002
+    *values, difference, low, high = (float(value) for value in row.groups())
+    assert [*values, difference] == pytest.approx([*accuracies, accuracies[1] - accuracies[0]], abs=1e-4)
+    assert low < difference < high < -0.002
 
 
 def test_each_class_has_a_verdict(reviewed: Project, report: str) -> None:
@@ -97,9 +101,9 @@ def test_each_class_has_a_verdict(reviewed: Project, report: str) -> None:
     assert sorted(row[0] for row in rows) == [str(digit) for digit in range(10)]
     assert [float(row[6]) for row in rows] == sorted(float(row[6]) for row in rows)
     for name, images, recall, recall_after, lost, gained, p, verdict in rows:
-        chosen = before["actual"] == name
-        right = [(table["predicted"] == name)[chosen] for table in (before, after)]
-        assert int(images) == chosen.sum()
+        of_class = before["actual"] == name
+        right = [(table["predicted"] == name)[of_class] for table in (before, after)]
+        assert int(images) == of_class.sum()
         assert float(recall) == pytest.approx(100 * right[0].mean(), abs=0.06)
         assert float(recall_after) == pytest.approx(100 * right[1].mean(), abs=0.06)
         assert (int(lost), int(gained)) == ((right[0] & ~right[1]).sum(), (right[1] & ~right[0]).sum())
@@ -125,10 +129,11 @@ def test_the_confusions_that_changed_most_are_named(reviewed: Project, report: s
     change = counts[1].subtract(counts[0], fill_value=0)
     (actual, predicted), largest = change.abs().idxmax(), change.abs().max()
     listed = report.split("### Confusions that changed most\n\n")[1].split("\n\n", maxsplit=1)[0].splitlines()
-    found = [re.fullmatch(r"- (\d) taken for (\d): (\d+) → (\d+)", line) for line in listed]
-    changes = [int(line[4]) - int(line[3]) for line in found if line]
+    matches = [re.fullmatch(r"- (\d) taken for (\d): (\d+) → (\d+)", line) for line in listed]
+    changes = [int(match[4]) - int(match[3]) for match in matches if match]
     assert len(changes) == 8
-    assert [abs(one) for one in changes] == sorted((abs(one) for one in changes), reverse=True)
+    sizes = [abs(difference) for difference in changes]
+    assert sizes == sorted(sizes, reverse=True)
     assert abs(changes[0]) == largest
     before, after = (int(count.get((actual, predicted), 0)) for count in counts)
     assert f"- {actual} taken for {predicted}: {before} → {after}" in listed
@@ -147,7 +152,7 @@ def test_images_that_went_wrong_are_listed_and_drawn(reviewed: Project, report: 
     assert (reviewed.folder / f"review/{TWIN}-right-to-wrong.png").exists()
 
 
-def test_the_page_has_every_picture_in_it_and_asks_for_nothing(
+def test_the_page_contains_every_picture_and_loads_nothing(
     reviewed: Project, report: str, open_page: Callable[[Path], Opened]
 ) -> None:
     assert report
@@ -155,7 +160,9 @@ def test_the_page_has_every_picture_in_it_and_asks_for_nothing(
     opened = open_page(page)
     assert [url for url in opened.requests if not url.startswith("data:image/png;base64,")] == [page.as_uri()]
     assert opened.messages == []
-    pictures = opened.page.locator("img").evaluate_all("all => all.map(one => [one.alt, one.naturalWidth])")
+    pictures = opened.page.locator("img").evaluate_all(
+        "images => images.map(image => [image.alt, image.naturalWidth])"
+    )
     assert {name for name, width in pictures if width > 100} == {
         f"{TWIN}-{kind}" for kind in (
             "history", "confusion", "classes", "reliability", "right-to-wrong", "wrong-to-right",
@@ -169,44 +176,40 @@ def test_the_page_has_every_picture_in_it_and_asks_for_nothing(
     assert opened.page.locator("table").count() >= 4
 
 
-def test_it_works_from_git_alone_and_gives_the_same_bytes(
-    reviewed: Project, report: str, tmp_path: Path
-) -> None:
+def test_a_clone_without_data_gives_the_same_report(reviewed: Project, report: str, tmp_path: Path) -> None:
     clone = Project(tmp_path / "clone")
     reviewed.run("git", "clone", "--quiet", str(reviewed.folder), str(clone.folder))
-    found = review(clone, "origin/main", "slower", expect=1)
-    title, *rest = found.replace("origin/main", "main").replace("slower", "workspace").splitlines()
+    text = review(clone, "origin/main", "slower", expect=1)
+    title, *rest = text.replace("origin/main", "main").replace("slower", "workspace").splitlines()
     assert title.endswith(f"→ workspace ({commit(reviewed, 'slower')})")
     assert rest == report.splitlines()[1:]
     first = clone.files("review/*")
     assert f"review/{TWIN}-confusion.png" in first
-    assert f"review/{TWIN}-right-to-wrong.png" not in first  # the images are not in git, and it says so
-    assert b"<code>dvc repro preprocess</code> makes it" in first["review/report.html"]
+    assert f"review/{TWIN}-right-to-wrong.png" not in first  # git does not keep the images
+    assert b"<code>dvc repro preprocess</code> makes the split" in first["review/report.html"]
     review(clone, "origin/main", "slower", expect=1)
     assert clone.files("review/*") == first
     assert clone.run("git", "status", "--porcelain").stdout == ""
 
 
-def test_the_other_way_round_it_is_better_and_of_an_earlier_review_nothing_stays(
-    reviewed: Project, report: str
-) -> None:
+def test_the_reverse_change_passes_and_an_earlier_review_is_removed(reviewed: Project, report: str) -> None:
     assert report
     stray = reviewed.folder / "review/old-confusion.png"
     stray.write_bytes(b"of an earlier review")
-    # What knows nothing and says so, as the lower learning rate makes it, is well calibrated.
-    found = review(reviewed, "slower", "main", "--tolerance=calibration_error=1")
-    assert "**Passed**: nothing is significantly worse than slower" in found
-    verdicts = re.findall(r"^\| ([a-z]\w+) \| .* \| \*\*(\w+)\*\* \|$", found, re.MULTILINE)
+    # A network after training at the lower learning rate is unsure, rightly so: it is well calibrated.
+    text = review(reviewed, "slower", "main", "--tolerance=calibration_error=1")
+    assert "**Passed**: nothing is significantly worse than slower" in text
+    verdicts = re.findall(r"^\| ([a-z]\w+) \| .* \| \*\*(\w+)\*\* \|$", text, re.MULTILINE)
     assert dict(verdicts) == {
         "accuracy": "better", "macro_f1": "better", "log_loss": "better", "calibration_error": "worse",
     }  # fmt: skip
     assert not stray.exists()
 
 
-def test_a_tolerance_on_the_command_line_takes_the_place_of_the_parameters(reviewed: Project) -> None:
+def test_a_tolerance_on_the_command_line_replaces_that_of_tools_yaml(reviewed: Project) -> None:
     wide = [f"--tolerance={metric}=9" for metric in ("accuracy", "macro_f1", "log_loss", "calibration_error")]
-    found = review(reviewed, "main", *wide, "--tolerance=accuracy=0.1", expect=1)
-    assert f"**Stopped**: significantly worse than main: {TWIN}: accuracy by more than 0.1.\n" in found
+    text = review(reviewed, "main", *wide, "--tolerance=accuracy=0.1", expect=1)
+    assert f"**Stopped**: significantly worse than main: {TWIN}: accuracy by more than 0.1.\n" in text
 
 
 def test_a_change_of_a_comment_takes_a_line_for_each_data_set(project: Project) -> None:
@@ -214,8 +217,7 @@ def test_a_change_of_a_comment_takes_a_line_for_each_data_set(project: Project) 
     code.write_text(code.read_text(encoding="utf-8") + "# A comment.\n", encoding="utf-8")
     project.run("dvc", "repro")
     project.commit("A comment")
-    found = review(project, "HEAD^")
-    assert found == (
+    assert review(project, "HEAD^") == (
         f"# HEAD^ ({commit(project, 'HEAD^')}) → workspace\n\n"
         "**Passed**: nothing is significantly worse than HEAD^ by more than its tolerance.\n\n"
         "- **digits**: the same predictions for all 360 test images; changed: stages/preprocess.py\n"
@@ -223,33 +225,61 @@ def test_a_change_of_a_comment_takes_a_line_for_each_data_set(project: Project) 
     )
 
 
-def test_results_that_were_not_made_anew_are_named(project: Project) -> None:
+def test_results_that_are_out_of_date_are_named(project: Project) -> None:
     project.edit_parameters(lambda content: content["datasets"][TWIN]["training"].update(epochs=9))
     metrics = project.folder / "metrics/digits.json"
     metrics.write_text(metrics.read_text().replace("0.9", "0.99"), encoding="utf-8")
     network = project.folder / "stages/network/build.py"
     network.write_text(network.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     project.commit("A change without dvc repro")
-    found = review(project, "HEAD^", "HEAD", expect=1)
-    untested = "its results are out of date"
-    assert f"\n\n**Stopped**. **Not tested**: digits: {untested}; {TWIN}: {untested}.\n\n" in found
+    text = review(project, "HEAD^", "HEAD", expect=1)
+    obstacle = "its results are out of date"
+    assert f"\n\n**Stopped**. **Not tested**: digits: {obstacle}; {TWIN}: {obstacle}.\n\n" in text
     for dataset, names in (
-        ("digits", "metrics/digits.json, stages/network/build.py"),
-        (TWIN, f"datasets.{TWIN}.training, stages/network/build.py"),
+        ("digits", "metrics/digits.json, stages/network"),
+        (TWIN, f"datasets.{TWIN}.training, stages/network"),
     ):
         assert (
-            f"- **Out of date**: the results of {dataset} at HEAD. Since they were made, these have changed: "
-            f"{names}. Run `dvc repro evaluate@{dataset}` and commit." in found
+            f"- **Out of date**: the results of {dataset} at HEAD. Changed after the last `dvc repro`: "
+            f"{names}. Run `dvc repro evaluate@{dataset}` and commit." in text
         )
+    assert (
+        "- **digits**: the same predictions for all 360 test images; changed: stages/network/build.py" in text
+    )
 
 
 def test_a_change_cannot_loosen_its_own_gate(reviewed: Project, tmp_path: Path) -> None:
     project = reviewed.copy(tmp_path)
     loose = {"accuracy": 1, "macro_f1": 1, "log_loss": 9, "calibration_error": 1}
-    project.edit_parameters(lambda content: content["review"]["tolerance"].update(loose))
-    found = review(project, "main", expect=1)
-    assert f"{TWIN}: accuracy by more than 0.002" in found
-    assert "| review.tolerance.accuracy | 0.002 | 1 |" in found
+    project.edit_tools(lambda content: content["review"]["tolerance"].update(loose))
+    text = review(project, "main", expect=1)
+    assert f"{TWIN}: accuracy by more than 0.002" in text
+    assert "| tools.yaml: review.tolerance.accuracy | 0.002 | 1" in text
+
+
+def test_a_metric_that_the_base_lacks_is_compared_and_gated(
+    reviewed: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    balanced = Metric(True, lambda sums: (sums.hits / np.maximum(sums.actual, 1)).mean(axis=-1))
+    monkeypatch.setitem(metrics.METRICS, "balanced_accuracy", balanced)
+    project = reviewed.copy(tmp_path)
+    text = review(project, "main", expect=1)
+    before, after = (predictions(project, revision, TWIN) for revision in ("main", "slower"))
+    recalls = [
+        (table["predicted"] == table["actual"]).groupby(table["actual"]).mean().mean()
+        for table in (before, after)
+    ]
+    row = f"| balanced_accuracy | {recalls[0]:.4f} | {recalls[1]:.4f} |"
+    assert row in text
+    assert "balanced_accuracy by more than" not in text
+    assert "The gate ignores metrics without a tolerance: balanced_accuracy." in text
+
+    project.edit_tools(lambda content: content["review"]["tolerance"].update(balanced_accuracy=0.004))
+    text = review(project, "main", expect=1)
+    assert row in text
+    assert "balanced_accuracy by more than 0.004" in text
+    assert "| tools.yaml: review.tolerance.balanced_accuracy | none | 0.004 |" in text
+    assert "The gate ignores" not in text
 
 
 def test_files_that_concern_every_stage_are_named(project: Project) -> None:
@@ -263,8 +293,8 @@ def test_files_that_concern_every_stage_are_named(project: Project) -> None:
 def test_seeds_measure_the_spread(reviewed: Project, tmp_path: Path) -> None:
     project = reviewed.copy(tmp_path)
     branches = project.run("git", "branch", "--all").stdout
-    found = review(project, "main", "--seeds", "2", expect=1)
-    section = found.split("### Over 2 training seeds each")[1]
+    text = review(project, "main", "--seeds", "2", expect=1)
+    section = text.split("### Over 2 training seeds each")[1]
     row = re.search(
         r"\| accuracy \| (\S+) ± (\S+) \| (\S+) ± (\S+) \| (\S+) \| (\S+) to (\S+) \| (.*) \|", section
     )
@@ -273,10 +303,75 @@ def test_seeds_measure_the_spread(reviewed: Project, tmp_path: Path) -> None:
     assert difference == pytest.approx(after - before, abs=2e-4)
     assert low < difference < high
     first = json.loads((project.folder / f"metrics/{TWIN}.json").read_text())["accuracy"]
-    assert after != pytest.approx(first, abs=1e-6)  # the second seed gave something else
-    assert "**Not covered**" not in found
+    assert after != pytest.approx(first, abs=1e-6)  # the second seed gave another accuracy
+    assert "**Not covered**" not in text
     assert project.run("git", "status", "--porcelain").stdout == ""
     assert project.run("git", "branch", "--all").stdout == branches
+
+
+SWITCH = "run make review in an environment of that commit: git switch --detach main && make install"
+NO_ENVIRONMENT = "no environment can train both revisions: run make review without SEEDS"
+
+
+@pytest.mark.parametrize(
+    ("base", "later", "difference", "hint"),
+    [
+        ({"keras": "0.1"}, {"keras": "0.1"}, "main: expected keras 0.1, found {keras}", SWITCH),
+        (
+            {"keras": "0.1", "numpy": "0.2"}, {},
+            "main: expected keras 0.1, found {keras}, expected numpy 0.2, found {numpy}", SWITCH,
+        ),
+        ({"no-such-package": "1.0"}, {}, "main: expected no-such-package 1.0, found none", SWITCH),
+        ({}, {"keras": "0.1"}, "workspace: expected keras 0.1, found {keras}", "run make install"),
+        (
+            {"keras": "0.1"}, {"keras": "installed"},
+            "main: expected keras 0.1, found {keras}", NO_ENVIRONMENT,
+        ),
+        (
+            {"keras": "installed"}, {"keras": "0.1"},
+            "workspace: expected keras 0.1, found {keras}", NO_ENVIRONMENT,
+        ),
+    ],
+)  # fmt: skip
+def test_nothing_is_trained_with_other_packages(
+    base: dict[str, str],
+    later: dict[str, str],
+    difference: str,
+    hint: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    installed = {name: packages.installed_version(name) for name in ("keras", "numpy")}
+    project = Project(tmp_path)
+    project.run("git", "init", "--quiet", "--initial-branch=main")
+
+    def write(versions: dict[str, str]) -> None:
+        lines = [
+            f"{name}: '{installed[name] if version == 'installed' else version}'\n"
+            for name, version in versions.items()
+        ]
+        (tmp_path / "versions.yaml").write_text("".join(lines))
+
+    write(base)
+    project.commit("The base")
+    write(later)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(seeds, "train", lambda *_: pytest.fail("trained"))
+    with pytest.raises(UserError) as error:
+        seeds.measure(find_revision("main"), find_revision("workspace"), ["digits"], 2)
+    assert str(error.value) == f"versions.yaml at {difference.format(**installed)}; {hint}"
+
+
+def test_packages_of_another_version_at_the_base_are_one_line(reviewed: Project, tmp_path: Path) -> None:
+    project = reviewed.copy(tmp_path)
+    project.run("git", "switch", "--quiet", "--create", "older", "main")
+    versions = project.folder / "versions.yaml"
+    versions.write_text(re.sub("keras: '.*'", "keras: '0.1'", versions.read_text()))
+    project.commit("An older Keras")
+    project.run("git", "switch", "--quiet", "slower")
+    error = review(project, "older", "--seeds=2", expect=2)
+    assert error.count("\n") == 1
+    assert error.startswith("error: versions.yaml at older: expected keras 0.1, found ")
 
 
 @pytest.mark.parametrize(
@@ -295,10 +390,10 @@ def test_a_revision_that_git_does_not_know_is_one_line(
     reviewed: Project, arguments: list[str], message: str
 ) -> None:
     before = reviewed.files("review/*")
-    said = review(reviewed, *arguments, expect=2)
-    assert said.count("\n") == 1
-    assert "expected a commit, branch or tag" in said
-    assert message in said
+    error = review(reviewed, *arguments, expect=2)
+    assert error.count("\n") == 1
+    assert "expected a commit, branch or tag" in error
+    assert message in error
     assert reviewed.files("review/*") == before
 
 
@@ -316,13 +411,13 @@ def test_a_revision_that_git_does_not_know_is_one_line(
     ],
 )
 def test_misuse_ends_with_2(reviewed: Project, arguments: list[str]) -> None:
-    said = review(reviewed, *arguments, expect=2)
-    assert "Traceback" not in said
+    error = review(reviewed, *arguments, expect=2)
+    assert "Traceback" not in error
     if arguments:
         assert re.search(
             r"error: argument --\w+: expected .*, found '.*'; "
-            r"python -m tools.review --help lists what there is$",
-            said.strip(),
+            r"python -m tools.review --help lists the arguments$",
+            error.strip(),
         )
 
 
@@ -341,14 +436,14 @@ def test_misuse_ends_with_2(reviewed: Project, arguments: list[str]) -> None:
 )
 def test_damaged_predictions_are_named(content: str) -> None:
     with pytest.raises(UserError, match="the file: expected a table as dvc repro evaluate writes it"):
-        prediction_table(content.encode(), "the file")
+        parse_predictions(content.encode(), "the file")
 
 
 def test_damaged_predictions_are_one_line(project: Project) -> None:
     (project.folder / f"predictions/{TWIN}.csv").write_text("", encoding="utf-8")
-    said = review(project, "main", expect=2)
-    assert said.count("\n") == 1
-    assert f"predictions/{TWIN}.csv at workspace: expected a table" in said
+    error = review(project, "main", expect=2)
+    assert error.count("\n") == 1
+    assert f"predictions/{TWIN}.csv at workspace: expected a table" in error
 
 
 @pytest.mark.parametrize(
@@ -357,7 +452,12 @@ def test_damaged_predictions_are_one_line(project: Project) -> None:
         ("params.yaml", "params.yaml: datasets at main", "datasets:\n- digits\n"),
         ("params.yaml", "params.yaml at main", "- digits\n"),
         ("params.yaml", "params.yaml at main", "datasets: {\n"),
-        ("params.yaml", "params.yaml at main", "review: {tolerance: {accuracy: low}}\n"),
+        ("params.yaml", "params.yaml at main", "evaluation: {calibration_bins: many}\n"),
+        (
+            "tools.yaml",
+            "tools.yaml at main: review.tolerance.accuracy: expected",
+            "review: {tolerance: {accuracy: low}}\n",
+        ),
         ("dvc.lock", "dvc.lock: stages at main", "stages: none\n"),
     ],
 )
@@ -369,9 +469,9 @@ def test_a_damaged_file_at_the_base_is_one_line(
     project.commit("Damaged")
     project.run("git", "switch", "--quiet", "--create", "later")
     project.run("git", "checkout", "--quiet", "HEAD^", "--", name)
-    said = review(project, "main", expect=2)
-    assert said.count("\n") == 1
-    assert said.startswith(f"error: {place}")
+    error = review(project, "main", expect=2)
+    assert error.count("\n") == 1
+    assert error.startswith(f"error: {place}")
 
 
 def test_a_file_whose_name_is_not_unicode_does_no_harm(project: Project) -> None:
@@ -381,13 +481,13 @@ def test_a_file_whose_name_is_not_unicode_does_no_harm(project: Project) -> None
 
 def test_names_are_text_and_nothing_else(project: Project) -> None:
     project.run("git", "branch", "a|b_c_<b>")
-    package = project.folder / "stages/__init__.py"
+    package = project.folder / "stages/common/__init__.py"
     package.write_text(package.read_text(encoding="utf-8") + "# A comment\n", encoding="utf-8")
-    found = review(project, "a|b_c_<b>", expect=1)
-    assert found.startswith("# a\\|b_c\\_\\<b\\> (")
+    text = review(project, "a|b_c_<b>", expect=1)
+    assert text.startswith("# a\\|b_c\\_\\<b\\> (")
     page = (project.folder / "review/report.html").read_text(encoding="utf-8")
     assert "<h1>a|b_c_&lt;b&gt; (" in page
-    assert "test images; changed: stages/__init__.py</li>" in page
+    assert "test images; changed: stages/common/__init__.py</li>" in page
 
 
 def test_the_predictions_are_collapsed_in_diffs(reviewed: Project) -> None:

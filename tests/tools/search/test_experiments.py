@@ -1,4 +1,4 @@
-"""What docs/experiments.md says works, command by command; and a training can be watched."""
+"""The commands of docs/experiments.md, each of them run, and the live curve of a training."""
 
 import json
 import re
@@ -11,13 +11,13 @@ DOCUMENT = (ROOT / "docs/experiments.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
-def test_every_command_of_the_document_runs_one_after_the_other(project: Project) -> None:
+def test_the_commands_of_the_document_run_one_after_the_other(project: Project) -> None:
     (block,) = re.findall(r"```sh\n(.*?)```", DOCUMENT, flags=re.DOTALL)
     project.edit_parameters(lambda content: content["datasets"]["digits"]["training"].update(epochs=4))
     project.commit("A short training")
     commands = [line for line in block.splitlines() if line and not line.startswith("#")]
-    shown = {command: project.run("bash", "-euc", command).stdout for command in commands}
-    (table,) = (text for command, text in shown.items() if "exp show" in command)
+    outputs = {command: project.run("bash", "-euc", command).stdout for command in commands}
+    (table,) = (output for command, output in outputs.items() if "exp show" in command)
     header, _, *rows = table.strip().splitlines()
     columns = [column.strip() for column in header.strip("|").split("|")]
     assert {f"datasets.digits.{name}" for name in ("network.dropout", "training.learning_rate")} < set(
@@ -29,23 +29,23 @@ def test_every_command_of_the_document_runs_one_after_the_other(project: Project
     assert "dropout: 0.4" in (project.folder / "params.yaml").read_text()
 
 
-def test_a_training_is_watched_while_it_runs(project: Project) -> None:
+def test_the_history_of_a_training_can_be_drawn_while_it_runs(project: Project) -> None:
     project.edit_parameters(lambda content: content["datasets"]["digits"]["training"].update(epochs=400))
     project.commit("A long training")
     history = project.folder / "plots/history/digits.csv"
-    history.unlink()  # that of the training before
+    history.unlink()  # of the previous training
     with subprocess.Popen(
         ["dvc", "repro", "train@digits"], cwd=project.folder, env=environment(),
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     ) as training:  # fmt: skip
-        seen = set()
-        while training.poll() is None and len(seen) < 2:
+        lengths = set()
+        while training.poll() is None and len(lengths) < 2:
             text = history.read_text() if history.exists() else ""
             rows = text.count("\n") - 1
-            if 0 < rows < 400 and rows not in seen:
+            if 0 < rows < 400 and rows not in lengths:
                 assert text.startswith("epoch,loss,accuracy,val_loss,val_accuracy\n1,")
-                shown = project.run("dvc", "plots", "show", "plots/history/digits.csv", "--json").stdout
-                assert "val_accuracy" in json.dumps(json.loads(shown))
-                seen.add(rows)
-        assert len(seen) == 2
+                charts = project.run("dvc", "plots", "show", "plots/history/digits.csv", "--json").stdout
+                assert "val_accuracy" in json.dumps(json.loads(charts))
+                lengths.add(rows)
+        assert len(lengths) == 2
         training.terminate()

@@ -1,4 +1,4 @@
-"""The search: the same trials and the same winner, whatever the number of workers and whichever is killed."""
+"""The search: neither the number of workers nor lost workers change its trials or its winner."""
 
 import contextlib
 import json
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
@@ -20,8 +21,9 @@ from helpers import ROOT, TWIN, Project, environment
 from stages import parameters
 from stages.common import layout
 from stages.common.errors import UserError
-from stages.common.variations import Choice, Range
-from tools.search import cluster, configuration, report, space, trials
+from tools.common import settings
+from tools.common.variations import Choice, Range, Space
+from tools.search import cluster, configuration, report, space, trial, trials
 from tools.search.__main__ import main
 
 SPACE = {
@@ -30,15 +32,13 @@ SPACE = {
     "network.dropout": {"low": 0.0, "high": 0.5},
 }
 TRIALS = 5  # two generations, and one trial of a third
-WITHOUT_TIMES = [*("trial", "state", "val_accuracy", "epochs"), *SPACE]
+COLUMNS_WITHOUT_TIMES = [*("trial", "state", "val_accuracy", "epochs"), *SPACE]
 
 
 @pytest.fixture
-def searched(project: Project) -> Project:
+def search_project(project: Project) -> Project:
     """A project with a small space to search in."""
-    project.edit_parameters(
-        lambda content: content.update(search={"seed": 3, "generation": 2, "space": SPACE})
-    )
+    project.edit_tools(lambda content: content.update(search={"seed": 3, "generation": 2, "space": SPACE}))
     project.edit_parameters(lambda content: content["datasets"][TWIN]["training"].update(epochs=4))
     return project
 
@@ -50,16 +50,16 @@ def start(project: Project, *command: str, **variables: str) -> subprocess.Popen
     )  # fmt: skip
 
 
-def kill(running: subprocess.Popen[bytes]) -> None:
+def kill(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(running.pid, signal.SIGKILL)
-    running.wait()
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 @pytest.fixture
-def scheduler(searched: Project) -> Iterator[str]:
+def scheduler(search_project: Project) -> Iterator[str]:
     """The address of a Dask scheduler on this machine."""
-    file = searched.folder / ".git/scheduler.json"
+    file = search_project.folder / ".git/scheduler.json"
     command = [
         sys.executable,
         "-m",
@@ -71,211 +71,237 @@ def scheduler(searched: Project) -> Iterator[str]:
         "0",
         "--no-dashboard",
     ]
-    running = start(searched, *command, "--scheduler-file", str(file))
+    process = start(search_project, *command, "--scheduler-file", str(file))
     while not file.exists() or not file.read_text().strip():
-        assert running.poll() is None
+        assert process.poll() is None
         time.sleep(0.1)
     yield json.loads(file.read_text())["address"]
-    kill(running)
+    kill(process)
 
 
 @pytest.fixture
-def worker(searched: Project, scheduler: str) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
-    """Start workers in a folder, the project's unless told otherwise."""
-    started = []
+def start_worker(search_project: Project, scheduler: str) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """A function that starts a worker, in the folder of a project."""
+    processes = []
 
-    def begin(name: str, threads: int = 1, project: Project = searched) -> subprocess.Popen[bytes]:
+    def start_by_name(
+        name: str, threads: int = 1, project: Project = search_project
+    ) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "dask", "worker", scheduler, "--no-nanny", "--no-dashboard"]
-        started.append(start(project, *command, "--name", name, "--nthreads", str(threads)))
-        return started[-1]
+        processes.append(start(project, *command, "--name", name, "--nthreads", str(threads)))
+        return processes[-1]
 
-    yield begin
-    for running in started:
-        kill(running)
-
-
-def table(project: Project) -> pd.DataFrame:
-    return pd.read_csv(project.folder / f"searches/{TWIN}.csv")[WITHOUT_TIMES]
+    yield start_by_name
+    for process in processes:
+        kill(process)
 
 
-def ended(project: Project) -> list[int]:
-    """The numbers of the trials in the record."""
+def read_table(project: Project) -> pd.DataFrame:
+    return pd.read_csv(project.folder / f"searches/{TWIN}.csv")[COLUMNS_WITHOUT_TIMES]
+
+
+def read_numbers(project: Project) -> list[int]:
+    """Return the numbers of the trials in the database."""
     storage = f"sqlite:///{project.folder}/searches/{TWIN}.db"
     if not (project.folder / f"searches/{TWIN}.db").exists():
         return []
     names = optuna.get_all_study_names(storage)
     studies = [optuna.load_study(study_name=name, storage=storage) for name in names]
-    return sorted(one.user_attrs[trials.NUMBER] for study in studies for one in study.get_trials())
+    return sorted(trial.user_attrs[trials.NUMBER] for study in studies for trial in study.get_trials())
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_killed_workers_and_a_killed_search_change_nothing(
-    searched: Project, tmp_path: Path, scheduler: str, worker: Callable[..., subprocess.Popen[bytes]]
+    search_project: Project,
+    tmp_path: Path,
+    scheduler: str,
+    start_worker: Callable[..., subprocess.Popen[bytes]],
 ) -> None:
-    undisturbed = searched.copy(tmp_path / "undisturbed")
+    undisturbed = search_project.copy(tmp_path / "undisturbed")
     expected = undisturbed.here("tools.search", TWIN, "--trials", TRIALS)
 
-    workers = {name: worker(name) for name in ("first", "second")}
-    search = (sys.executable, "-m", "tools.search", TWIN, "--trials", str(TRIALS))
-    running = start(searched, *search, DASK_SCHEDULER=scheduler)
+    workers = {name: start_worker(name) for name in ("first", "second")}
+    command = (sys.executable, "-m", "tools.search", TWIN, "--trials", str(TRIALS))
+    search = start(search_project, *command, DASK_SCHEDULER=scheduler)
     with Client(scheduler) as client:
         client.wait_for_workers(2)
         names = {address: info["name"] for address, info in client.scheduler_info()["workers"].items()}
         while len(busy := [names[address] for address, tasks in client.processing().items() if tasks]) < 2:
-            assert running.poll() is None
+            assert search.poll() is None
             time.sleep(0.05)
     kill(workers[busy[0]])
-    while len(ended(searched)) < 3:  # a generation, and the first of the next
-        assert running.poll() is None
+    while len(read_numbers(search_project)) < 3:  # a generation, and the first trial of the next
+        assert search.poll() is None
         time.sleep(0.05)
-    kill(running)
-    before = ended(searched)
-    assert 3 <= len(before) < TRIALS
-    again = searched.here("tools.search", TWIN, "--trials", TRIALS, DASK_SCHEDULER=scheduler)
+    kill(search)
+    assert 3 <= len(read_numbers(search_project)) < TRIALS
+    repeated = search_project.here("tools.search", TWIN, "--trials", TRIALS, DASK_SCHEDULER=scheduler)
 
-    assert ended(searched) == list(range(TRIALS))
-    pd.testing.assert_frame_equal(table(searched), table(undisturbed))
-    line = expected.stdout.splitlines()[-1]
-    assert again.stdout.splitlines()[-1] == line
+    assert read_numbers(search_project) == list(range(TRIALS))
+    pd.testing.assert_frame_equal(read_table(search_project), read_table(undisturbed))
+    experiment = expected.stdout.splitlines()[-1]
+    assert repeated.stdout.splitlines()[-1] == experiment
 
-    # The winner is an ordinary experiment: no other parameters than it names, and the accuracy that it had.
-    searched.commit("A space to search in")
-    best = table(searched).iloc[0]
-    searched.run("bash", "-euc", line)
-    history = pd.read_csv(searched.folder / f"plots/history/{TWIN}.csv")
+    # The winner is an ordinary experiment: it changes no other parameters, and has the accuracy of the trial.
+    search_project.commit("A space to search in")
+    best = read_table(search_project).iloc[0]
+    search_project.run("bash", "-euc", experiment)
+    history = pd.read_csv(search_project.folder / f"plots/history/{TWIN}.csv")
     assert history["val_accuracy"].max() == pytest.approx(best["val_accuracy"], abs=1e-6)
-    changed = searched.run("git", "diff", "--unified=0", "params.yaml").stdout
-    removed = re.findall(r"^-([^-].*)$", changed, re.MULTILINE)
-    assert 0 < len(removed) <= len(SPACE) + 1  # hidden has two lines
+    difference = search_project.run("git", "diff", "--unified=0", "params.yaml").stdout
+    removed_lines = re.findall(r"^-([^-].*)$", difference, re.MULTILINE)
+    assert 0 < len(removed_lines) <= len(SPACE) + 1  # hidden has two lines
 
 
-def test_the_draws_depend_on_the_seed_and_on_what_has_ended(searched: Project) -> None:
-    content = parameters.load(searched.folder / "params.yaml")
-    task = trials.Task(TWIN, content.dataset(TWIN), content.search, "0" * 64)
-    first = trials.draw(task, [], range(3))
-    assert trials.draw(task, [], range(3)) == first
-    assert trials.draw(task, [], range(2)) == first[:2]
-    now = content.dataset(TWIN)
+@pytest.fixture
+def task(search_project: Project) -> trials.Task:
+    """A search that needs no data."""
+    content = parameters.load(search_project.folder / "params.yaml")
+    search = settings.load(content, search_project.folder / "tools.yaml").search
+    assert search is not None
+    return trials.Task(TWIN, content.dataset(TWIN), search, "0" * 64)
+
+
+def test_a_generation_depends_on_the_seed_and_on_earlier_trials(task: trials.Task) -> None:
+    first = trials.draw_generation(task, [], range(3))
+    assert trials.draw_generation(task, [], range(3)) == first
+    assert trials.draw_generation(task, [], range(2)) == first[:2]
     assert first[0] == {
-        "network.hidden": json.dumps(now.network.hidden),
-        "training.learning_rate": now.training.learning_rate,
-        "network.dropout": now.network.dropout,
+        "network.hidden": json.dumps(task.dataset.network.hidden),
+        "training.learning_rate": task.dataset.training.learning_rate,
+        "network.dropout": task.dataset.network.dropout,
     }
-    other = content.search.model_copy(update={"seed": 4})
-    assert trials.draw(trials.Task(TWIN, now, other, "0" * 64), [], range(3))[1:] != first[1:]
-    for values in trials.draw(task, [], range(3, 40)):
-        assert 0.0001 <= values["training.learning_rate"] <= 0.01
-        assert 0 <= values["network.dropout"] <= 0.5
-        assert f"{values['network.dropout']:.3g}" == f"{values['network.dropout']:g}"
+    other = replace(task, search=task.search.model_copy(update={"seed": 4}))
+    assert trials.draw_generation(other, [], range(3))[1:] != first[1:]
+    for params in trials.draw_generation(task, [], range(3, 40)):
+        assert 0.0001 <= params["training.learning_rate"] <= 0.01
+        assert 0 <= params["network.dropout"] <= 0.5
+        assert f"{params['network.dropout']:.3g}" == f"{params['network.dropout']:g}"
 
 
-def test_another_space_or_other_code_is_another_search(searched: Project) -> None:
-    content = parameters.load(searched.folder / "params.yaml")
-    task = trials.Task(TWIN, content.dataset(TWIN), content.search, "0" * 64)
-    other = content.search.model_copy(update={"seed": 4})
-    names = {
+def test_another_space_or_other_code_is_another_search(task: trials.Task) -> None:
+    identities = {
         task.identity(),
-        trials.Task(TWIN, task.dataset, other, "0" * 64).identity(),
-        trials.Task(TWIN, task.dataset, task.search, "1" * 64).identity(),
-        trials.Task(TWIN, task.dataset.model_copy(update={"seed": 9}), task.search, "0" * 64).identity(),
+        replace(task, search=task.search.model_copy(update={"seed": 4})).identity(),
+        replace(task, fingerprint="1" * 64).identity(),
+        replace(task, dataset=task.dataset.model_copy(update={"seed": 9})).identity(),
     }
-    assert len(names) == 4
+    assert len(identities) == 4
+
+
+def test_the_fingerprint_covers_all_code_of_a_training() -> None:
+    code = """
+import sys, stages.train
+print(*(module.__file__ for name, module in sys.modules.items() if name.startswith("stages.")))
+"""
+    completed = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    files = {file for pattern in trial.CODE for file in map(str, ROOT.glob(pattern))}
+    assert {*completed.stdout.split(), trial.__file__} <= files
 
 
 def test_misuse_is_one_line(finished: Project) -> None:
-    done = finished.here("tools.search", TWIN, "--trials", 0, expect=2)
-    assert "expected a number from 1, found '0'" in done.stderr
-    assert done.stderr.count("\n") == 1
+    completed = finished.here("tools.search", TWIN, "--trials", 0, expect=2)
+    assert "expected a number from 1, found '0'" in completed.stderr
+    assert completed.stderr.count("\n") == 1
 
 
-def test_an_unknown_data_set_is_named(searched: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(searched.folder)
+def test_an_unknown_data_set_is_named(search_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(search_project.folder)
     with pytest.raises(UserError, match="expected one of digits, twin, found 'elephants'"):
         main("elephants", 1)
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense://x", "tls://127.0.0.1:9"])
-def test_a_scheduler_that_is_none_is_named(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_without_a_scheduler_is_named(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DASK_SCHEDULER", address)
     monkeypatch.setattr(cluster, "TIMEOUT", 0.5)
     message = f"DASK_SCHEDULER: expected the address of a Dask .* found '{address}'"
-    with pytest.raises(UserError, match=message), cluster.connected():
+    with pytest.raises(UserError, match=message), cluster.connect():
         pass
 
 
-def test_a_project_without_a_space_is_told_so(searched: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    searched.edit_parameters(lambda content: content.pop("search"))
-    monkeypatch.chdir(searched.folder)
-    with pytest.raises(UserError, match=r"params.yaml: search: expected a space to search in, found none"):
+def test_a_project_without_a_space_is_refused(
+    search_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search_project.edit_tools(lambda content: content.pop("search"))
+    monkeypatch.chdir(search_project.folder)
+    with pytest.raises(UserError, match=r"tools.yaml: search: expected a space to search in, found none"):
         main(TWIN, 1)
 
 
-def test_data_that_are_not_there_are_one_line(searched: Project) -> None:
-    searched.run("rm", "-r", f"data/processed/{TWIN}/validation")
-    done = searched.here("tools.search", TWIN, "--trials", TRIALS, expect=2)
-    assert f"data/processed/{TWIN}/validation/SHA256SUMS: expected a file, found none; run dvc" in done.stderr
-    assert done.stderr.count("\n") == 1
+def test_missing_data_are_reported_in_one_line(search_project: Project) -> None:
+    search_project.run("rm", "-r", f"data/processed/{TWIN}/validation")
+    completed = search_project.here("tools.search", TWIN, "--trials", TRIALS, expect=2)
+    message = f"data/processed/{TWIN}/validation/SHA256SUMS: expected a file, found none; run dvc"
+    assert message in completed.stderr
+    assert completed.stderr.count("\n") == 1
 
 
 def test_a_worker_with_other_code_or_several_threads_is_refused(
-    searched: Project, tmp_path: Path, scheduler: str, worker: Callable[..., subprocess.Popen[bytes]]
+    search_project: Project,
+    tmp_path: Path,
+    scheduler: str,
+    start_worker: Callable[..., subprocess.Popen[bytes]],
 ) -> None:
-    worker("wide", threads=2)
-    done = searched.here("tools.search", TWIN, "--trials", TRIALS, expect=2, DASK_SCHEDULER=scheduler)
-    assert "expected workers of one thread" in done.stderr
+    search = ("tools.search", TWIN, "--trials", TRIALS)
+    start_worker("two threads", threads=2)
+    completed = search_project.here(*search, expect=2, DASK_SCHEDULER=scheduler)
+    assert "expected workers of one thread" in completed.stderr
     with Client(scheduler) as client:
-        client.retire_workers(names=["wide"])
-    other = searched.copy(tmp_path / "other")
+        client.retire_workers(names=["two threads"])
+    other = search_project.copy(tmp_path / "other")
     with (other.folder / "stages/train.py").open("a") as file:
         file.write("# changed\n")
-    worker("other", project=other)
-    done = searched.here("tools.search", TWIN, "--trials", TRIALS, expect=2, DASK_SCHEDULER=scheduler)
-    assert "expected the code and data of the search" in done.stderr.splitlines()[-1]
-    assert ended(searched) == []
+    start_worker("other", project=other)
+    completed = search_project.here(*search, expect=2, DASK_SCHEDULER=scheduler)
+    assert "expected the code and data of the search" in completed.stderr.splitlines()[-1]
+    assert read_numbers(search_project) == []
 
 
-OF: dict[str, Range | Choice] = {
+SMALL_SPACE: Space = {
     "network.dropout": Range(low=0.0, high=0.5),
     "network.hidden": Choice(choices=[[8], [16]]),
 }
 
 
-def outcome(
-    number: int, value: float | None, state: str, values: dict[str, object]
+def make_trial(
+    number: int, value: float | None, state: str, params: dict[str, object]
 ) -> optuna.trial.FrozenTrial:
     return optuna.trial.create_trial(
         state=optuna.trial.TrialState[state],
         value=value,
-        params=values,
-        distributions=space.distributions(OF),
+        params=params,
+        distributions=space.build_distributions(SMALL_SPACE),
         intermediate_values={0: value or 0.0},
         user_attrs={"number": number, "seconds": 1.0, "error": None},
     )
 
 
-def test_a_trial_that_was_stopped_does_not_win() -> None:
+def test_a_trial_that_was_stopped_early_does_not_win() -> None:
     low = {"network.dropout": 0.1, "network.hidden": "[8]"}
     high = {"network.dropout": 0.4, "network.hidden": "[16]"}
-    several = [
-        outcome(0, 0.99, "PRUNED", low),
-        outcome(1, 0.90, "COMPLETE", high),
-        outcome(2, 0.95, "COMPLETE", low),
-        outcome(3, None, "FAIL", high),
-        outcome(4, 0.95, "COMPLETE", high),
+    made_trials = [
+        make_trial(0, 0.99, "PRUNED", low),
+        make_trial(1, 0.90, "COMPLETE", high),
+        make_trial(2, 0.95, "COMPLETE", low),
+        make_trial(3, None, "FAIL", high),
+        make_trial(4, 0.95, "COMPLETE", high),
     ]
-    best = report.winner(several)
+    best = report.find_best(made_trials)
     assert best is not None
     assert best.user_attrs["number"] == 2
-    shown = report.table(several, OF)
-    assert list(shown["trial"]) == [2, 4, 1, 0, 3]
-    assert list(shown["network.hidden"]) == [[8], [16], [16], [8], [16]]
+    table = report.build_table(made_trials, SMALL_SPACE)
+    assert list(table["trial"]) == [2, 4, 1, 0, 3]
+    assert list(table["network.hidden"]) == [[8], [16], [16], [8], [16]]
 
 
-def test_what_mattered_is_what_changed_the_score() -> None:
+def test_a_hyperparameter_that_changes_the_score_is_important() -> None:
     grid = [(wide, dropout) for dropout in (0.0, 0.1, 0.2, 0.3, 0.4) for wide in (0, 1)]
-    several = [
-        outcome(
+    made_trials = [
+        make_trial(
             number,
             0.5 + wide * 0.2 + dropout / 1e6,
             "COMPLETE",
@@ -283,39 +309,38 @@ def test_what_mattered_is_what_changed_the_score() -> None:
         )
         for number, (wide, dropout) in enumerate(grid)
     ]
-    shares = report.importances(several, seed=0)
-    assert shares["network.hidden"] > 0.9
-    assert report.importances(several[:2], seed=0) == {}
+    importances = report.estimate_importances(made_trials, seed=0)
+    assert importances["network.hidden"] > 0.9
+    assert report.estimate_importances(made_trials[:2], seed=0) == {}
 
 
-def test_the_shipped_space_holds_what_is_shipped() -> None:
+def test_the_space_in_git_contains_the_parameters_in_git() -> None:
     content = parameters.load(ROOT / "params.yaml")
-    for name in content.datasets:
-        assert content.search is not None
-        assert space.present(content.dataset(name), content.search.space) is not None
+    search = settings.load(content, ROOT / "tools.yaml").search
+    assert search is not None
+    for dataset in content.datasets.values():
+        assert space.current_values(dataset, search.space) is not None
 
 
 def test_a_configuration_becomes_an_experiment(project: Project) -> None:
-    named = {"deep": {"network.convolutions": [[4], [8, 8]], "training.epochs": 3}}
-    project.edit_parameters(lambda content: content["datasets"][TWIN].update(configurations=named))
+    configurations = {"deep": {"network.convolutions": [[4], [8, 8]], "training.epochs": 3}}
+    project.edit_tools(lambda content: content["datasets"][TWIN].update(configurations=configurations))
     project.commit("A name for a network")
 
-    done = project.run("make", "-o", ".venv/installed", "try", f"DATASET={TWIN}", "CONFIGURATION=deep")
+    completed = project.run("make", "-o", ".venv/installed", "try", f"DATASET={TWIN}", "CONFIGURATION=deep")
 
-    assert f"dvc exp run -S 'datasets.{TWIN}.network.convolutions=[[4], [8, 8]]' -S" in done.stdout
-    changed = project.run("git", "diff", "-U0", "params.yaml").stdout
-    assert "+      epochs: 3" in changed
+    assert f"dvc exp run -S 'datasets.{TWIN}.network.convolutions=[[4], [8, 8]]' -S" in completed.stdout
+    difference = project.run("git", "diff", "-U0", "params.yaml").stdout
+    assert "+      epochs: 3" in difference
     history = (project.folder / layout.history(TWIN)).read_text()
     assert len(history.splitlines()) == 1 + 3
-    assert "Ran experiment" in done.stdout
+    assert "Ran experiment" in completed.stdout
 
 
-def test_a_configuration_that_there_is_not_is_named(
-    searched: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    named = {"wide": {"network.hidden": [256, 256]}}
-    searched.edit_parameters(lambda content: content["datasets"][TWIN].update(configurations=named))
-    monkeypatch.chdir(searched.folder)
-    message = f"params.yaml: datasets.{TWIN}.configurations: expected wide, found 'tall'"
+def test_an_unknown_configuration_is_named(search_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    configurations = {"wide": {"network.hidden": [256, 256]}}
+    search_project.edit_tools(lambda content: content["datasets"][TWIN].update(configurations=configurations))
+    monkeypatch.chdir(search_project.folder)
+    message = f"tools.yaml: datasets.{TWIN}.configurations: expected wide, found 'tall'"
     with pytest.raises(UserError, match=re.escape(message)):
-        configuration.experiment(TWIN, "tall")
+        configuration.find_values(TWIN, "tall")

@@ -1,4 +1,4 @@
-"""The study of accuracy: it goes on after a stop, and its page is what its records say."""
+"""The study of accuracy: a killed study continues, and its page agrees with its records."""
 
 import contextlib
 import json
@@ -21,13 +21,14 @@ from PIL import Image
 from scipy import ndimage, stats
 
 from stages import parameters
-from stages.common import layout, lock
+from stages.common import layout
 from stages.common.errors import UserError
 from stages.evaluate import predict
 from stages.network import model_file
 from stages.scoring import gallery
 from stages.splits import arrays
 from stages.splits.arrays import Split
+from tools.common import lock, settings
 from tools.study import __main__ as study
 from tools.study import pictures, plan, records, report, results, runs
 from tools.study.plan import Run
@@ -69,140 +70,161 @@ RUNS = [
 TRAININGS = 2 * len(RUNS)  # with two seeds each
 
 
-def with_plan(project: Project) -> Project:
-    """The same with a small study to make."""
+def add_plan(project: Project) -> Project:
+    """Give a project a small study to make."""
 
-    def planned(content: dict[str, Any]) -> None:
+    def change(content: dict[str, Any]) -> None:
         content["study"] = PLAN
         content["datasets"][TWIN]["configurations"] = {"small": {"network.hidden": [16]}}
 
-    project.edit_parameters(planned)
+    project.edit_tools(change)
     (project.folder / "docs/accuracy.md").write_text(PAGE)
     return project
 
 
 @pytest.fixture
-def planned(project: Project) -> Project:
+def planned_project(project: Project) -> Project:
     """A project with a study to make."""
-    return with_plan(project)
+    return add_plan(project)
 
 
 @pytest.fixture(scope="session")
-def studied(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project with a study that has been made. Not to be changed."""
+def studied_project(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project after its study. Not to be changed."""
 
     def make(folder: Path) -> Project:
-        project = with_plan(finished.copy(folder))
+        project = add_plan(finished.copy(folder))
         project.here("tools.study")
         return project
 
     return shared(tmp_path_factory, "studied", make)
 
 
-def recorded(project: Project) -> list[dict[str, Any]]:
+def read_lines(project: Project) -> list[dict[str, Any]]:
     path = project.folder / RECORDS
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def without_times(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{name: value for name, value in one.items() if name != "seconds"} for one in records]
+def remove_times(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{name: value for name, value in line.items() if name != "seconds"} for line in lines]
 
 
-def found_in(project: Project, monkeypatch: pytest.MonkeyPatch) -> Results:
-    monkeypatch.chdir(project.folder)
-    return results.read(TWIN, parameters.load())
+def read_results() -> Results:
+    """Return the results of the twin in the current folder."""
+    content = parameters.load()
+    return results.read_results(TWIN, content, settings.load(content))
+
+
+def plan_runs() -> list[Run]:
+    """Return the runs of the twin in the current folder."""
+    content = parameters.load()
+    return plan.plan_runs(TWIN, content, settings.load(content))
+
+
+@pytest.fixture
+def twin_results(studied_project: Project, monkeypatch: pytest.MonkeyPatch) -> Results:
+    """The results of the twin, in the folder of the studied project."""
+    monkeypatch.chdir(studied_project.folder)
+    return read_results()
 
 
 @pytest.mark.slow
-def test_a_killed_study_goes_on_and_ends_with_the_records_of_one_that_was_not(
-    studied: Project, planned: Project
+def test_a_killed_study_continues_and_ends_with_the_records_of_an_undisturbed_one(
+    studied_project: Project, planned_project: Project
 ) -> None:
-    # All but the last four trainings have ended before.
-    lines = (studied.folder / RECORDS).read_bytes().splitlines(keepends=True)
-    (planned.folder / RECORDS).write_bytes(b"".join(lines[:-4]))
-    running = subprocess.Popen(
-        [*STUDY, TWIN], cwd=planned.folder, env=environment(), stdin=subprocess.DEVNULL,
+    # Only the last four trainings are missing.
+    lines = (studied_project.folder / RECORDS).read_bytes().splitlines(keepends=True)
+    (planned_project.folder / RECORDS).write_bytes(b"".join(lines[:-4]))
+    process = subprocess.Popen(
+        [*STUDY, TWIN], cwd=planned_project.folder, env=environment(), stdin=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
-    while len(recorded(planned)) <= TRAININGS - 4:
-        assert running.poll() is None
+    while len(read_lines(planned_project)) <= TRAININGS - 4:
+        assert process.poll() is None
         time.sleep(0.01)
-    os.killpg(running.pid, signal.SIGKILL)
-    running.wait()
-    before = recorded(planned)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    before = read_lines(planned_project)
     assert len(before) < TRAININGS
 
-    planned.here("tools.study", TWIN)
+    planned_project.here("tools.study", TWIN)
 
-    assert recorded(planned)[: len(before)] == before, "what had ended was run again"
-    assert without_times(recorded(planned)) == without_times(recorded(studied))
+    assert read_lines(planned_project)[: len(before)] == before, "a training that had ended was run again"
+    assert remove_times(read_lines(planned_project)) == remove_times(read_lines(studied_project))
 
 
-def test_each_training_is_run_once_and_known_by_all_that_decides_it(
-    studied: Project, monkeypatch: pytest.MonkeyPatch
+def test_each_training_is_run_once_and_found_by_its_identity(
+    studied_project: Project, twin_results: Results
 ) -> None:
-    assert len(recorded(studied)) == TRAININGS
-    found = found_in(studied, monkeypatch)
-    assert {(run.configuration, run.variant, run.images) for run, _ in found.runs} == set(RUNS)
-    assert len(found.runs) == TRAININGS
+    assert len(read_lines(studied_project)) == TRAININGS
+    assert {(run.configuration, run.variant, run.images) for run, _ in twin_results.runs} == set(RUNS)
+    assert len(twin_results.runs) == TRAININGS
+
+
+def change_training_arrays(_: Project) -> None:
+    """Write the arrays that another number of validation images would give."""
+    folder = layout.processed(TWIN, "train")
+    arrays.write(folder, arrays.read(folder), np.arange(100, 400))
+
+
+def change_parameter(key: str, value: object) -> Callable[[Project], None]:
+    return lambda project: project.edit_parameters(lambda content: set_value(content, key, value))
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda content: content["evaluation"].update(calibration_bins=14),
-        lambda content: content["study"].update(shift=2),
-        lambda content: set_value(content, f"datasets.{TWIN}.training.batch_size", 32),
-        lambda content: set_value(content, f"datasets.{TWIN}.seed", 7),
-        lambda _: arrays.write(  # as another `validation_images` gives
-            layout.processed(TWIN, "train"), arrays.read(layout.processed(TWIN, "train")), np.arange(100, 400)
-        ),
+        change_parameter("evaluation.calibration_bins", 14),
+        lambda project: project.edit_tools(lambda content: content["study"].update(shift=2)),
+        change_parameter(f"datasets.{TWIN}.training.batch_size", 32),
+        change_parameter(f"datasets.{TWIN}.seed", 7),
+        change_training_arrays,
     ],
     ids=["bins", "shift", "batch size", "seed", "data"],
 )
-def test_what_was_trained_or_scored_otherwise_is_not_taken_for_it(
-    planned: Project,
-    studied: Project,
+def test_a_record_of_another_training_or_score_is_not_used(
+    planned_project: Project,
+    studied_project: Project,
     monkeypatch: pytest.MonkeyPatch,
-    change: Callable[[dict[str, Any]], None],
+    change: Callable[[Project], None],
 ) -> None:
-    monkeypatch.chdir(planned.folder)
-    Path(RECORDS).write_bytes((studied.folder / RECORDS).read_bytes())
-    assert len(results.read(TWIN, parameters.load()).runs) == TRAININGS
-    planned.edit_parameters(change)
+    monkeypatch.chdir(planned_project.folder)
+    Path(RECORDS).write_bytes((studied_project.folder / RECORDS).read_bytes())
+    assert len(read_results().runs) == TRAININGS
+    change(planned_project)
     message = f"{RECORDS}: expected a training of default as it is in params.yaml, found none"
     with pytest.raises(UserError, match=message):
-        results.read(TWIN, parameters.load())
+        read_results()
 
 
-def test_a_second_study_at_the_same_time_is_refused(planned: Project) -> None:
-    with lock.alone(planned.folder / f"tools/study/records/{TWIN}.lock", "other"):
-        done = planned.here("tools.study", expect=2)
-    assert f"expected no other study of {TWIN}, found one" in done.stderr
-    assert not recorded(planned)
+def test_a_second_study_at_the_same_time_is_refused(planned_project: Project) -> None:
+    with lock.exclusive_lock(planned_project.folder / f"tools/study/records/{TWIN}.lock", "other"):
+        completed = planned_project.here("tools.study", expect=2)
+    assert f"expected no other study of {TWIN}, found one" in completed.stderr
+    assert not read_lines(planned_project)
 
 
-def test_the_page_has_means_and_deviations_of_what_was_recorded(
-    studied: Project, monkeypatch: pytest.MonkeyPatch
+def test_the_page_has_means_and_deviations_of_the_records(
+    studied_project: Project, twin_results: Results
 ) -> None:
-    found = found_in(studied, monkeypatch)
-    page = (studied.folder / "docs/accuracy.md").read_text()
+    page = (studied_project.folder / "docs/accuracy.md").read_text()
     assert "old" not in page
     assert "\nbetween\n" in page
-    accuracies = 100 * found.of("small")["test.accuracy"]
+    accuracies = 100 * twin_results.runs_of("small")["test.accuracy"]
     assert f"| `small` | {np.mean(accuracies):.2f} ± {np.std(accuracies, ddof=1):.2f} |" in page
     assert "| 300 |" in page
-    assert f"| {found.training_images:,} |" in page
+    assert f"| {twin_results.training_images:,} |" in page
     assert "| no dropout |" in page
 
 
-def test_the_pictures_are_of_what_the_tables_count(studied: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = by_hand(found_in(studied, monkeypatch).runs[0][0])
-    drawn: dict[str, tuple[str, Any, list[str]]] = {}
-    monkeypatch.setattr(gallery, "save", lambda path, *what: drawn.update({path.stem: what}))
-    pictures.pairs(found)
-    pictures.mistakes(found)
-    title, images, captions = drawn["made-pairs"]
+def test_the_pictures_show_the_images_that_the_tables_count(
+    small_results: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: dict[str, tuple[str, Any, list[str]]] = {}
+    monkeypatch.setattr(gallery, "save", lambda path, *arguments: calls.update({path.stem: arguments}))
+    pictures.draw_pairs(small_results)
+    pictures.draw_mistakes(small_results)
+    title, images, captions = calls["made-pairs"]
     assert title == "Taken for the other class of a pair by how many seeds of default, small"
     assert captions[:4] == [
         "#0 a\nfor b\n3, 2",
@@ -212,40 +234,37 @@ def test_the_pictures_are_of_what_the_tables_count(studied: Project, monkeypatch
     ]
     assert captions[4:] == [""] * 4
     assert [image.max() for image in images] == [0, 3, 4, 5, 0, 0, 0, 0]
-    title, images, captions = drawn["made-mistakes"]
+    title, images, captions = calls["made-mistakes"]
     assert title == "1 of 1 images that every seed of default, small misses"
     assert captions == ["#0 a\nfor b"]
 
 
 def test_a_default_without_mistakes_has_pictures_too(
-    studied: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = by_hand(found_in(studied, monkeypatch).runs[0][0])
     monkeypatch.chdir(tmp_path)
-    perfect = [(run, record.model_copy(update={"mistakes": {}})) for run, record in found.runs]
-    pictures.pairs(replace(found, runs=perfect))
-    pictures.mistakes(replace(found, runs=perfect))
+    runs = [(run, record.model_copy(update={"mistakes": {}})) for run, record in small_results.runs]
+    pictures.draw_pairs(replace(small_results, runs=runs))
+    pictures.draw_mistakes(replace(small_results, runs=runs))
     assert sorted(path.name for path in pictures.FOLDER.iterdir()) == ["made-mistakes.png", "made-pairs.png"]
 
 
-def test_pictures_are_written(studied: Project) -> None:
+def test_pictures_are_written(studied_project: Project) -> None:
     for name in ("sizes", f"{TWIN}-pairs", f"{TWIN}-mistakes"):
-        with Image.open(studied.folder / f"docs/accuracy/{name}.png") as picture:
+        with Image.open(studied_project.folder / f"docs/accuracy/{name}.png") as picture:
             assert np.ptp(np.asarray(picture)) > 100
 
 
-def test_what_is_compared_is_not_tested(studied: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    for run, record in found_in(studied, monkeypatch).runs:
+def test_variants_are_not_scored_on_test_images(twin_results: Results) -> None:
+    for run, record in twin_results.runs:
         assert record.validation["accuracy"] > 0
         assert (record.test is not None) == (run.variant is None)
-        averaged = run.variant is None and run.images is None
-        assert (record.averaged is not None) == (record.mistakes is not None) == averaged
+        has_mistakes = run.variant is None and run.images is None
+        assert (record.averaged is not None) == (record.mistakes is not None) == has_mistakes
 
 
-def test_the_seed_of_params_yaml_gives_what_the_pipeline_gives(
-    studied: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run, record = found_in(studied, monkeypatch).runs[0]
+def test_the_seed_of_params_yaml_gives_the_results_of_the_pipeline(twin_results: Results) -> None:
+    run, record = twin_results.runs[0]
     assert (run.configuration, run.variant, run.dataset.seed) == ("default", None, 0)
     assert record.test == json.loads(layout.metrics(TWIN).read_text())
     table = pd.read_csv(layout.predictions(TWIN))
@@ -253,81 +272,83 @@ def test_the_seed_of_params_yaml_gives_what_the_pipeline_gives(
     assert sorted(map(int, record.mistakes)) == table.index[table["actual"] != table["predicted"]].tolist()
 
 
-def test_confused_classes_are_counted_as_in_the_confusion_matrix(
-    studied: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = found_in(studied, monkeypatch)
-    first = replace(found, runs=found.runs[:1])  # its confusion matrix is the pipeline's
+def test_confused_classes_are_counted_as_in_the_confusion_matrix(twin_results: Results) -> None:
+    first = replace(twin_results, runs=twin_results.runs[:1])  # the run that the pipeline performs, too
     matrix = pd.read_csv(layout.confusion(TWIN))["count"].to_numpy().reshape(10, 10)
-    either = matrix + matrix.T
-    counts = [results.confusions(first, "default", pair) for pair in results.pairs(first)]
-    assert counts == sorted(either[np.triu_indices(10, 1)], reverse=True)[: results.MOST_PAIRS]
+    sums = matrix + matrix.T
+    counts = [results.count_confusions(first, "default", pair) for pair in results.find_confused_pairs(first)]
+    assert counts == sorted(sums[np.triu_indices(10, 1)], reverse=True)[: results.MOST_PAIRS]
 
 
-def by_hand(run: Run) -> Results:
-    """Six images of two classes; three seeds of default and two of small, wrong with some of them."""
-    taken: dict[str, list[dict[str, int]]] = {
+@pytest.fixture
+def small_results(twin_results: Results) -> Results:
+    """Results of six images of two classes: three seeds of default and two of small, each with mistakes."""
+    template, _ = twin_results.runs[0]
+    mistakes_by_configuration: dict[str, list[dict[str, int]]] = {
         "default": [{"0": 1, "3": 0}, {"0": 1}, {"0": 1, "4": 0, "5": 0}],
         "small": [{"0": 1}, {"0": 1, "1": 1}],
     }
 
-    def record(seed: int, wrong: dict[str, int]) -> Record:
-        scores = {name: 1 - len(wrong) / 6 for name in ("accuracy", "log_loss", "calibration_error")}
+    def make_run(configuration: str, seed: int) -> Run:
+        dataset = template.dataset.model_copy(update={"seed": seed})
+        return replace(template, configuration=configuration, dataset=dataset)
+
+    def make_record(seed: int, mistakes: dict[str, int]) -> Record:
+        scores = {name: 1 - len(mistakes) / 6 for name in ("accuracy", "log_loss", "calibration_error")}
         return Record(
             run={}, weights=10, seconds=2.0 + seed, validation=scores, test=scores,
-            averaged=dict.fromkeys(scores, 0.75), mistakes=wrong,
+            averaged=dict.fromkeys(scores, 0.75), mistakes=mistakes,
         )  # fmt: skip
 
-    def seeded(configuration: str, seed: int) -> Run:
-        dataset = run.dataset.model_copy(update={"seed": seed})
-        return replace(run, configuration=configuration, dataset=dataset)
-
-    every = [
-        (seeded(c, s), record(s, wrong)) for c, several in taken.items() for s, wrong in enumerate(several)
+    runs = [
+        (make_run(configuration, seed), make_record(seed, mistakes))
+        for configuration, mistakes_by_seed in mistakes_by_configuration.items()
+        for seed, mistakes in enumerate(mistakes_by_seed)
     ]
-    # Image n is n bright, which tells which it is.
+    # The pixels of image n have the value n, by which a test recognises the image.
     images = np.full((8, 8, 6), np.arange(6), np.uint8).transpose()
     test = Split(images, np.array([0, 0, 0, 1, 1, 1]))
-    return Results("made", ["a", "b"], test, 54, every)
+    return Results("made", ["a", "b"], test, 54, runs)
 
 
-def cells(table: str) -> list[list[str]]:
+def read_cells(table: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
 
 
-def test_the_tables_are_those_that_a_hand_makes(studied: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = by_hand(found_in(studied, monkeypatch).runs[0][0])
-    # By 6 images: 2, 1 and 3 mistakes of three seeds; 1 and 2 of two.
+def test_the_tables_agree_with_a_calculation_by_hand(small_results: Results) -> None:
+    # Of 6 images, three seeds misclassify 2, 1 and 3; two seeds misclassify 1 and 2.
     low, high = stats.t.interval(0.95, 2, 100 * 4 / 6, stats.sem([100 * 4 / 6, 100 * 5 / 6, 100 * 3 / 6]))
-    (default, small) = cells(report.configurations(found))
+    (default, small) = read_cells(report.configuration_table(small_results))
     assert default == [
         *("`default`", "66.67 ± 16.67", f"{low:.2f} to {high:.2f}", "0.6667", "0.6667"),
-        *("10", str(found.runs[0][0].dataset.training.epochs), "2 s", "3"),
+        *("10", str(small_results.runs[0][0].dataset.training.epochs), "2 s", "3"),
     ]
     assert small[1] == "75.00 ± 11.79"
-    assert cells(report.shifts(found))[0] == ["`default`", "75.00 ± 0.00", "+8.33", "0.7500", "0.7500"]
-    assert cells(report.mistakes(found)) == [
+    shifts = read_cells(report.shift_table(small_results))
+    assert shifts[0] == ["`default`", "75.00 ± 0.00", "+8.33", "0.7500", "0.7500"]
+    assert read_cells(report.mistake_table(small_results)) == [
         ["`default`", "2.0", "4", "1"],
         ["`small`", "1.5", "2", "1"],
         ["all of them", "", "", "1"],
     ]
-    assert cells(report.pairs(found)) == [["a and b", "2.0", "1.5"]]
-    assert cells(report.sizes(found)) == [["54", "66.67 ± 16.67", "3"]]
+    assert read_cells(report.pair_table(small_results)) == [["a and b", "2.0", "1.5"]]
+    assert read_cells(report.size_table(small_results)) == [["54", "66.67 ± 16.67", "3"]]
 
 
-def test_a_variant_is_compared_with_its_own_seeds(studied: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = found_in(studied, monkeypatch)
-    before, after = (
-        [100 * record.validation["accuracy"] for run, record in found.runs if wanted(run)]
-        for wanted in (
-            lambda run: (run.configuration, run.variant, run.images) == ("default", None, None),
-            lambda run: run.variant == "no dropout",
-        )
-    )
+def test_a_variant_is_compared_with_its_own_seeds(twin_results: Results) -> None:
+    def validation_accuracies(configuration: str, variant: str | None) -> list[float]:
+        return [
+            100 * record.validation["accuracy"]
+            for run, record in twin_results.runs
+            if (run.configuration, run.variant, run.images) == (configuration, variant, None)
+        ]
+
+    before = validation_accuracies("default", None)
+    after = validation_accuracies("default", "no dropout")
     # One seed of the variant has not been trained yet.
-    last = max(index for index, (run, _) in enumerate(found.runs) if run.variant == "no dropout")
-    fewer = replace(found, runs=[one for index, one in enumerate(found.runs) if index != last])
-    table = {row[0]: row[1:] for row in cells(report.variants(fewer))}
+    last = max(index for index, (run, _) in enumerate(twin_results.runs) if run.variant == "no dropout")
+    fewer = replace(twin_results, runs=[*twin_results.runs[:last], *twin_results.runs[last + 1 :]])
+    table = {row[0]: row[1:] for row in read_cells(report.variant_table(fewer))}
     assert table["`default`"] == [f"{before[0]:.2f}", "", "", "", "1"]
     assert table["no dropout"][:2] == [f"{after[0]:.2f}", f"{after[0] - before[0]:+.2f}"]
 
@@ -342,71 +363,66 @@ def test_a_variant_is_compared_with_its_own_seeds(studied: Project, monkeypatch:
         (None, "study: expected a plan"),
     ],
 )
-def test_a_plan_that_cannot_be_is_named(
-    planned: Project, monkeypatch: pytest.MonkeyPatch, change: dict | None, expected: str
+def test_an_error_in_the_plan_is_named(
+    planned_project: Project, monkeypatch: pytest.MonkeyPatch, change: dict | None, expected: str
 ) -> None:
-    monkeypatch.chdir(planned.folder)
-    planned.edit_parameters(
+    monkeypatch.chdir(planned_project.folder)
+    planned_project.edit_tools(
         lambda content: content["study"].update(change) if change else content.pop("study")
     )
-    with pytest.raises(UserError, match=re.escape(expected)):
-        plan.planned(TWIN, parameters.load())
+    with pytest.raises(UserError, match=re.escape(f"tools.yaml: {expected}")):
+        plan_runs()
 
 
 @pytest.mark.parametrize(
-    ("broken", "expected"),
+    ("line", "expected"),
     [
         (b'{"configu', "expected a record"),
         (b"\xff\xfe", "expected a record"),
         (b'{"weights": 3}', "run: expected a value, found nothing"),
         (b"[]", "expected a mapping"),
     ],
-    ids=["half", "not UTF-8", "another", "a list"],
+    ids=["half", "not UTF-8", "another mapping", "a list"],
 )
 def test_a_broken_record_is_named(
-    studied: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: bytes, expected: str
+    studied_project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: bytes, expected: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path(RECORDS).parent.mkdir(parents=True)
-    whole = (studied.folder / RECORDS).read_bytes().splitlines()[0]
+    whole = (studied_project.folder / RECORDS).read_bytes().splitlines()[0]
     Path(RECORDS).write_bytes(whole + b"\n")
     assert len(records.read(TWIN)) == 1
-    Path(RECORDS).write_bytes(whole + b"\n" + broken)
+    Path(RECORDS).write_bytes(whole + b"\n" + line)
     with pytest.raises(UserError, match=re.escape(f"{RECORDS}, line 2: {expected}")):
         records.read(TWIN)
 
 
-def test_a_training_that_cannot_be_is_named_and_the_others_are_run(
-    planned: Project, studied: Project, monkeypatch: pytest.MonkeyPatch
+def test_a_training_that_fails_is_named_and_the_others_are_run(
+    planned_project: Project, studied_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = (studied.folder / RECORDS).read_bytes().splitlines(keepends=True)
-    (planned.folder / RECORDS).write_bytes(b"".join(whole[:-1]))
+    lines = (studied_project.folder / RECORDS).read_bytes().splitlines(keepends=True)
+    (planned_project.folder / RECORDS).write_bytes(b"".join(lines[:-1]))
     fast = {"fast": {"training.learning_rate": 1e30}}
-    planned.edit_parameters(lambda content: content["study"]["variants"].update(default=fast))
-    monkeypatch.chdir(planned.folder)
-    with pytest.raises(UserError) as failed:
-        study.main([], page_alone=False)
-    first, second = str(failed.value).split(f"; {TWIN}")
+    planned_project.edit_tools(lambda content: content["study"]["variants"].update(default=fast))
+    monkeypatch.chdir(planned_project.folder)
+    with pytest.raises(UserError) as error:
+        study.main([], page_only=False)
+    first, second = str(error.value).split(f"; {TWIN}")
     assert first.startswith(
         f"{TWIN}, default, fast, seed 0: params.yaml: training: expected a loss that stays"
     )
     assert second.startswith(", default, fast, seed 1: ")
-    assert len(recorded(planned)) == TRAININGS, "those after it are run"
+    assert len(read_lines(planned_project)) == TRAININGS, "the trainings after the failed ones are run"
 
 
-def test_a_variant_without_its_configuration_is_left_out(
-    studied: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = found_in(studied, monkeypatch)
-    without = replace(
-        found, runs=[one for one in found.runs if one[0].configuration != "small" or one[0].variant]
-    )
-    assert [row[0] for row in cells(report.variants(without))] == ["`default`", "no dropout"]
+def test_a_variant_without_its_configuration_is_left_out(twin_results: Results) -> None:
+    runs = [(run, record) for run, record in twin_results.runs if run.configuration != "small" or run.variant]
+    table = report.variant_table(replace(twin_results, runs=runs))
+    assert [row[0] for row in read_cells(table)] == ["`default`", "no dropout"]
 
 
-def test_a_record_is_kept_whatever_the_file_has_become(studied: Project, tmp_path: Path) -> None:
-    with contextlib.chdir(studied.folder):
-        (record, *_) = records.read(TWIN).values()
+def test_a_record_is_kept_even_if_the_file_is_broken(twin_results: Results, tmp_path: Path) -> None:
+    _, record = twin_results.runs[0]
     with contextlib.chdir(tmp_path):
         Path(RECORDS).parent.mkdir(parents=True)
         Path(RECORDS).write_bytes(b'{"half a rec')
@@ -417,40 +433,38 @@ def test_a_record_is_kept_whatever_the_file_has_become(studied: Project, tmp_pat
         assert list(records.read(TWIN).values()) == [record]
 
 
-def test_arrays_that_were_changed_meanwhile_are_not_trained_on(
-    project: Project, monkeypatch: pytest.MonkeyPatch
+def test_arrays_that_change_during_a_study_are_not_trained_on(
+    planned_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with_plan(project)
-    monkeypatch.chdir(project.folder)
-    (run, *_) = plan.planned(TWIN, parameters.load())
-    folder = layout.processed(TWIN, "train")
-    arrays.write(folder, arrays.read(folder), np.arange(100, 400))
-    with pytest.raises(UserError, match="expected the arrays of when the study began, found others"):
-        runs.perform(run)
+    monkeypatch.chdir(planned_project.folder)
+    (run, *_) = plan_runs()
+    change_training_arrays(planned_project)
+    with pytest.raises(UserError, match="expected the arrays with which the study began, found others"):
+        runs.perform_run(run)
 
 
 def test_a_plan_and_a_page_need_no_tensorflow() -> None:
-    loaded = "import sys, study.__main__; print('tensorflow' in sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", loaded], cwd=ROOT, capture_output=True, text=True, check=True
+    code = "import sys, tools.study.__main__; print('tensorflow' in sys.modules)"
+    completed = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert done.stdout == "False\n"
+    assert completed.stdout == "False\n"
 
 
-def test_a_broken_record_of_any_data_set_is_found_before_a_training(
-    planned: Project, monkeypatch: pytest.MonkeyPatch
+def test_a_broken_record_of_any_data_set_is_reported_before_a_training(
+    planned_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (planned.folder / RECORDS).write_text("none\n")
-    monkeypatch.chdir(planned.folder)
-    monkeypatch.setattr(study, "train", lambda *_: pytest.fail("a training has begun"))
+    (planned_project.folder / RECORDS).write_text("none\n")
+    monkeypatch.chdir(planned_project.folder)
+    monkeypatch.setattr(study, "run_missing", lambda *_: pytest.fail("a training has begun"))
     with pytest.raises(UserError, match=re.escape(f"{RECORDS}, line 1: expected a record")):
-        study.main([], page_alone=False)
+        study.main([], page_only=False)
 
 
-def test_a_data_set_that_the_page_does_not_have_is_refused(planned: Project) -> None:
-    done = planned.run(*STUDY, "digits", expect=2)
-    assert f"docs/accuracy.md: expected a table of digits, found those of {TWIN}; write" in done.stderr
-    assert not list((planned.folder / "tools/study/records").glob("digits*"))
+def test_a_data_set_without_a_table_on_the_page_is_refused(planned_project: Project) -> None:
+    completed = planned_project.run(*STUDY, "digits", expect=2)
+    assert f"docs/accuracy.md: expected a table of digits, found tables of {TWIN}; write" in completed.stderr
+    assert not list((planned_project.folder / "tools/study/records").glob("digits*"))
 
 
 @pytest.mark.parametrize(
@@ -461,73 +475,73 @@ def test_a_data_set_that_the_page_does_not_have_is_refused(planned: Project) -> 
         ("<!-- sizes of", "<!-- size of", "expected a table of configurations, shifts"),
     ],
 )
-def test_a_mark_that_is_none_is_named_and_no_sentence_is_lost(old: str, new: str, expected: str) -> None:
+def test_a_wrong_mark_is_named_and_no_sentence_is_lost(old: str, new: str, expected: str) -> None:
     assert old in PAGE
     with pytest.raises(UserError, match=re.escape(expected)):
-        report.names(PAGE.replace(old, new))
+        report.list_datasets(PAGE.replace(old, new))
 
 
-def test_a_mean_over_shifts_is_that_of_the_moved_images(
+def test_a_mean_over_shifts_is_the_mean_over_shifted_images(
     finished: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(finished.folder)
     model = model_file.load(layout.model("digits"))
     split = arrays.read(layout.processed("digits", "test"))
-    moved = [
+    shifts = [
         ndimage.shift(split.images, (0, down, right), order=0) for down in (-1, 0, 1) for right in (-1, 0, 1)
     ]
-    expected = np.mean([predict(model, Split(images, split.labels)) for images in moved], axis=0)
-    np.testing.assert_allclose(runs.averaged(model, split, 1), expected, atol=1e-6)
+    expected = np.mean([predict(model, Split(images, split.labels)) for images in shifts], axis=0)
+    np.testing.assert_allclose(runs.average_over_shifts(model, split, 1), expected, atol=1e-6)
 
 
-def test_fewer_images_are_among_more_and_of_each_class_its_share(
+def test_more_images_contain_fewer_and_each_class_has_its_share(
     finished: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(finished.folder)
     split = arrays.read(layout.processed("digits", "train"))
-    numbered = Split(np.arange(len(split.labels)).reshape(-1, 1, 1), split.labels)
-    few, more, every = (runs.drawn(numbered, images, 3) for images in (10, 200, len(split.labels)))
+    numbers = Split(np.arange(len(split.labels)).reshape(-1, 1, 1), split.labels)
+    few, more, every = (runs.draw_images(numbers, images, 3) for images in (10, 200, len(split.labels)))
     assert set(few.images.ravel()) < set(more.images.ravel())
     assert sorted(few.labels) == list(range(10))
     shares = 200 * np.bincount(split.labels) / len(split.labels)
     assert np.abs(np.bincount(more.labels) - shares).max() <= 1
-    np.testing.assert_array_equal(every.images, numbered.images)
+    np.testing.assert_array_equal(every.images, numbers.images)
     np.testing.assert_array_equal(split.labels[more.images.ravel()], more.labels)
-    assert (runs.drawn(numbered, 10, 4).images != few.images).any()
+    assert (runs.draw_images(numbers, 10, 4).images != few.images).any()
     rare = Split(np.zeros((101, 1, 1)), np.array([0] * 100 + [1]))
-    assert sorted(runs.drawn(rare, 2, 3).labels) == [0, 1]
+    assert sorted(runs.draw_images(rare, 2, 3).labels) == [0, 1]
 
 
-STUDIED = sorted(path.stem for path in (ROOT / records.FOLDER).glob("*.jsonl"))
+DATASETS_WITH_RECORDS = sorted(path.stem for path in (ROOT / records.FOLDER).glob("*.jsonl"))
 
 
-def test_the_page_is_of_the_records_there_are() -> None:
-    names = report.names((ROOT / report.PAGE).read_text(encoding="utf-8"))
+def test_the_page_has_tables_of_the_data_sets_with_records() -> None:
+    names = report.list_datasets((ROOT / report.PAGE).read_text(encoding="utf-8"))
     assert names
-    assert sorted(names) == STUDIED
+    assert sorted(names) == DATASETS_WITH_RECORDS
 
 
-@pytest.mark.parametrize("dataset", STUDIED)
-def test_the_records_are_of_this_code(dataset: str) -> None:
+@pytest.mark.parametrize("dataset", DATASETS_WITH_RECORDS)
+def test_the_records_agree_with_the_metrics_of_the_pipeline(dataset: str) -> None:
     lines = (ROOT / records.FOLDER / f"{dataset}.jsonl").read_text().splitlines()
-    wanted = parameters.load(ROOT / "params.yaml").dataset(dataset).model_dump(mode="json")
-    of_default = [
-        one
-        for one in map(json.loads, lines)
-        if one["run"]["images"] is None
-        and all(one["run"][key] == wanted[key] for key in ("network", "training", "seed"))
-    ]
-    (record,) = of_default
+    expected = parameters.load(ROOT / "params.yaml").dataset(dataset).model_dump(mode="json")
+    (record,) = (
+        record
+        for record in map(json.loads, lines)
+        if record["run"]["images"] is None
+        and all(record["run"][key] == expected[key] for key in ("network", "training", "seed"))
+    )
     assert record["test"] == json.loads((ROOT / layout.metrics(dataset)).read_text())
 
 
 @pytest.mark.skipif(
-    not all((ROOT / layout.processed(name, "test")).exists() for name in STUDIED),
+    not all((ROOT / layout.processed(name, "test")).exists() for name in DATASETS_WITH_RECORDS),
     reason="no arrays: run `dvc repro preprocess` once",
 )
-def test_the_page_is_what_the_records_say(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page_agrees_with_the_records(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    text = report.PAGE.read_text(encoding="utf-8")
+    page = report.PAGE.read_text(encoding="utf-8")
     content = parameters.load()
-    of = {name: results.read(name, content) for name in STUDIED}
-    assert report.filled(text, of) == text
+    tools = settings.load(content)
+    results_by_dataset = {name: results.read_results(name, content, tools) for name in DATASETS_WITH_RECORDS}
+    assert report.fill_page(page, results_by_dataset) == page

@@ -1,7 +1,8 @@
-"""What the scripts of this folder share: what to train, on what, and how to tell how long it took.
+"""Job of the scripts in this folder: its parameters, its data, and a stopwatch.
 
-The job is one argument in JSON: folder, largest_pixel, hidden, dropout, batch_normalization, batch_size,
-epochs, and `reach`, a validation accuracy to stop at, or null.
+The job is one argument in JSON: dataset, folder, largest_pixel, hidden, dropout, batch_normalization,
+batch_size, epochs, and `reach`, a validation accuracy to stop at, or null. Each script reads some of these
+keys.
 """
 
 import json
@@ -17,32 +18,37 @@ STARTED = psutil.Process().create_time()
 JOB = SimpleNamespace(**json.loads(sys.argv[1]))
 
 
-def images_and_labels(split: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """A split as people usually have it: float32 images from 0 to 1, shape (n, pixels), and labels."""
+def read_split(split: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Read a split in the usual form: images from 0 to 1, float32, shape (n, pixels); labels, shape (n,)."""
     images = np.load(f"{JOB.folder}/{split}/images.npy")
     labels = np.load(f"{JOB.folder}/{split}/labels.npy").astype(np.int64)
     return images.reshape(len(images), -1).astype(np.float32) / JOB.largest_pixel, labels
 
 
 class Stopwatch:
-    """The seconds of each epoch, without its validation, and those from the program's start to a goal."""
+    """The seconds of each epoch, without its validation, and the seconds to the goal of the job.
+
+    Attributes:
+        epochs: the seconds of each epoch so far.
+        reached: the seconds from the start of the program to the goal; None before.
+    """
 
     def __init__(self) -> None:
-        """Start with none."""
+        """Begin without epochs."""
         self.epochs: list[float] = []
         self.reached: float | None = None
         self._start = 0.0
 
     def start(self) -> None:
-        """An epoch begins."""
+        """Note that an epoch begins."""
         self._start = time.perf_counter()
 
     def stop(self) -> None:
-        """The epoch ends, and its validation begins."""
+        """Note that the epoch ends, and its validation begins."""
         self.epochs.append(time.perf_counter() - self._start)
 
-    def validated(self, accuracy: float) -> bool:
-        """Whether the goal is reached, with this accuracy on the validation images."""
+    def is_goal_reached(self, accuracy: float) -> bool:
+        """Return whether this validation accuracy, or an earlier one, reaches the goal."""
         if self.reached is None and JOB.reach is not None and accuracy >= JOB.reach:
             self.reached = time.time() - STARTED
         return self.reached is not None

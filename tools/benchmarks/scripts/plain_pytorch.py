@@ -1,37 +1,37 @@
-"""An ordinary PyTorch loop."""
+"""Training with a usual PyTorch loop."""
 
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from tools.benchmarks.scripts.job import JOB, Stopwatch, images_and_labels
+from tools.benchmarks.scripts.job import JOB, Stopwatch, read_split
 
 stopwatch = Stopwatch()
-images, labels = map(torch.from_numpy, images_and_labels("train"))
-validation_images, validation_labels = map(torch.from_numpy, images_and_labels("validation"))
+images, labels = map(torch.from_numpy, read_split("train"))
+validation_images, validation_labels = map(torch.from_numpy, read_split("validation"))
 loader = DataLoader(TensorDataset(images, labels), batch_size=JOB.batch_size, shuffle=True)
 
 layers: list[torch.nn.Module] = []
-width = images.shape[1]
-for wider in JOB.hidden:
-    layers.append(torch.nn.Linear(width, wider))
+inputs = images.shape[1]
+for width in JOB.hidden:
+    layers.append(torch.nn.Linear(inputs, width))
     if JOB.batch_normalization:
-        layers.append(torch.nn.BatchNorm1d(wider))
+        layers.append(torch.nn.BatchNorm1d(width))
     layers += [torch.nn.ReLU(), torch.nn.Dropout(JOB.dropout)]
-    width = wider
-model = torch.nn.Sequential(*layers, torch.nn.Linear(width, int(labels.max()) + 1))
+    inputs = width
+model = torch.nn.Sequential(*layers, torch.nn.Linear(inputs, int(labels.max()) + 1))
 optimizer = torch.optim.AdamW(model.parameters())
-loss_of = torch.nn.CrossEntropyLoss()
+loss_function = torch.nn.CrossEntropyLoss()
 for _ in range(JOB.epochs):
     stopwatch.start()
     model.train()
-    for some_images, some_labels in loader:
+    for image_batch, label_batch in loader:
         optimizer.zero_grad()
-        loss_of(model(some_images), some_labels).backward()
+        loss_function(model(image_batch), label_batch).backward()
         optimizer.step()
     stopwatch.stop()
     model.eval()
     with torch.no_grad():
         right = model(validation_images).argmax(1) == validation_labels
-    if stopwatch.validated(right.float().mean().item()):
+    if stopwatch.is_goal_reached(right.float().mean().item()):
         break
 stopwatch.print()

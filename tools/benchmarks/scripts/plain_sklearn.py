@@ -1,21 +1,21 @@
-"""scikit-learn's network, which has neither dropout nor batch normalisation."""
+"""Training with scikit-learn's network, which has neither dropout nor batch normalisation."""
 
 import warnings
 
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
-from tools.benchmarks.scripts.job import JOB, Stopwatch, images_and_labels
+from tools.benchmarks.scripts.job import JOB, Stopwatch, read_split
 
-warnings.simplefilter("ignore", ConvergenceWarning)  # it is asked for one epoch at a time
+warnings.simplefilter("ignore", ConvergenceWarning)  # each call of `fit` is one epoch
 stopwatch = Stopwatch()
-images, labels = images_and_labels("train")
-validation = images_and_labels("validation")
+images, labels = read_split("train")
+validation = read_split("validation")
 model = MLPClassifier(JOB.hidden, batch_size=JOB.batch_size, max_iter=1, warm_start=True)
 for _ in range(JOB.epochs):
     stopwatch.start()
     model.fit(images, labels)
     stopwatch.stop()
-    if stopwatch.validated(model.score(*validation)):
+    if stopwatch.is_goal_reached(model.score(*validation)):
         break
 stopwatch.print()

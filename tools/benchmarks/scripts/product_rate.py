@@ -1,15 +1,16 @@
-"""The rate of a large float32 matrix product in NumPy, in operations a second."""
+"""Rate of a large float32 matrix product in NumPy: prints operations per second."""
 
 import time
 
 import numpy as np
 
-SIZE = 2048  # large enough for the full rate
+SIDE = 2048  # of both matrices; large enough for the full rate
 REPEATS = 12
-left, right = np.random.default_rng(0).random((2, SIZE, SIZE), np.float32)
+
+left, right = np.random.default_rng(0).random((2, SIDE, SIDE), np.float32)
 seconds = []
 for _ in range(REPEATS):
     start = time.perf_counter()
     np.matmul(left, right)
     seconds.append(time.perf_counter() - start)
-print(2 * SIZE**3 / np.median(seconds))
+print(2 * SIDE**3 / np.median(seconds))

@@ -1,4 +1,4 @@
-"""Where the time of a step of training goes, by TensorFlow's profiler: prints milliseconds in JSON."""
+"""Times of the parts of a training step, by TensorFlow's profiler: prints milliseconds in JSON."""
 
 import json
 import re
@@ -6,18 +6,20 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-import keras
-import tensorflow as tf
+from stages.common.backend import keras, tf
+
+# isort: split
+# Any import of TensorFlow must follow the import of the backend.
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-from stages import parameters
 from stages.network import build, layers
+from stages.network.optimizers import build_optimizer
+from stages.parameters import load
 from stages.splits import arrays
-from stages.train import optimizer
 from tools.benchmarks.scripts.job import JOB
 
 STEPS = 50
-# A kernel's name is the path of its operation, a colon, and its kind. The first pattern that occurs counts.
+# A kernel's name is the path of its operation, a colon, and its kind. The first matching pattern counts.
 PARTS = {
     "matrix products": r":(_Fused|Sparse|Batch)?MatMul",
     "optimiser": r"adam_w|ApplyAdam|/optimizer|adamw",
@@ -26,30 +28,38 @@ PARTS = {
     "scaling of pixels": r"scale|/Cast:|flatten",
     "ReLU, biases, loss": r"relu|BiasAdd|cross_entropy|softmax|Xent|logit",
 }
+KERNEL = r"[^:]:\w+$"
 
-dataset = parameters.load().dataset(JOB.dataset)
+dataset = load().dataset(JOB.dataset)
 images, labels = arrays.read(Path(JOB.folder, "train"))
 classes = len(dataset.classes)
-model = build.build(dataset.network, images.shape[1:], dataset.largest_pixel, classes, dataset.seed)
-trained = layers.logits(model, sparse=layers.mostly_zero(images))
-update = optimizer(dataset.training, steps_per_epoch=len(labels) // JOB.batch_size)
-loss_of = keras.losses.CategoricalCrossentropy(from_logits=True)
+model = build.build_network(
+    dataset.network,
+    images.shape[1:],
+    dataset.largest_pixel,
+    classes,
+    dataset.seed,
+    images.dtype.name,
+)
+logits_model = layers.build_logits_model(model, sparse=layers.is_mostly_zero(images))
+optimizer = build_optimizer(dataset.training, steps_per_epoch=len(labels) // JOB.batch_size)
+compute_loss = keras.losses.CategoricalCrossentropy(from_logits=True)
 batch = tf.constant(images[: JOB.batch_size])
 targets = tf.one_hot(labels[: JOB.batch_size], classes)
 
 
 @tf.function  # type: ignore[untyped-decorator]
 def step() -> None:
-    """One of training."""
+    """Make one training step."""
     with tf.GradientTape() as tape:
-        loss = loss_of(targets, trained(batch, training=True))
-    weights = trained.trainable_weights
-    update.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+        loss = compute_loss(targets, logits_model(batch, training=True))
+    weights = logits_model.trainable_weights
+    optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
 
 
-for _ in range(STEPS):
+for _ in range(STEPS):  # not profiled: the first compiles
     step()
-parts: Counter[str] = Counter()
+picoseconds: Counter[str] = Counter()
 with tempfile.TemporaryDirectory() as folder:
     tf.profiler.experimental.start(folder)
     for _ in range(STEPS):
@@ -60,7 +70,7 @@ with tempfile.TemporaryDirectory() as folder:
 for plane in space.planes:
     for event in (event for line in plane.lines for event in line.events):
         name = plane.event_metadata[event.metadata_id].name
-        if re.search(r"[^:]:\w+$", name):
+        if re.search(KERNEL, name):
             part = next((part for part, pattern in PARTS.items() if re.search(pattern, name)), "other")
-            parts[part] += event.duration_ps
-print(json.dumps({part: picoseconds / 1e9 / STEPS for part, picoseconds in parts.most_common()}))
+            picoseconds[part] += event.duration_ps
+print(json.dumps({part: total / 1e9 / STEPS for part, total in picoseconds.most_common()}))

@@ -1,29 +1,24 @@
-"""This project's training, with the parameters of params.yaml but for those of the job."""
+"""Training with this project, by the parameters of params.yaml except for the job's own."""
 
 from pathlib import Path
 
-from stages import parameters
+import stages.common.backend  # noqa: F401 - before `timed`, which imports Keras
+from stages.parameters import load
 from stages.splits import arrays
 from stages.train import train
 from tools.benchmarks.scripts.job import JOB, Stopwatch
-from tools.benchmarks.scripts.timed import Timed
+from tools.benchmarks.scripts.timed import StopwatchCallback
 
 stopwatch = Stopwatch()
-
-
-dataset = parameters.load().dataset(JOB.dataset)
+dataset = load().dataset(JOB.dataset)
 shape = {"hidden": JOB.hidden, "dropout": JOB.dropout, "batch_normalization": JOB.batch_normalization}
-dataset = dataset.model_copy(
-    update={
-        "network": dataset.network.model_copy(update=shape),
-        "training": dataset.training.model_copy(update={"batch_size": JOB.batch_size, "epochs": JOB.epochs}),
-    }
-)
+network = dataset.network.model_copy(update=shape)
+training = dataset.training.model_copy(update={"batch_size": JOB.batch_size, "epochs": JOB.epochs})
 train(
-    dataset,
+    dataset.model_copy(update={"network": network, "training": training}),
     arrays.read(Path(JOB.folder, "train")),
     arrays.read(Path(JOB.folder, "validation")),
-    [Timed(stopwatch)],
+    [StopwatchCallback(stopwatch)],
     quiet=True,
 )
 stopwatch.print()

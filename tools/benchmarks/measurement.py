@@ -1,0 +1,92 @@
+"""Measurement of a program as a whole: time, memory and output."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from stages.common import runtime
+from stages.common.errors import UserError
+
+# Every program gets as many threads as the stages.
+THREAD_VARIABLES = dict.fromkeys(
+    (
+        "MKL_NUM_THREADS",
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "TF_NUM_INTEROP_THREADS",
+        "TF_NUM_INTRAOP_THREADS",
+    ),
+    str(runtime.THREADS),
+)
+SAMPLES_PER_SECOND = 100
+ERROR_CHARACTERS = 500  # of a program's errors, from the end
+
+
+class Measurement(NamedTuple):
+    """The measurement of a program.
+
+    Attributes:
+        seconds: the time from its start to its end.
+        peak: the most memory at once, in MiB; 0 on systems other than Linux.
+        unmapped_peak: the most memory at once without mapped files, which the system can take back, in MiB.
+        output: the text on stdout.
+    """
+
+    seconds: float
+    peak: float
+    unmapped_peak: float
+    output: str
+
+
+def measure(
+    *command: str, cwd: Path | None = None, variables: Mapping[str, str] | None = None
+) -> Measurement:
+    """Run a program and measure it.
+
+    Args:
+        command: the program and its arguments.
+        cwd: the folder to run in; None for the current folder.
+        variables: environment variables to set.
+
+    Raises:
+        UserError: with the end of stderr, if the program fails.
+    """
+    environment = {**os.environ, **THREAD_VARIABLES, "TF_CPP_MIN_LOG_LEVEL": "3", **(variables or {})}
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        start = time.perf_counter()
+        process = subprocess.Popen(command, cwd=cwd, env=environment, stdout=output, stderr=errors)
+        peak = unmapped_peak = 0.0
+        while process.poll() is None:
+            peak_so_far, unmapped = _read_memory(process.pid)
+            peak, unmapped_peak = max(peak, peak_so_far), max(unmapped_peak, unmapped)
+            time.sleep(1 / SAMPLES_PER_SECOND)
+        seconds = time.perf_counter() - start
+        output.seek(0)
+        errors.seek(0)
+        if process.returncode != 0:
+            raise UserError(
+                f"{' '.join(command)}: exit code {process.returncode}: "
+                f"{errors.read().decode(errors='replace')[-ERROR_CHARACTERS:]}"
+            )
+        return Measurement(seconds, peak, unmapped_peak, output.read().decode())
+
+
+def measure_python(*arguments: str) -> Measurement:
+    """Run this Python with arguments, such as a stage, and measure it."""
+    return measure(sys.executable, *arguments)
+
+
+def _read_memory(process: int) -> tuple[float, float]:
+    """Return the peak memory of a process so far, and its present memory without mapped files, in MiB."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
+    except OSError:  # the process has ended, or the system is not Linux
+        return 0.0, 0.0
+    lines = dict(line.split(":", 1) for line in status.splitlines())
+    peak, unmapped = (int(lines.get(key, "0").split()[0]) / 1024 for key in ("VmHWM", "RssAnon"))
+    return peak, unmapped

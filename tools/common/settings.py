@@ -1,0 +1,88 @@
+"""tools.yaml as one validated type: everything that only tools read."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from stages.common.errors import UserError
+from stages.common.fields import Key
+from stages.common.params_file import read_yaml
+from stages.common.validation import Section, validate
+from stages.parameters import Parameters
+from tools.common.variations import Configurations, Search, Study, vary
+
+FILE = Path("tools.yaml")
+
+
+class Gate(Section):
+    """The rules by which a review stops a change.
+
+    Attributes:
+        tolerance: by metric, the largest loss that is let through.
+    """
+
+    tolerance: dict[str, Annotated[float, Field(ge=0)]]
+
+
+class About(Section):
+    """Facts about a data set for its model card and for predictions.
+
+    Attributes:
+        title: of the data set.
+        licence: its terms.
+        source: its authors, and where it is described.
+        limits: what it is not good for.
+        background: whether the background of its images is darker or lighter than the things on them.
+    """
+
+    title: str | None = None
+    licence: str | None = None
+    source: str | None = None
+    limits: list[str] = Field(default=[])
+    background: Literal["dark", "light"] | None = None
+
+
+class DatasetSettings(Section):
+    """Settings of one data set: named configurations, and facts about it."""
+
+    configurations: Configurations = Field(default={})
+    about: About = About()
+
+
+class Settings(Section):
+    """The content of tools.yaml."""
+
+    review: Gate
+    search: Search | None = None
+    study: Study | None = None
+    datasets: dict[Key, DatasetSettings] = Field(default={})
+
+    def dataset(self, name: str) -> DatasetSettings:
+        """Return the settings of a data set, empty ones if the file has none."""
+        return self.datasets.get(name, DatasetSettings())
+
+
+def load(parameters: Parameters | None = None, path: Path = FILE) -> Settings:
+    """Read and check tools.yaml.
+
+    Args:
+        parameters: the content of params.yaml, to which the data sets and configurations must fit.
+        path: the file.
+
+    Raises:
+        UserError: naming each key that is wrong, what was expected and what was found.
+    """
+    settings: Settings = validate(Settings, read_yaml(path), str(path))
+    if parameters is None:
+        return settings
+    for name, dataset in settings.datasets.items():
+        if name not in parameters.datasets:
+            raise UserError(
+                f"{path}: datasets: expected data sets of params.yaml, {', '.join(parameters.datasets)}, "
+                f"found {name!r}; remove it, or add the data set there"
+            )
+        for configuration, values in dataset.configurations.items():
+            place = f"{path}: datasets.{name}.configurations.{configuration}"
+            vary(parameters.dataset(name), values, place)
+    return settings

@@ -1,0 +1,96 @@
+"""Differences between the inputs of two revisions, parameters, code and data, and results out of date."""
+
+from pathlib import Path
+from typing import Any
+
+from stages.common import layout, params_file
+from tools.common import dvc
+from tools.common.revision import WORKSPACE, Revision
+
+PIPELINE = (Path("dvc.yaml"), Path("requirements.lock"))
+
+
+def find_changed_parameters(base: Revision, later: Revision) -> dict[str, tuple[Any, Any]]:
+    """Return the old and the new value of each parameter that differs, None for a missing value.
+
+    The keys are dotted names; outside of params.yaml, the name of the file stands in front.
+    """
+    difference = dvc.diff_parameters(base.commit or WORKSPACE, later.commit or WORKSPACE)
+    return {
+        _name_parameter(file, name): (values.get("old"), values.get("new"))
+        for file, parameters_of_file in sorted(difference.items())
+        for name, values in sorted(parameters_of_file.items())
+    }
+
+
+def find_changed_pipeline(base: Revision, later: Revision) -> list[str]:
+    """Return the files that differ among the files that every stage depends on."""
+    return [str(path) for path in PIPELINE if base.read(path) != later.read(path)]
+
+
+def find_changed_code(base: Revision, later: Revision, dataset: str) -> list[str]:
+    """Return the files of code that differ and that a stage of the data set depends on at either revision.
+
+    Code is every dependency that no stage makes. In place of a folder stand the files in the folder.
+    """
+    dependencies: set[str] = set()
+    for revision in (base, later):
+        stages = revision.stages(dataset)
+        dependencies |= dvc.collect_inputs(stages).keys() - dvc.collect_outputs(stages).keys()
+    folders = tuple(f"{path}/" for path in dependencies)
+    files = dependencies | {path for path in base.files() | later.files() if path.startswith(folders)}
+    return sorted(path for path in files if base.read(Path(path)) != later.read(Path(path)))
+
+
+def find_changed_data(base: Revision, later: Revision, dataset: str) -> list[str]:
+    """Return the raw files and the splits that differ, according to dvc.lock."""
+    before, after = (dvc.collect_outputs(revision.stages(dataset)) for revision in (base, later))
+    return sorted(
+        path
+        for path in before.keys() | after.keys()
+        if path.startswith("data/") and before.get(path) != after.get(path)
+    )
+
+
+def find_test_split(revision: Revision, dataset: str) -> str | None:
+    """Return the hash of the test split, according to dvc.lock; None if dvc.lock has no hash."""
+    outputs = dvc.collect_outputs(revision.stages(dataset))
+    return outputs.get(layout.processed(dataset, "test").as_posix())
+
+
+def find_stale(revision: Revision, dataset: str) -> list[str]:
+    """Return the files, folders and parameters that differ from the record of the results in dvc.lock.
+
+    Results are out of date if a person changes a parameter, the code or a result and commits without
+    running `dvc repro`. Files and folders that git does not keep, such as data and models, are not compared.
+    """
+    stages = revision.stages(dataset)
+    files, stale = revision.files(), set()
+    for path, expected in (dvc.collect_outputs(stages) | dvc.collect_inputs(stages)).items():
+        if expected.endswith(".dir"):
+            folder = revision.read_folder(Path(path))
+            differs = folder and dvc.hash_folder(folder) != expected
+        else:
+            differs = path in files and dvc.hash_content(revision.read(Path(path)) or b"") != expected
+        if differs:
+            stale.add(path)
+    for stage in stages.values():
+        for file, values in stage.parameters.items():
+            content = revision.yaml(Path(file))
+            stale |= {
+                _name_parameter(file, name)
+                for name, expected in values.items()
+                if _find_value(content, name) != expected
+            }
+    return sorted(stale)
+
+
+def _find_value(content: Any, name: str) -> Any:
+    """Return the value of a parameter by its dotted name, None if there is no such parameter."""
+    for key in name.split("."):
+        content = content.get(key) if isinstance(content, dict) else None
+    return content
+
+
+def _name_parameter(file: str, name: str) -> str:
+    return name if file == str(params_file.FILE) else f"{file}: {name}"
