@@ -27,7 +27,7 @@ class Outcome(Enum):
 
     @property
     def stops(self) -> bool:
-        """Whether the gate stops the change: there should have been predictions to compare."""
+        """Return whether the gate stops the change: there should have been predictions to compare."""
         return self in (Outcome.PREDICTIONS_MISSING, Outcome.OTHER_IMAGES)
 
 
@@ -99,7 +99,7 @@ class Review:
 
     @property
     def stopped(self) -> bool:
-        """Whether the gate stops the change."""
+        """Return whether the gate stops the change."""
         return bool(self.find_regressions()) or any(comparison.obstacle for comparison in self.comparisons)
 
 

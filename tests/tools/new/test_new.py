@@ -154,7 +154,7 @@ def write_idx(folder: Path) -> None:
         idx.write(folder / name, values)
 
 
-def test_idx_files_whose_names_begin_otherwise(parameters: Project, tmp_path: Path) -> None:
+def test_idx_files_with_a_prefix(parameters: Project, tmp_path: Path) -> None:
     for name, values in make_arrays().items():
         source = tmp_path / f"letters-{name.replace('t10k', 'test')}"
         idx.write(source, values)
@@ -391,7 +391,7 @@ def test_a_target_says_what_it_needs(parameters: Project, target: str, message: 
         ("letters", {"train/x/a.png": b"", "test/x/a.png": b""}, "train/x/a.png: expected a picture"),
     ],
 )
-def test_what_cannot_be_added_is_one_line(
+def test_a_data_set_that_cannot_be_added_is_one_line(
     parameters: Project, tmp_path: Path, name: str, files: dict[str, bytes], message: str
 ) -> None:
     origin = tmp_path / "origin"

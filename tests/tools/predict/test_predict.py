@@ -105,7 +105,7 @@ def test_arrays_that_are_no_images_are_one_line(tmp_path: Path, array: np.ndarra
         (["digits"], "the following arguments are required: FILE"),
     ],
 )
-def test_what_cannot_be_predicted_is_one_line(finished: Project, arguments: list[str], message: str) -> None:
+def test_a_wrong_argument_is_one_line(finished: Project, arguments: list[str], message: str) -> None:
     completed = finished.here("tools.predict", *arguments, expect=2)
     assert completed.stderr.count("\n") == 1
     assert message in completed.stderr
