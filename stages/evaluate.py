@@ -19,7 +19,7 @@ from stages.splits import arrays, batches
 from stages.splits.arrays import Split
 
 BATCH = 1000  # fixed: the cut of a sum into batches can change its last bit
-FLOAT_FORMAT = "%.4g"  # of tables, which git keeps: drawing and comparing need no more digits
+FLOAT_FORMAT = "%.4g"  # of tables, which git keeps: drawing and comparing need no more
 
 
 def predict(model: keras.Model, split: Split) -> NDArray[np.float32]:

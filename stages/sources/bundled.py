@@ -1,4 +1,4 @@
-"""The digits that come with scikit-learn, as IDX files."""
+"""The images that come with scikit-learn, `load_digits`, as IDX files."""
 
 from pathlib import Path
 
@@ -13,17 +13,17 @@ from stages.sources.schema import ScikitLearn
 
 
 def write_files(source: ScikitLearn, folder: Path) -> None:
-    """Write the four IDX files of the digits into a folder.
+    """Write the four IDX files of the bundled images into a folder.
 
-    The digits come without a division into training and test. So `test_images` of them, stratified by class,
+    The images come without a division into training and test. So `test_images` of them, stratified by class,
     become the test set. The seed of this choice belongs to the source and to its hashes, so that no other
     seed can change the test set. The images are stored as uint8, without loss.
 
     Raises:
         UserError: if so many images are no part with every class.
     """
-    digits = load_digits()
-    images, labels = digits.images.astype(np.uint8), digits.target.astype(np.uint8)
+    bunch = load_digits()
+    images, labels = bunch.images.astype(np.uint8), bunch.target.astype(np.uint8)
     try:
         train, test = train_test_split(
             np.arange(len(labels)), test_size=source.test_images, stratify=labels, random_state=source.seed

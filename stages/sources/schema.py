@@ -50,7 +50,7 @@ class Mirrors(Section):
 
 
 class ScikitLearn(Section):
-    """The digits that come with scikit-learn, of which `test_images` become the test set."""
+    """The images of `sklearn.datasets.load_digits`, of which `test_images` become the test set."""
 
     kind: Literal["scikit_learn"]
     test_images: Positive

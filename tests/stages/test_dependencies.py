@@ -13,7 +13,7 @@ from helpers import ROOT, TWIN, Project
 from ruamel.yaml import YAML
 
 from stages.__main__ import PACKAGES, STAGES
-from stages.common import packages
+from stages.common import packages, runtime
 from stages.network.schema import TrainParameters
 from stages.scoring.schema import EvaluateParameters
 from stages.sources.schema import FetchParameters
@@ -164,15 +164,19 @@ def test_a_change_that_only_tools_read_leaves_dvc_status_clean(project: Project)
     assert "up to date" in project.run("dvc", "status").stdout
 
 
-def test_importing_a_stage_changes_no_environment_variable_and_needs_no_tensorflow() -> None:
+def test_importing_a_stage_sets_none_of_our_variables_and_needs_no_tensorflow() -> None:
     code = (
-        "import os, sys, gc; before = dict(os.environ), gc.get_threshold()\n"
+        "import os, sys, gc; threshold = gc.get_threshold()\n"
         "import stages.fetch, stages.preprocess, stages.parameters\n"
         "from stages.scoring import scores, gallery\n"
-        "assert (dict(os.environ), gc.get_threshold()) == before\n"
+        "from stages.common.runtime import REMOVED_VARIABLES, VARIABLES\n"
+        "assert gc.get_threshold() == threshold\n"
+        "assert [os.environ.get(name) for name in VARIABLES] == ['mine'] * len(VARIABLES)\n"
+        "assert [os.environ.get(name) for name in REMOVED_VARIABLES] == ['mine'] * len(REMOVED_VARIABLES)\n"
         "assert 'tensorflow' not in sys.modules and 'keras' not in sys.modules"
     )
-    Project(ROOT).run("python", "-c", code)
+    names = (*runtime.VARIABLES, *runtime.REMOVED_VARIABLES)
+    Project(ROOT).run("python", "-c", code, **dict.fromkeys(names, "mine"))
 
 
 def test_tensorflow_that_was_imported_before_is_an_error_of_one_line() -> None:

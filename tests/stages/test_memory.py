@@ -88,6 +88,7 @@ def large(tmp_path: Path) -> Path:
     dataset["training"] |= {"epochs": 1, "warmup_epochs": 0, "batch_size": 256}
     parameters["datasets"] = {"large": dataset}
     (tmp_path / "params.yaml").write_text(dump(parameters))
+    (tmp_path / "versions.yaml").write_bytes((ROOT / "versions.yaml").read_bytes())
     return tmp_path
 
 

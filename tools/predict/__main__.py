@@ -2,7 +2,7 @@
 
 A FILE is a picture (PNG, JPEG and others) of any size, or an IDX or .npy file with one image or many. A
 picture is inverted if its background is light and the background of the training images is dark, or the other
-way round; the output says so. Thus digits may be written in ink on paper. Crop pictures as the images of the
+way round; the output says so. So numbers may be written in ink on paper. Crop pictures as the images of the
 data set are cropped.
 """
 

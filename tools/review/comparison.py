@@ -114,7 +114,7 @@ def compare_revisions(base: Revision, later: Revision, tolerance: dict[str, floa
     Args:
         base: the earlier revision.
         later: the later revision.
-        tolerance: by metric, a tolerance in place of the one in tools.yaml.
+        tolerance: by metric, a tolerance that replaces the setting in tools.yaml.
     """
     allowed, bins = gate.read_tolerance(base, later), gate.read_calibration_bins(base, later)
     changed = inputs.find_changed_parameters(base, later)

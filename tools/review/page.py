@@ -1,4 +1,4 @@
-"""Report of a review as a web page of one file, with the pictures."""
+"""Report of a review as a web page in a single file, with the pictures."""
 
 import base64
 import html

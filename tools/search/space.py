@@ -36,7 +36,7 @@ def _build_distribution(dimension: Range | Choice) -> BaseDistribution:
 
 
 def round_values(params: Mapping[str, Any], space: Space) -> dict[str, Any]:
-    """Round drawn numbers to a few digits, without leaving their ranges."""
+    """Round drawn numbers to a few decimals, without leaving their ranges."""
     readable = dict(params)
     for name, dimension in space.items():
         if isinstance(dimension, Range) and isinstance(params[name], float):
