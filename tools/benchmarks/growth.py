@@ -58,14 +58,14 @@ def resample(source: Path, target: Path, factor: float, largest_pixel: int) -> N
     array = idx.read(source)
     count = round(len(array) * factor)
     random = np.random.default_rng(0)
-    resampled = np.empty((count, *array.shape[1:]), np.uint8)
+    result = np.empty((count, *array.shape[1:]), np.uint8)
     for start in range(0, count, CHUNK_ROWS):
         rows: NDArray[np.uint8] = array[np.arange(start, min(start + CHUNK_ROWS, count)) % len(array)]
         if rows.ndim > 1 and factor > 1:
             noise = random.integers(0, NOISE, rows.shape, np.uint8)
             rows = np.where((rows > 0) & (rows < largest_pixel - NOISE), rows + noise, rows)
-        resampled[start : start + len(rows)] = rows
-    idx.write(target, resampled)
+        result[start : start + len(rows)] = rows
+    idx.write(target, result)
 
 
 def prepare(project: Path, name: str, dataset: Dataset, images: float, width: float) -> None:

@@ -55,7 +55,7 @@ def measure_pipeline(name: str, dataset: Dataset) -> Section:
     cold = measure_dvc("repro", "--force", target).seconds
     no_op = median(measure_dvc("repro").seconds for _ in range(REPEATS))
     status = median(measure_dvc("status").seconds for _ in range(REPEATS))
-    changed = measure_dvc("repro", "--force", "--single-item", target).seconds
+    after_change = measure_dvc("repro", "--force", "--single-item", target).seconds
     dvc_itself = cold - sum(first_stages.values()) - train - evaluate
     reading = time_reading(name)
     overhead = (max(dvc_itself, 0) + imports + loading + sum(first_stages.values()) + reading) / cold
@@ -69,7 +69,7 @@ def measure_pipeline(name: str, dataset: Dataset) -> Section:
         ["evaluate: interpreter, imports and loading the model", f"{loading:.1f} s"],
         ["evaluate: scoring, drawing and writing", f"{evaluate - loading:.1f} s"],
         [f"**cold `dvc repro --force {target}`**", f"**{cold:.1f} s**"],
-        ["after a change that only evaluate reads", f"{changed:.1f} s"],
+        ["after a change that only evaluate reads", f"{after_change:.1f} s"],
         ["`dvc repro` with nothing to do", f"{no_op:.2f} s"],
         ["`dvc status`", f"{status:.2f} s"],
     ]
@@ -104,12 +104,12 @@ def compare_with_floors(name: str, dataset: Dataset) -> list[Target]:
     floors: dict[str, list[float]] = {"fetch": [], "preprocess": []}
     with tempfile.TemporaryDirectory(dir=".") as scratch:
         folder = Path(scratch)
-        compressed = [folder / f"{file}.gz" for file in layout.RAW_FILES]
+        archives = [folder / f"{file}.gz" for file in layout.RAW_FILES]
         raw = [layout.raw(name) / file for file in layout.RAW_FILES]
-        for source, target in zip(raw, compressed, strict=True):
+        for source, target in zip(raw, archives, strict=True):
             target.write_bytes(gzip.compress(source.read_bytes()))
         for _ in range(REPEATS):
-            floor = _time_copy(compressed, folder / "floor")
+            floor = _time_copy(archives, folder / "floor")
             start = time.perf_counter()
             with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
                 mirror = str(folder.absolute())

@@ -23,9 +23,9 @@ class Target(NamedTuple):
 
     def row(self) -> tuple[str, ...]:
         """Return the row of the target in the table of targets."""
-        met = self.value >= self.limit if self.at_least else self.value <= self.limit
+        is_met = self.value >= self.limit if self.at_least else self.value <= self.limit
         sign = "at least" if self.at_least else "at most"
-        return self.title, f"{sign} {self.limit:g}", f"{self.value:.2f}", "yes" if met else "**no**"
+        return self.title, f"{sign} {self.limit:g}", f"{self.value:.2f}", "yes" if is_met else "**no**"
 
 
 class Section(NamedTuple):

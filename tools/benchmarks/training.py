@@ -111,7 +111,7 @@ def compute_ratio(numerators: list[float], denominators: list[float]) -> float:
 
 def compare(datasets: Mapping[str, Dataset]) -> Section:
     """Compare the seconds of an epoch, at the batch size of params.yaml and at others."""
-    imported = measure_python("-c", "import tensorflow").peak
+    import_peak = measure_python("-c", "import tensorflow").peak
     rows, memory_rows, targets = [], [], []
     for name, dataset in datasets.items():
         is_large = len(arrays.read(layout.processed(name, "train")).labels) >= LARGE
@@ -137,7 +137,7 @@ def compare(datasets: Mapping[str, Dataset]) -> Section:
             rows.append(row)
             if batch_size == own_batch_size:
                 targets.append(Target(f"{title}: an epoch, in floors", TARGET_FLOORS, floors))
-                extra = {program: peak - imported for program, peak in memory.items()}
+                extra = {program: peak - import_peak for program, peak in memory.items()}
                 targets.append(
                     Target(f"{title}: MiB of memory beyond the import", TARGET_MEBIBYTES, extra[OURS])
                 )
@@ -150,7 +150,7 @@ def compare(datasets: Mapping[str, Dataset]) -> Section:
         f"neither dropout nor batch normalisation. Times are medians of {ROUNDS} rounds, in which the "
         "programs take turns. At batch sizes other than the one in params.yaml, there is one round, "
         "with the Keras script alone.\n\n"
-        f"Peak memory, beyond the {imported:.0f} MiB that `import tensorflow` takes:\n\n"
+        f"Peak memory, beyond the {import_peak:.0f} MiB that `import tensorflow` takes:\n\n"
         f"{number_table(('memory', *SCRIPTS), memory_rows)}"
     )
     return Section("Training", text, targets)
@@ -170,8 +170,8 @@ def race(datasets: Mapping[str, Dataset], goals: Mapping[str, float]) -> Section
         for _ in range(RACES):
             for program in (OURS, KERAS):
                 result, _ = run_program(program, name, datasets[name], reach=goal)
-                if result["reached"] is not None:
-                    seconds[program].append(result["reached"])
+                if result["seconds_to_goal"] is not None:
+                    seconds[program].append(result["seconds_to_goal"])
                 epochs[program] = len(result["epochs"])
         for program in (OURS, KERAS):
             is_reached = len(seconds[program]) == RACES

@@ -18,7 +18,7 @@ from stages.common.fields import MOST_CLASSES
 from stages.parameters import Parameters
 from stages.sources import idx, pictures
 
-MOST_LISTED_CLASSES = 100  # of classes whose names are their numbers; of more, params.yaml gets the number
+MOST_LISTED_CLASSES = 100  # in a list of names that are only numbers; for more, `classes` is their number
 VALIDATION_SHARE, MOST_VALIDATION_IMAGES = 0.1, 5000
 UINT8_MAX = 255
 RESIZING_ERROR = 1e-3  # by which floating-point pixels exceed their range after an image is resized
@@ -62,7 +62,7 @@ def build_section(
         "classes": classes,
         "largest_pixel": largest_pixel,
         "validation_images": max(
-            _count(classes), min(int(VALIDATION_SHARE * len(labels)), MOST_VALIDATION_IMAGES)
+            _count_classes(classes), min(int(VALIDATION_SHARE * len(labels)), MOST_VALIDATION_IMAGES)
         ),
         "seed": 0,
         "network": nearest.network.model_dump(),
@@ -117,24 +117,24 @@ def insert_section(text: str, name: str, section: dict[str, Any]) -> str:
     """Return the text of a YAML file with one more section, the last under `datasets`; the rest stays.
 
     Args:
-        text: of params.yaml or tools.yaml; if `datasets` is missing, the key is added at the end.
+        text: the text of params.yaml or tools.yaml; if `datasets` is missing, it is added at the end.
         name: the key of the section.
         section: its content.
     """
     text = EMPTY_DATASETS.sub("datasets:", text)
     key = DATASETS.search(text)
     start = key.end() if key else len(text)
-    following = NEXT_KEY.search(text, start)
-    end = following.start() if following else len(text)
-    before = BLANK_END.sub("", text[:end])
+    next_key = NEXT_KEY.search(text, start)
+    end = next_key.start() if next_key else len(text)
+    head = BLANK_END.sub("", text[:end])
 
     indent = INDENT.search(text, start, end)
     block = textwrap.indent(_dump({name: section}), indent[1] if indent else "  ")
     if key is None:
         block = f"datasets:\n{block}"
     line_end = "\r\n" if "\r\n" in text else "\n"
-    inserted = f"\n\n{block.rstrip()}".replace("\n", line_end)
-    return before + inserted + (text[len(before) :] or line_end)
+    block = f"\n\n{block.rstrip()}".replace("\n", line_end)
+    return head + block + (text[len(head) :] or line_end)
 
 
 def _dump(content: dict[str, Any]) -> str:
@@ -146,10 +146,10 @@ def _dump(content: dict[str, Any]) -> str:
 def summarize(section: dict[str, Any]) -> str:
     """Return a summary of a section of params.yaml in a few words."""
     return (
-        f"{_count(section['classes'])} classes, "
+        f"{_count_classes(section['classes'])} classes, "
         f"{section['validation_images']:,} images held out for validation"
     )
 
 
-def _count(classes: list[str] | int) -> int:
+def _count_classes(classes: list[str] | int) -> int:
     return classes if isinstance(classes, int) else len(classes)

@@ -120,5 +120,5 @@ def _scale(pixels: NDArray[np.uint8], image_format: ImageFormat) -> NDArray[Any]
     """Convert pixels from 0 to 255 to the range and dtype that the network takes."""
     if image_format.largest_pixel == UINT8_MAX:
         return pixels.astype(image_format.dtype)
-    scaled = pixels * (image_format.largest_pixel / UINT8_MAX)
-    return (scaled if image_format.dtype.kind == "f" else np.rint(scaled)).astype(image_format.dtype)
+    values = pixels * (image_format.largest_pixel / UINT8_MAX)
+    return (values if image_format.dtype.kind == "f" else np.rint(values)).astype(image_format.dtype)

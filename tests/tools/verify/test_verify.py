@@ -174,7 +174,7 @@ def forge_a_metric(project: Project) -> str:
 def change_the_code(project: Project) -> str:
     path = project.folder / "stages/scoring/scores.py"
     path.write_text(path.read_text(encoding="utf-8") + "\n# changed, and committed without dvc repro\n")
-    return "stages/scoring/scores.py"
+    return "stages/scoring"
 
 
 def change_a_parameter(project: Project) -> str:

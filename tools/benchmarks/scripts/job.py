@@ -14,7 +14,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-STARTED = psutil.Process().create_time()
+START_TIME = psutil.Process().create_time()
 JOB = SimpleNamespace(**json.loads(sys.argv[1]))
 
 
@@ -30,13 +30,13 @@ class Stopwatch:
 
     Attributes:
         epochs: the seconds of each epoch so far.
-        reached: the seconds from the start of the program to the goal; None before.
+        seconds_to_goal: the seconds from the start of the program to the goal; None before.
     """
 
     def __init__(self) -> None:
         """Begin without epochs."""
         self.epochs: list[float] = []
-        self.reached: float | None = None
+        self.seconds_to_goal: float | None = None
         self._start = 0.0
 
     def start(self) -> None:
@@ -49,10 +49,10 @@ class Stopwatch:
 
     def is_goal_reached(self, accuracy: float) -> bool:
         """Return whether this validation accuracy, or an earlier one, reaches the goal."""
-        if self.reached is None and JOB.reach is not None and accuracy >= JOB.reach:
-            self.reached = time.time() - STARTED
-        return self.reached is not None
+        if self.seconds_to_goal is None and JOB.reach is not None and accuracy >= JOB.reach:
+            self.seconds_to_goal = time.time() - START_TIME
+        return self.seconds_to_goal is not None
 
     def print(self) -> None:
         """Print the result in JSON, as the last line."""
-        print(json.dumps({"epochs": self.epochs, "reached": self.reached}))
+        print(json.dumps({"epochs": self.epochs, "seconds_to_goal": self.seconds_to_goal}))
