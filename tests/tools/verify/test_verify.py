@@ -213,7 +213,7 @@ def test_a_model_that_the_run_cache_restores_is_verified(project: Project) -> No
     project.run("dvc", "checkout")
     assert f"Stage 'train@{TWIN}' is cached" in train_briefly()
     project.commit("Three epochs")
-    project.here("tools.verify", TWIN)
+    project.run("python", "-m", "tools.verify", TWIN)
 
 
 def test_a_small_training_is_what_emulated_processors_are_compared_with(
