@@ -159,7 +159,7 @@ NAMES = [
 @pytest.mark.timeout(1800)
 def test_a_name_of_a_data_set_or_revision(project: Project, tally: Tally) -> None:
     commands = [
-        ("stages", "fetch"), ("compare",), ("compare", "main"), ("verify",), ("stages",),
+        ("stages", "fetch"), ("tools.review",), ("tools.review", "main"), ("tools.verify",), ("stages",),
     ]  # fmt: skip
     cases = [(command, name) for command in commands for name in NAMES]
     for command, name in tally.random.sample(cases, tally.number(6, 25)):
