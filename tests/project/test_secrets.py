@@ -43,5 +43,5 @@ def test_a_run_and_a_review_leave_no_secret_behind(project: Project, serve: Call
     for secret in (PASSWORD, *SECRETS.values()):
         assert not [text for text in printed if secret.encode() in text]
         assert [name for name, content in files.items() if secret.encode() in content] == [
-            "tests/test_secrets.py"
+            "tests/project/test_secrets.py"
         ]

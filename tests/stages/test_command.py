@@ -22,7 +22,7 @@ def test_an_error_in_a_terminal_is_red_unless_no_color_is_set(no_color: str | No
 
 
 def test_a_name_of_a_file_that_is_no_text_is_printed() -> None:
-    program = "from stages import command; command.finish(lambda: print('\\udcff.png'))"
+    program = "from stages.common import command; command.finish(lambda: print('\\udcff.png'))"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=True)
     assert done.stdout == rb"\udcff.png" + os.linesep.encode()
 
@@ -35,7 +35,7 @@ def test_an_error_elsewhere_is_plain() -> None:
 
 
 def test_an_error_is_one_line_of_a_length_that_can_be_read() -> None:
-    program = "from stages import command; command.fail('long\\n' * 1000)"
+    program = "from stages.common import command; command.fail('long\\n' * 1000)"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -48,6 +48,6 @@ def test_an_error_is_one_line_of_a_length_that_can_be_read() -> None:
 def test_an_interrupt_ends_a_command_without_a_traceback() -> None:
     # Where these tests run in the background, the shell has switched the signal off.
     heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    program = f"{heard}from stages import command\ncommand.finish(lambda: signal.raise_signal(signal.SIGINT))"
+    program = f"{heard}from stages.common import command\ncommand.finish(lambda: signal.raise_signal(signal.SIGINT))"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
