@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 WORKFLOWS = {path.name: path for path in sorted((ROOT / ".github/workflows").iterdir())}
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TOKEN = {"GITHUB_TOKEN": "${{ github.token }}"}
-TESTED_ELSEWHERE = {"comment"}  # tests/test_comment.py runs it
+TESTED_ELSEWHERE = {"comment"}  # tests/tools/review/test_comment.py runs it
 
 
 def workflow(name: str) -> dict[str, Any]:

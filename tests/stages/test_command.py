@@ -48,6 +48,9 @@ def test_an_error_is_one_line_of_a_length_that_can_be_read() -> None:
 def test_an_interrupt_ends_a_command_without_a_traceback() -> None:
     # Where these tests run in the background, the shell has switched the signal off.
     heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    program = f"{heard}from stages.common import command\ncommand.finish(lambda: signal.raise_signal(signal.SIGINT))"
+    program = (
+        f"{heard}from stages.common import command\n"
+        "command.finish(lambda: signal.raise_signal(signal.SIGINT))"
+    )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
