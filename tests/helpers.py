@@ -1,4 +1,4 @@
-"""What test files share: a copy of the project to run in, and a page in the browser."""
+"""Helpers of the tests: a copy of the project to run in, and a page in the browser."""
 
 import fcntl
 import io

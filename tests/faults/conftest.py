@@ -26,7 +26,7 @@ class Tally:
     lost: list[str] = field(default_factory=list)
 
     def number(self, sample: int, torture: int) -> int:
-        """How many cases to try."""
+        """Return the number of cases to try."""
         return torture if self.many else sample
 
     @contextmanager

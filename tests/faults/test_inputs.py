@@ -254,7 +254,7 @@ def archive(members: dict[str, bytes]) -> bytes:
 
 @pytest.fixture(scope="module")
 def members(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """What is in the file of a model."""
+    """Return the members of the file of a model."""
     small = Network(hidden=[4], dropout=0.1, batch_normalization=True)
     path = tmp_path_factory.mktemp("model") / "model.keras"
     model_file.save(build.build_network(small, (3, 3), 255, 2, seed=0), path)

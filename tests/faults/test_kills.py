@@ -57,7 +57,7 @@ def is_whole(name: str, found: bytes, expected: bytes) -> bool:
 
 
 def processes(folder: Path) -> list[str]:
-    """What runs in a folder."""
+    """Return the processes that run in a folder."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):

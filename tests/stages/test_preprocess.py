@@ -287,7 +287,7 @@ def test_arrays_that_are_none_are_refused(tmp_path: Path, content: bytes) -> Non
 
 
 class Touch:
-    """What makes a file once it is unpickled."""
+    """An object that makes a file when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
