@@ -7,25 +7,25 @@ from stages.common import command, parent
 
 # The packages that each stage computes with. dvc.yaml names them, too, so that another version runs the stage
 # again. fetch needs none, since its files have the hashes in params.yaml.
-PACKAGES = {
+STAGE_PACKAGES = {
     "fetch": (),
     "preprocess": ("numpy", "scikit-learn"),
     "train": ("h5py", "keras", "numpy", "pandas", "tensorflow"),  # Keras writes the weights with h5py
     "evaluate": ("keras", "matplotlib", "numpy", "pandas", "pillow", "scikit-learn", "scipy", "tensorflow"),
 }
-STAGES = tuple(PACKAGES)
+STAGES = tuple(STAGE_PACKAGES)
 
 
-def main(stage: str, dataset: str) -> None:
+def main(stage: str, name: str) -> None:
     """Check all parameters and the versions of packages, and run the stage.
 
     Nothing here decides what a stage writes; a check can only stop it.
     """
     # Imported in here, where an interrupt ends the command without a traceback. The checks come first, so
     # that nobody waits for TensorFlow to hear of a typing error.
-    importlib.import_module("stages.parameters").load().dataset(dataset)
-    importlib.import_module("stages.common.packages").check(PACKAGES[stage])
-    importlib.import_module(f"stages.{stage}").main(dataset)
+    importlib.import_module("stages.parameters").load().dataset(name)
+    importlib.import_module("stages.common.packages").check_versions(STAGE_PACKAGES[stage])
+    importlib.import_module(f"stages.{stage}").main(name)
 
 
 if __name__ == "__main__":

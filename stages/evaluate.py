@@ -1,6 +1,10 @@
-"""The stage evaluate: scores of the trained network on the test split, which no other stage reads."""
+"""The stage evaluate: scores of the trained network on the validation split and on the test split.
+
+No other stage reads the test split.
+"""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +22,6 @@ from stages.scoring.schema import EvaluateParameters, Evaluation
 from stages.splits import arrays, batches
 from stages.splits.arrays import Split
 
-BATCH = 1000  # fixed: the cut of a sum into batches can change its last bit
 FLOAT_FORMAT = "%.4g"  # of tables, which git keeps: drawing and comparing need no more
 
 
@@ -35,9 +38,9 @@ def predict(model: keras.Model, split: Split) -> NDArray[np.float32]:
     Raises:
         UserError: if the model has another last layer.
     """
-    images = batches.ordered_batches(split, model.output_shape[-1], BATCH)
+    images = batches.ordered_batches(split, model.output_shape[-1], batches.SCORING_BATCH_SIZE)
     logits = layers.build_logits_model(model).predict(images, verbose=0)
-    # NumPy's float64 exp, too, has a last bit that depends on the processor; rounding to float32 removes it.
+    # The last bit of NumPy's float64 exp depends on the processor; rounding to float32 removes it.
     probabilities: NDArray[np.float32] = softmax(logits.astype(np.float64), axis=1).astype(np.float32)
     return probabilities
 
@@ -47,23 +50,38 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
     write_text(path, table.to_csv(index=False, lineterminator="\n", float_format=FLOAT_FORMAT))
 
 
-def main(dataset: str) -> None:
-    """Read the model and the test arrays, and write the metrics, the predictions and the plots of them."""
-    classes = read_dataset(EvaluateParameters, dataset).classes
-    bins = read_shared(Evaluation, "evaluation").calibration_bins
-    test = arrays.read(layout.processed(dataset, "test"))
-    images, labels = test
-    probabilities = predict(model_file.load(layout.model(dataset)), test)
-    predictions, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+def write_plots(name: str, split: Split, table: pd.DataFrame, classes: Sequence[str], bins: int) -> None:
+    """Write the plots of a split's predictions.
 
-    metrics = scores.round_metrics(scores.compute_metrics(labels, probabilities, bins))
-    write_text(layout.metrics(dataset), json.dumps(metrics, indent=2) + "\n")
-    table = scores.prediction_table(labels, probabilities, classes)
-    write_table(layout.predictions(dataset), table)
-    write_table(layout.confusion(dataset), scores.confusion_table(labels, predictions, classes))
-    write_table(layout.classes(dataset), scores.class_table(labels, predictions, classes))
-    write_table(
-        layout.reliability(dataset), scores.reliability_table(predictions == labels, confidence, bins)
-    )
-    gallery.save_mistakes(layout.mistakes(dataset), images, table)
-    print(f"{layout.metrics(dataset)}: {json.dumps(metrics)}")
+    Args:
+        name: the key of the data set.
+        split: images and labels.
+        table: the predictions of the split, as `scores.prediction_table` returns them.
+        classes: the names of the classes, in the order of the labels.
+        bins: the number of bins of the reliability diagram.
+    """
+    predictions = pd.Index(classes).get_indexer(pd.Index(table["predicted"]))
+    correct, confidence = predictions == split.labels, table["probability"].to_numpy()
+    write_table(layout.confusion(name), scores.confusion_table(split.labels, predictions, classes))
+    write_table(layout.classes(name), scores.class_table(split.labels, predictions, classes))
+    write_table(layout.reliability(name), scores.reliability_table(correct, confidence, bins))
+    gallery.draw_mistakes(layout.mistakes(name), split.images, table)
+
+
+def main(name: str) -> None:
+    """Write the metrics and predictions of both splits, and the plots of the test split."""
+    classes = read_dataset(EvaluateParameters, name).classes
+    bins = read_shared(Evaluation, "evaluation").calibration_bins
+    model = model_file.load(layout.model(name))
+    metrics = {}
+    for split_name in layout.SCORED_SPLITS:
+        split = arrays.read(layout.processed(name, split_name))
+        probabilities = predict(model, split)
+        metrics[split_name] = scores.round_metrics(scores.compute_metrics(split.labels, probabilities, bins))
+        table = scores.prediction_table(split.labels, probabilities, classes)
+        write_table(layout.predictions(name, split_name), table)
+        if split_name == "test":
+            write_plots(name, split, table, classes, bins)
+    write_text(layout.metrics(name), json.dumps(metrics, indent=2) + "\n")
+    for split_name, values in metrics.items():
+        print(f"{layout.metrics(name)}: {split_name}: {json.dumps(values)}")

@@ -10,7 +10,6 @@ from stages.common.params_file import read_dataset
 from stages.sources import bundled, mirrors, npz, pictures
 from stages.sources.schema import FetchParameters, Mirrors, Npz, Pictures, RawFiles, ScikitLearn, Source
 
-MIRROR_VARIABLE = "DATASETS_MIRROR"
 ARCHIVE = "archive.npz"
 
 
@@ -26,16 +25,16 @@ def fetch(source: Source, files: RawFiles, folder: Path, first_mirror: str | Non
     Raises:
         UserError: if a file cannot be fetched or has another hash.
     """
-    size = sum(expected.bytes for expected in files.by_name().values())
+    size = sum(expected.bytes for expected in files.items_by_file().values())
     with atomic_folder(folder, size) as new:
         first_mirrors = [first_mirror] if first_mirror else []
         match source:
             case Mirrors():
-                for name, expected in files.by_name().items():
+                for name, expected in files.items_by_file().items():
                     urls = [*first_mirrors, *source.urls]
                     mirror = mirrors.download(urls, expected.name or name, expected, new / name)
                     print(f"{folder / name}: {expected.bytes:,} bytes from {mirror}", flush=True)
-                return
+                return  # the download has checked size and hash of each file
             case Npz():
                 archive = new / ARCHIVE
                 mirrors.download([*first_mirrors, *source.urls], source.archive.name, source.archive, archive)
@@ -45,13 +44,13 @@ def fetch(source: Source, files: RawFiles, folder: Path, first_mirror: str | Non
                 pictures.write_files(source, new)
             case ScikitLearn():
                 bundled.write_files(source, new)
-        check(files, new)
+        check_raw_files(files, new)
 
 
-def check(files: RawFiles, folder: Path) -> None:
+def check_raw_files(files: RawFiles, folder: Path) -> None:
     """Raise a UserError that names every file of the folder with another size or hash than expected."""
     wrong = []
-    for name, expected in files.by_name().items():
+    for name, expected in files.items_by_file().items():
         size, digest = (folder / name).stat().st_size, checksums.sha256(folder / name)
         if (size, digest) != (expected.bytes, expected.sha256):
             wrong.append(
@@ -65,13 +64,13 @@ def check(files: RawFiles, folder: Path) -> None:
         )
 
 
-def main(dataset: str) -> None:
+def main(name: str) -> None:
     """Read params.yaml and write data/raw/DATASET/."""
-    mirror = os.environ.get(MIRROR_VARIABLE)
-    parameters = read_dataset(FetchParameters, dataset)
+    mirror = os.environ.get(mirrors.MIRROR_VARIABLE)
+    parameters = read_dataset(FetchParameters, name)
     fetch(
         parameters.source,
         parameters.files,
-        layout.raw(dataset),
-        f"{mirror.rstrip('/')}/{dataset}" if mirror else None,
+        layout.raw(name),
+        f"{mirror.rstrip('/')}/{name}" if mirror else None,
     )

@@ -18,7 +18,10 @@ __all__ = ["FILE", "Dataset", "Parameters", "load"]
 
 
 class Dataset(FetchParameters, PreprocessParameters, TrainParameters):
-    """Everything that differs between data sets: the parameters of all their stages."""
+    """Everything that differs between data sets: the parameters of all their stages.
+
+    (`EvaluateParameters` has no key that `PreprocessParameters` does not have.)
+    """
 
 
 class Parameters(Section):
@@ -31,7 +34,7 @@ class Parameters(Section):
         """Return the section of one data set.
 
         Raises:
-            UserError: if there is no such data set, naming the known ones.
+            UserError: if there is no such data set, naming the known data sets.
         """
         if name not in self.datasets:
             names = ", ".join(self.datasets)

@@ -11,14 +11,13 @@ from stages.common import checksums, layout
 from stages.common.errors import UserError
 from stages.common.params_file import read_dataset
 from stages.common.seeds import derive_seed
+from stages.common.shapes import COLOUR_BATCH_NDIM, GREY_BATCH_NDIM
 from stages.sources import idx
 from stages.splits import arrays
 from stages.splits.arrays import Split
 from stages.splits.schema import PreprocessParameters
 
 Rows = NDArray[np.int64]
-GREY_BATCH_NDIM, COLOUR_BATCH_NDIM = 3, 4
-UINT8_VALUES = 256
 MOST_LABELS_SHOWN = 12  # in an error
 
 
@@ -38,38 +37,43 @@ def decode(images_file: Path, labels_file: Path, largest_pixel: int) -> Split:
     ):
         raise UserError(
             f"{images_file}: expected shape (n, height, width), or for colour (n, height, width, 3), "
-            f"found {images.shape}"
+            f"found {images.shape}; convert the images"
         )
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise UserError(
             f"{labels_file}: expected whole numbers in 1 dimension, "
-            f"found {labels.dtype.name} in {labels.ndim}"
+            f"found {labels.dtype.name} in {labels.ndim}; convert the labels"
         )
     if len(images) != len(labels):
-        raise UserError(f"{labels_file}: expected {len(images)} labels, one an image, found {len(labels)}")
+        raise UserError(
+            f"{labels_file}: expected {len(images)} labels, one an image, found {len(labels)}; "
+            "take images and labels from one source"
+        )
     if images.size == 0:
-        raise UserError(f"{images_file}: expected images with pixels, found shape {images.shape}")
+        raise UserError(
+            f"{images_file}: expected images with pixels, found shape {images.shape}; take another file"
+        )
     if images.dtype.kind != "f" and largest_pixel > np.iinfo(images.dtype).max:
         raise UserError(
             f"params.yaml: largest_pixel: expected at most {np.iinfo(images.dtype).max}, the largest number "
-            f"of the type {images.dtype.name} of {images_file}, found {largest_pixel}"
+            f"of the type {images.dtype.name} of {images_file}, found {largest_pixel}; lower largest_pixel"
         )
     smallest, largest = images.min(), images.max()
-    if not 0 <= smallest <= largest <= largest_pixel:  # which no NaN is
+    if not 0 <= smallest <= largest <= largest_pixel:  # false for NaN, so NaN is refused, too
         raise UserError(
             f"{images_file}: expected pixels from 0 to {largest_pixel} (largest_pixel in params.yaml), "
-            f"found {smallest} to {largest}"
+            f"found {smallest} to {largest}; correct largest_pixel or the images"
         )
     return Split(images, labels)
 
 
-def index_classes(labels: NDArray[Any], first: int, classes: int, file: Path) -> NDArray[Any]:
+def index_classes(labels: NDArray[Any], first: int, class_count: int, file: Path) -> NDArray[Any]:
     """Return the indices of classes, from 0, for labels that count from `first`.
 
     Args:
         labels: shape (n,), whole numbers.
         first: the label of the first class.
-        classes: the number of classes.
+        class_count: the number of classes.
         file: the file of the labels, for an error.
 
     Returns:
@@ -79,16 +83,18 @@ def index_classes(labels: NDArray[Any], first: int, classes: int, file: Path) ->
         UserError: if a label is no class.
     """
     present = np.unique(labels)
-    if present[0] < first or present[-1] >= first + classes:
-        raise _wrong_labels(present, f"labels from {first} to {first + classes - 1}", classes, file)
-    return (labels.astype(np.int64) - first).astype(np.uint8 if classes <= UINT8_VALUES else np.int32)
+    if present[0] < first or present[-1] >= first + class_count:
+        raise _build_error(present, f"labels from {first} to {first + class_count - 1}", class_count, file)
+    dtype = np.uint8 if class_count - 1 <= np.iinfo(np.uint8).max else np.int32
+    return (labels.astype(np.int64) - first).astype(dtype)
 
 
-def _wrong_labels(labels: NDArray[Any], expected: str, classes: int, file: Path) -> UserError:
+def _build_error(labels: NDArray[Any], expected: str, class_count: int, file: Path) -> UserError:
     texts = [str(label) for label in labels]
     listed = texts if len(texts) <= MOST_LABELS_SHOWN else [*texts[: MOST_LABELS_SHOWN - 2], "...", texts[-1]]
     return UserError(
-        f"{file}: expected {expected} ({classes} classes in params.yaml), found {', '.join(listed)}"
+        f"{file}: expected {expected} ({class_count} classes in params.yaml), found {', '.join(listed)}; "
+        "correct the classes or the labels"
     )
 
 
@@ -107,11 +113,11 @@ def hold_out(labels: NDArray[Any], validation_images: int, seed: int) -> tuple[R
         UserError: if a class would have no training images; a rare class may have no validation images.
         ValueError: if a class has a single image, which cannot be divided.
     """
-    classes, images = int(labels.max()) + 1, len(labels)
-    if not classes <= validation_images <= images - classes:
+    class_count, images = int(labels.max()) + 1, len(labels)
+    if not class_count <= validation_images <= images - class_count:
         raise UserError(
-            f"params.yaml: validation_images: expected from {classes} (one a class) to {images - classes}, "
-            f"found {validation_images}"
+            f"params.yaml: validation_images: expected from {class_count} (one a class) to "
+            f"{images - class_count}, found {validation_images}"
         )
     training, validation = train_test_split(
         np.arange(images),
@@ -119,10 +125,10 @@ def hold_out(labels: NDArray[Any], validation_images: int, seed: int) -> tuple[R
         stratify=labels,
         random_state=derive_seed(seed, "split"),
     )
-    if len(np.unique(labels[training])) < classes:
+    if len(np.unique(labels[training])) < class_count:
         raise UserError(
             f"params.yaml: validation_images: expected a number that leaves every class in training, "
-            f"found {validation_images}"
+            f"found {validation_images}; lower validation_images"
         )
     return np.sort(training), np.sort(validation)
 
@@ -134,29 +140,29 @@ def divide(parameters: PreprocessParameters, raw: Path) -> dict[str, tuple[Split
     have no test images.
 
     Args:
-        parameters: of the data set.
+        parameters: the parameters of the data set.
         raw: the folder of its raw files.
 
     Returns:
-        For each split the images and labels that it is a part of, and its rows of them.
+        By split: the whole part of the data set (training or test), and the rows of the split in it.
 
     Raises:
         UserError: if a raw file is not what the parameters say.
     """
     training = decode(raw / layout.TRAIN_IMAGES, raw / layout.TRAIN_LABELS, parameters.largest_pixel)
     test = decode(raw / layout.TEST_IMAGES, raw / layout.TEST_LABELS, parameters.largest_pixel)
-    classes, labels_file = len(parameters.classes), raw / layout.TRAIN_LABELS
+    class_count, labels_file = len(parameters.classes), raw / layout.TRAIN_LABELS
     first = 1 if training.labels.min() > 0 else 0
-    if first == 1 and parameters.classes == [str(number) for number in range(classes)]:
+    if first == 1 and parameters.classes == [str(number) for number in range(class_count)]:
         raise UserError(
-            f"{labels_file}: expected labels from 0, as the classes in params.yaml are called, found labels "
-            "from 1; write names there"
+            f"{labels_file}: expected labels from 0, since the classes in params.yaml are '0', '1' and so "
+            "on, found labels from 1; give the classes other names"
         )
-    if len(present := np.unique(training.labels)) < classes:
-        every = f"every label from 0 to {classes - 1} or every one from 1 to {classes}"
-        raise _wrong_labels(present, every, classes, labels_file)
-    training = Split(training.images, index_classes(training.labels, first, classes, labels_file))
-    test = Split(test.images, index_classes(test.labels, first, classes, raw / layout.TEST_LABELS))
+    if len(present := np.unique(training.labels)) < class_count:
+        every = f"every label from 0 to {class_count - 1} or every label from 1 to {class_count}"
+        raise _build_error(present, every, class_count, labels_file)
+    training = Split(training.images, index_classes(training.labels, first, class_count, labels_file))
+    test = Split(test.images, index_classes(test.labels, first, class_count, raw / layout.TEST_LABELS))
     shapes, types = zip(
         *((part.images.shape[1:], part.images.dtype.name) for part in (training, test)), strict=True
     )
@@ -164,13 +170,13 @@ def divide(parameters: PreprocessParameters, raw: Path) -> dict[str, tuple[Split
         if expected != other:
             raise UserError(
                 f"{raw / layout.TEST_IMAGES}: expected images of {property_} {expected}, as the training "
-                f"images are, found {other}"
+                f"images are, found {other}; convert the images"
             )
     rare = np.flatnonzero(np.bincount(training.labels) < 2)[:MOST_LABELS_SHOWN]  # noqa: PLR2004 - one for each part
     if rare.size:
         raise UserError(
             f"{labels_file}: expected at least two training images of each class, found one of "
-            f"{', '.join(parameters.classes[label] for label in rare)}"
+            f"{', '.join(parameters.classes[label] for label in rare)}; add images, or remove the class"
         )
     rows, held_out = hold_out(training.labels, parameters.validation_images, parameters.seed)
     return {
@@ -180,11 +186,12 @@ def divide(parameters: PreprocessParameters, raw: Path) -> dict[str, tuple[Split
     }
 
 
-def main(dataset: str) -> None:
+def main(name: str) -> None:
     """Read data/raw/DATASET/ and write data/processed/DATASET/."""
-    parameters, raw = read_dataset(PreprocessParameters, dataset), layout.raw(dataset)
-    for name, expected in parameters.files.by_name().items():
-        checksums.check_file(raw / name, expected.sha256)
-    for name, (whole, rows) in divide(parameters, raw).items():
-        arrays.write(layout.processed(dataset, name), whole, rows)
-        print(f"{layout.processed(dataset, name)}: {len(rows):,} images", flush=True)
+    parameters, raw = read_dataset(PreprocessParameters, name), layout.raw(name)
+    for file, expected in parameters.files.items_by_file().items():
+        checksums.check_file(raw / file, expected.sha256)
+    for split, (whole, rows) in divide(parameters, raw).items():
+        folder = layout.processed(name, split)
+        arrays.write(folder, whole, rows)
+        print(f"{folder}: {len(rows):,} images", flush=True)

@@ -1,4 +1,4 @@
-"""The stage train: a network fitted to the training split, of the epoch that the validation split chooses."""
+"""The stage train: a network fitted to the training split, with learning curves of the validation split."""
 
 import platform
 from collections.abc import Sequence
@@ -19,16 +19,15 @@ from stages.network.schema import TrainParameters
 from stages.splits import arrays, batches
 from stages.splits.arrays import Split
 
-VALIDATION_BATCH = 1000  # fixed: the cut of a sum into batches can change its last bit
 HISTORY_COLUMNS = ["loss", "accuracy", "val_loss", "val_accuracy"]
-DECIMALS = 6
-ARCHITECTURES = {"AMD64": "x86_64", "arm64": "aarch64"}  # the names of Windows and of Apple, and Linux's
+# Linux's name of an architecture by the name on Windows or on a Mac.
+LINUX_NAMES = {"AMD64": "x86_64", "arm64": "aarch64"}
 
 
 def train(
     parameters: TrainParameters,
-    training: Split,
-    validation: Split,
+    training_split: Split,
+    validation_split: Split,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     *,
     quiet: bool = False,
@@ -36,52 +35,53 @@ def train(
     """Train a network.
 
     Args:
-        parameters: of the data set.
-        training: the split that the weights are fitted to.
-        validation: the split that chooses the epoch.
-        callbacks: further ones, as for `keras.Model.fit`.
+        parameters: the parameters of the data set.
+        training_split: the images that the weights are fitted to.
+        validation_split: the images of the learning curves; the network does not depend on them.
+        callbacks: further callbacks, as for `keras.Model.fit`.
         quiet: whether to print nothing.
 
     Returns:
-        The network after the epoch of the highest validation accuracy, and the history: a row an epoch of
-        epoch (from 1), loss, accuracy, val_loss and val_accuracy.
+        The network after the last epoch, and the history: a row for each epoch: epoch (from 1), loss (of
+        the smoothed labels), accuracy, val_loss (the cross-entropy in nats) and val_accuracy.
 
     Raises:
         UserError: if the training diverged.
     """
-    # Everything drawn here has a derived seed; this one is for what a copy of the project may add.
+    # Keras's global seed is for what a copy of the project may add: everything here has a seed of its own.
     keras.utils.set_random_seed(derive_seed(parameters.seed, "all else"))
-    settings = parameters.training
-    classes = int(training.labels.max()) + 1  # preprocess has made sure that every class occurs
-    steps_per_epoch = ceil(len(training.labels) / settings.batch_size)
+    hyperparameters = parameters.training
+    class_count = int(training_split.labels.max()) + 1  # preprocess has made sure that every class occurs
+    steps_per_epoch = ceil(len(training_split.labels) / hyperparameters.batch_size)
     model = build.build_network(
         parameters.network,
-        training.images.shape[1:],
+        training_split.images.shape[1:],
         parameters.largest_pixel,
-        classes,
+        class_count,
         parameters.seed,
-        training.images.dtype.name,
+        training_split.images.dtype.name,
     )
-    logits_model = layers.build_logits_model(model, sparse=layers.is_mostly_zero(training.images))
+    logits_model = layers.build_logits_model(model, sparse=layers.is_mostly_zero(training_split.images))
     logits_model.compile(
-        optimizer=optimizers.build_optimizer(settings, steps_per_epoch),
-        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=settings.label_smoothing),
+        optimizer=optimizers.build_optimizer(hyperparameters, steps_per_epoch),
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True),  # the batches have smoothed labels
         metrics=["accuracy"],
         steps_per_execution=steps_per_epoch,  # one call into TensorFlow an epoch, not one a batch
         jit_compile=False,  # XLA makes some of these networks faster and others six times slower
     )
-    # Its patience never ends: the learning rate falls to the last epoch, so no epoch is in vain.
-    keep_best = keras.callbacks.EarlyStopping(
-        monitor="val_accuracy", mode="max", patience=settings.epochs, restore_best_weights=True
-    )
     history = logits_model.fit(
         batches.shuffled_batches(
-            training, classes, settings.batch_size, parameters.seed, settings.augmentation
+            training_split,
+            class_count,
+            hyperparameters.batch_size,
+            parameters.seed,
+            hyperparameters.augmentation,
+            hyperparameters.label_smoothing,
         ),
-        epochs=settings.epochs,
+        epochs=hyperparameters.epochs,
         steps_per_epoch=steps_per_epoch,
-        validation_data=batches.ordered_batches(validation, classes, VALIDATION_BATCH),
-        callbacks=[keep_best, keras.callbacks.TerminateOnNaN(), *callbacks],
+        validation_data=batches.ordered_batches(validation_split, class_count, batches.SCORING_BATCH_SIZE),
+        callbacks=[keras.callbacks.TerminateOnNaN(), *callbacks],
         shuffle=False,  # the batches are shuffled already
         verbose=0 if quiet else 2,  # a line an epoch, which a log file can hold, too
     )
@@ -90,7 +90,7 @@ def train(
     if not np.isfinite(table).all(axis=None):
         raise UserError(
             f"params.yaml: training: expected a loss that stays finite, found {table['loss'].iloc[-1]} after "
-            f"{len(table)} epochs; lower learning_rate ({settings.learning_rate:g}) or weight_decay"
+            f"{len(table)} epochs; lower learning_rate ({hyperparameters.learning_rate:g}) or weight_decay"
         )
     model.set_weights(logits_model.get_weights())
     return model, table
@@ -109,25 +109,24 @@ def report_epochs(path: Path) -> keras.callbacks.Callback:
 
 def write_history(path: Path, history: pd.DataFrame) -> None:
     """Write a history, as `train` returns it, as CSV."""
-    write_text(path, history.round(DECIMALS).to_csv(index=False, lineterminator="\n"))
+    write_text(path, history.round(layout.DECIMALS).to_csv(index=False, lineterminator="\n"))
 
 
-def name_architecture() -> str:
+def detect_architecture() -> str:
     """Return the architecture of this machine, such as x86_64, which decides the bits of a network."""
     machine = platform.machine()
-    return ARCHITECTURES.get(machine, machine)
+    return LINUX_NAMES.get(machine, machine)
 
 
-def main(dataset: str) -> None:
+def main(name: str) -> None:
     """Read the processed arrays, and write the network, its architecture and its history."""
     model, history = train(
-        read_dataset(TrainParameters, dataset),
-        arrays.read(layout.processed(dataset, "train")),
-        arrays.read(layout.processed(dataset, "validation")),
-        [report_epochs(layout.history(dataset))],
+        read_dataset(TrainParameters, name),
+        arrays.read(layout.processed(name, "train")),
+        arrays.read(layout.processed(name, "validation")),
+        [report_epochs(layout.history(name))],
     )
-    model_file.save(model, layout.model(dataset))
-    write_text(layout.architecture(dataset), f"{name_architecture()}\n")
-    write_history(layout.history(dataset), history)
-    best = history.nlargest(1, "val_accuracy")
-    print(f"{layout.model(dataset)}, after the best epoch:\n{best.to_string(index=False)}")
+    model_file.save(model, layout.model(name))
+    write_text(layout.architecture(name), f"{detect_architecture()}\n")
+    write_history(layout.history(name), history)
+    print(f"{layout.model(name)}, after the last epoch:\n{history.tail(1).to_string(index=False)}")

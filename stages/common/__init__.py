@@ -1,1 +1,1 @@
-"""Files, checksums, errors, seeds and paths, which every stage uses."""
+"""Files, checksums, errors, seeds and paths, shared by the rooms and the stages."""

@@ -11,22 +11,23 @@ import sys
 
 from stages.common import runtime
 
-if early := [name for name in ("tensorflow", "keras") if name in sys.modules]:
+if imported_before := [name for name in ("tensorflow", "keras") if name in sys.modules]:
     raise ImportError(
-        f"stages: expected to be imported before {early[0]}, since it sets TensorFlow's kernels and threads, "
-        f"found {early[0]} imported already; in a fresh interpreter, import stages.common.backend first"
+        f"stages: expected to be imported before {imported_before[0]}, since it sets TensorFlow's kernels "
+        f"and threads, found {imported_before[0]} imported already; in a fresh interpreter, import "
+        "stages.common.backend first"
     )
 runtime.set_variables()
 # TensorFlow's import makes a million objects, none of them garbage. Python would search all of them again and
 # again, for a second of the four that the import takes, and after it in every collection.
-collecting = gc.isenabled()
+gc_was_enabled = gc.isenabled()
 gc.disable()
 try:
     import keras
     import tensorflow as tf
 finally:
     gc.freeze()
-    if collecting:
+    if gc_was_enabled:
         gc.enable()
 
 __all__ = ["keras", "tf"]

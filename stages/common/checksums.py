@@ -8,7 +8,7 @@ from pathlib import Path
 from stages.common.errors import UserError
 from stages.common.files import write_text
 
-# A disk or a copy has changed a file. DVC looks at times and sizes, and may not have noticed.
+# For a file that a disk or a copy has changed. DVC looks at times and sizes, and may not have noticed.
 REMEDY = "run python -m tools.repair, then dvc repro"
 
 
@@ -27,7 +27,7 @@ def check_file(path: Path, expected: str) -> None:
 
 
 def checksum_path(path: Path) -> Path:
-    """Return the path of the file with the checksum of a single file."""
+    """Return the path of a file's checksum, FILE.sha256."""
     return path.with_name(f"{path.name}.sha256")
 
 

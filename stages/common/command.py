@@ -11,9 +11,10 @@ from typing import NoReturn
 
 from stages.common.errors import UserError
 
-STOPPED = 143  # what a shell reports for a command that SIGTERM ended
+# What a shell reports for a command that a signal ended: SIGINT is Ctrl-C.
+SIGINT_EXIT_CODE, SIGTERM_EXIT_CODE = 130, 143
 RED, PLAIN = "\x1b[31m", "\x1b[0m"
-MOST_CHARACTERS = 2000  # of an error: a quoted value may be as long as a file
+MOST_ERROR_CHARACTERS = 2000  # a quoted value may be as long as a file
 
 
 class Parser(ArgumentParser):
@@ -41,16 +42,16 @@ def finish(action: Callable[[], int | None]) -> NoReturn:
     After a `UserError`, or an `OSError` such as a full disk, the code is 2, and the error is one line on
     stderr, without a traceback.
     """
-    # As an exception, so that unfinished writes are removed.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(STOPPED))
-    if isinstance(sys.stdout, TextIOWrapper):  # names of files need not be text
+    # SIGTERM becomes an exception, so that unfinished writes are removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(SIGTERM_EXIT_CODE))
+    if isinstance(sys.stdout, TextIOWrapper):  # a file's name may have bytes that stdout cannot encode
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         sys.exit(action())
     except (UserError, OSError) as error:
         fail(str(error))
     except KeyboardInterrupt:
-        sys.exit(130)  # what a shell reports for a command stopped by Ctrl-C
+        sys.exit(SIGINT_EXIT_CODE)
     finally:
         gc.freeze()  # the end of the process would look through all of TensorFlow for garbage, for a second
 
@@ -58,8 +59,8 @@ def finish(action: Callable[[], int | None]) -> NoReturn:
 def fail(message: str) -> NoReturn:
     """Print an error in one line on stderr, without control characters, and exit with 2."""
     line = " ".join(message.split())
-    if len(line) > MOST_CHARACTERS:
-        line = f"{line[:MOST_CHARACTERS]}..."
+    if len(line) > MOST_ERROR_CHARACTERS:
+        line = f"{line[:MOST_ERROR_CHARACTERS]}..."
     printable = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
     in_colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")  # https://no-color.org
     print(f"{RED}error:{PLAIN}" if in_colour else "error:", printable, file=sys.stderr)

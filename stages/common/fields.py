@@ -4,6 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from stages.common.validation import Section
+
 MOST_CLASSES = 10_000
 
 # The name of a data set or of a configuration.
@@ -13,10 +15,10 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 LargestPixel = Annotated[int, Field(ge=1, lt=2**31)]
 
 
-def _name_counted_classes(classes: Any) -> Any:
-    """Return the names of classes that only have a number."""
-    counted = isinstance(classes, int) and not isinstance(classes, bool) and classes <= MOST_CLASSES
-    return [str(number) for number in range(classes)] if counted else classes
+def _expand_class_count(classes: Any) -> Any:
+    """Return the names "0", "1", ... for a number of classes; other content as it is."""
+    is_count = isinstance(classes, int) and not isinstance(classes, bool) and classes <= MOST_CLASSES
+    return [str(number) for number in range(classes)] if is_count else classes
 
 
 def _expect_different(classes: list[str]) -> list[str]:
@@ -25,10 +27,28 @@ def _expect_different(classes: list[str]) -> list[str]:
     return classes
 
 
-# The names of the classes in the order of their labels; in params.yaml also their number.
+# The names of the classes in the order of their labels; a number n in params.yaml means the names 0 to n - 1.
 Classes = Annotated[
     list[Annotated[str, Field(min_length=1)]],
     Field(min_length=2, max_length=MOST_CLASSES),
-    BeforeValidator(_name_counted_classes),
+    BeforeValidator(_expand_class_count),
     AfterValidator(_expect_different),
 ]
+
+
+class Augmentation(Section):
+    """The largest distortions of training images; all 0 for none.
+
+    Attributes:
+        shift: pixels, down and to the right.
+        rotation: degrees.
+        scaling: the share by which images are enlarged or made smaller.
+        elastic: pixels, the standard deviation of a smooth bend.
+        flip: whether half of the images are mirrored.
+    """
+
+    shift: Annotated[float, Field(ge=0, le=1000)] = 0.0
+    rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
+    scaling: Annotated[float, Field(ge=0, le=10)] = 0.0
+    elastic: Annotated[float, Field(ge=0, le=1000)] = 0.0
+    flip: bool = False

@@ -35,39 +35,41 @@ def atomic_folder(path: Path, size: int = 0) -> Iterator[Path]:
         UserError: if the disk is full or writing is not permitted.
     """
     with _scratch(path, size) as scratch:
-        new = scratch / "new"
-        new.mkdir()
-        yield new
-        for file in new.iterdir():
+        unfinished = scratch / "new"
+        unfinished.mkdir()
+        yield unfinished
+        for file in unfinished.iterdir():
             _flush_to_disk(file)
         for attempt in range(100):  # another process may replace the folder at the same time
             with suppress(FileNotFoundError):
                 path.rename(scratch / f"old{attempt}")
             try:
-                new.rename(path)
+                unfinished.rename(path)
             except OSError as error:
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                     raise
             else:
                 return
-        raise UserError(f"{path}: expected to replace it, found other processes doing so; stop all but one")
+        raise UserError(
+            f"{path}: expected no other process that writes this folder, found one; stop all but one"
+        )
 
 
 @contextmanager
 def atomic_file(path: Path, size: int = 0) -> Iterator[Path]:
     """Yield the name under which to write a file that then replaces `path`, as `atomic_folder` does."""
     with _scratch(path, size) as scratch:
-        new = scratch / path.name
-        yield new
-        _flush_to_disk(new)
-        new.replace(path)
+        unfinished = scratch / path.name
+        yield unfinished
+        _flush_to_disk(unfinished)
+        unfinished.replace(path)
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file as UTF-8 with Unix line ends, on every system."""
     content = text.encode()
-    with atomic_file(path, len(content)) as new:
-        new.write_bytes(content)
+    with atomic_file(path, len(content)) as unfinished:
+        unfinished.write_bytes(content)
 
 
 def is_left_by_dead_process(path: Path) -> bool:
@@ -82,25 +84,25 @@ def _scratch(path: Path, size: int) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         prefix = f".{path.name}.partial."
-        for unfinished in path.parent.glob(f"{glob.escape(prefix)}*"):
-            if is_left_by_dead_process(unfinished):
-                shutil.rmtree(unfinished, ignore_errors=True)
+        for other in path.parent.glob(f"{glob.escape(prefix)}*"):
+            if is_left_by_dead_process(other):
+                shutil.rmtree(other, ignore_errors=True)
         _expect_room(path.parent, size)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{prefix}{os.getpid()}.") as scratch:
             yield Path(scratch)
     except OSError as error:
         if error.errno in FULL:
             free = shutil.disk_usage(path.parent).free
-            needed = f"{size:,} bytes" if size > free else f"it, more than {free:,} bytes"
+            needed = f"{size:,} bytes" if size > free else "the rest of the file"
             raise UserError(
                 f"{path}: expected room on the disk for {needed}, found {free:,} bytes free "
                 f"({error.strerror}); make room, then run the same command again"
             ) from None
         # The caller may have failed to read from elsewhere, which is no error of writing.
-        ours = error.filename is None or Path(error.filename).absolute().is_relative_to(
+        is_below_target = error.filename is None or Path(error.filename).absolute().is_relative_to(
             path.parent.absolute()
         )
-        if error.errno in REFUSED and ours:
+        if error.errno in REFUSED and is_below_target:
             raise UserError(
                 f"{path}: expected a place to write to, found: {error.strerror}; "
                 "change its permissions or work on another disk, then run the same command again"

@@ -1,4 +1,4 @@
-"""Paths of the files of a data set, relative to the project's root; dvc.yaml names the same ones."""
+"""Paths of the files of a data set, relative to the project's root; dvc.yaml names the same paths."""
 
 from pathlib import Path
 from typing import Final
@@ -11,58 +11,61 @@ TEST_LABELS: Final = "t10k-labels-idx1-ubyte"
 RAW_FILES: Final = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
 
 SPLITS: Final = ("train", "validation", "test")
+SCORED_SPLITS: Final = ("validation", "test")
+
+DECIMALS: Final = 6  # of metrics and learning curves; later decimals of sums differ between processors
 
 
-def raw(dataset: str) -> Path:
+def raw(name: str) -> Path:
     """Return the folder of the four IDX files."""
-    return Path("data/raw", dataset)
+    return Path("data/raw", name)
 
 
-def processed(dataset: str, split: str) -> Path:
+def processed(name: str, split: str) -> Path:
     """Return the folder of the arrays of one of `SPLITS`."""
-    return Path("data/processed", dataset, split)
+    return Path("data/processed", name, split)
 
 
-def model(dataset: str) -> Path:
+def model(name: str) -> Path:
     """Return the file of the trained network."""
-    return Path("models", f"{dataset}.keras")
+    return Path("models", f"{name}.keras")
 
 
-def architecture(dataset: str) -> Path:
+def architecture(name: str) -> Path:
     """Return the file that names the architecture of the processor that trained the network."""
-    return Path("models", f"{dataset}.architecture")
+    return Path("models", f"{name}.architecture")
 
 
-def metrics(dataset: str) -> Path:
-    """Return the file of the metrics on the test set."""
-    return Path("metrics", f"{dataset}.json")
+def metrics(name: str) -> Path:
+    """Return the file of the metrics of each of `SCORED_SPLITS`."""
+    return Path("metrics", f"{name}.json")
 
 
-def history(dataset: str) -> Path:
+def history(name: str) -> Path:
     """Return the file of the learning curves."""
-    return Path("plots/history", f"{dataset}.csv")
+    return Path("plots/history", f"{name}.csv")
 
 
-def predictions(dataset: str) -> Path:
-    """Return the file of the predictions on the test set, image by image."""
-    return Path("predictions", f"{dataset}.csv")
+def predictions(name: str, split: str) -> Path:
+    """Return the file of the predictions for one of `SCORED_SPLITS`, image by image."""
+    return Path("predictions", name, f"{split}.csv")
 
 
-def confusion(dataset: str) -> Path:
-    """Return the file of the confusion matrix on the test set."""
-    return Path("plots/confusion", f"{dataset}.csv")
+def confusion(name: str) -> Path:
+    """Return the file of the confusion matrix of the test split."""
+    return Path("plots/confusion", f"{name}.csv")
 
 
-def classes(dataset: str) -> Path:
-    """Return the file of precision, recall and F1 of each class on the test set."""
-    return Path("plots/classes", f"{dataset}.csv")
+def classes(name: str) -> Path:
+    """Return the file of precision, recall and F1 of each class of the test split."""
+    return Path("plots/classes", f"{name}.csv")
 
 
-def reliability(dataset: str) -> Path:
-    """Return the file of the reliability diagram on the test set."""
-    return Path("plots/reliability", f"{dataset}.csv")
+def reliability(name: str) -> Path:
+    """Return the file of the reliability diagram of the test split."""
+    return Path("plots/reliability", f"{name}.csv")
 
 
-def mistakes(dataset: str) -> Path:
-    """Return the picture of the most confident mistakes on the test set."""
-    return Path("plots/mistakes", f"{dataset}.png")
+def mistakes(name: str) -> Path:
+    """Return the picture of the most confident mistakes of the test split."""
+    return Path("plots/mistakes", f"{name}.png")

@@ -11,11 +11,8 @@ FILE = Path("versions.yaml")
 
 
 def installed_version(package: str) -> str | None:
-    """Return the version of an installed package, or None.
-
-    On Linux, the lock file has the build of TensorFlow for CPUs alone, tensorflow-cpu.
-    """
-    for name in (package, f"{package}-cpu"):
+    """Return the version of an installed package, or None."""
+    for name in (package, f"{package}-cpu"):  # on Linux, requirements.lock has tensorflow as tensorflow-cpu
         try:
             return metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -23,10 +20,10 @@ def installed_version(package: str) -> str | None:
     return None
 
 
-def check(packages: Iterable[str]) -> None:
-    """Compare the versions in versions.yaml with the installed ones.
+def check_versions(packages: Iterable[str]) -> None:
+    """Compare the versions in versions.yaml with the installed versions.
 
-    DVC records the former as what a result was made with, so they must be true.
+    DVC records the versions in the file with each result, so they must be the installed versions.
 
     Raises:
         UserError: naming each package of another version than is installed.
@@ -38,8 +35,8 @@ def check(packages: Iterable[str]) -> None:
     if not isinstance(expected, dict):
         raise UserError(f"{FILE}: expected a mapping of packages to versions, found {expected!r:.80}")
     differing = [
-        f"{package}: expected {expected.get(package, 'a version')}, "
-        f"found {installed_version(package)} installed"
+        f"{package}: expected {expected.get(package, 'an entry in the file')}, "
+        f"found {installed_version(package) or 'no version'} installed"
         for package in packages
         if expected.get(package) != installed_version(package)
     ]

@@ -22,7 +22,7 @@ def exit_when_dvc_exits() -> None:
         while dvc is not None and is_dvc(dvc):
             time.sleep(PERIOD)
         # At once: an exception waits for TensorFlow to come back, maybe for an epoch.
-        os._exit(command.STOPPED)
+        os._exit(command.SIGTERM_EXIT_CODE)
 
     threading.Thread(target=watch, daemon=True).start()
 
@@ -30,7 +30,7 @@ def exit_when_dvc_exits() -> None:
 def is_dvc(process: psutil.Process) -> bool:
     """Return whether a process runs, and is DVC or a program that can use DVC as a library."""
     try:
-        named_so = process.name().lower().startswith(("dvc", "python"))
-        return bool(named_so and process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+        has_known_name = process.name().lower().startswith(("dvc", "python"))
+        return bool(has_known_name and process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:
         return False

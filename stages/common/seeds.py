@@ -10,7 +10,7 @@ def derive_seed(seed: int, purpose: str) -> int:
     is drawn for the other purposes as it was.
 
     Args:
-        seed: that of the data set.
+        seed: the seed of the data set.
         purpose: any name, such as "order" or "weights of hidden_1".
     """
     return int(SeedSequence([seed, *purpose.encode()]).generate_state(1)[0])

@@ -6,10 +6,10 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from stages.common.errors import UserError
 
-ERRORS_SHOWN = 3
-FOUND_SHOWN = 100  # characters
-# Expectations in plainer words than pydantic's.
-EXPECTED = {
+MOST_ERRORS = 3
+MOST_FOUND_CHARACTERS = 100
+# pydantic's expectations, in plain words, by the type of the error.
+PLAIN_EXPECTATIONS = {
     "dict_type": "a mapping of keys to values",
     "extra_forbidden": "no such key",
     "model_type": "a mapping of keys to values",
@@ -22,18 +22,18 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-def validate(kind: Any, content: Any, place: str) -> Any:
-    """Return content as an instance of a type, such as a `Section`.
+def validate(schema: Any, content: Any, place: str) -> Any:
+    """Return content as an instance of a schema, a `Section` or another type.
 
     Raises:
         UserError: naming the place, each key that is wrong, what was expected and what was found.
     """
     try:
-        return TypeAdapter(kind).validate_python(content)
+        return TypeAdapter(schema).validate_python(content)
     except ValidationError as error:
         details = error.errors()
-        more = f"; and {len(details) - ERRORS_SHOWN} more" if len(details) > ERRORS_SHOWN else ""
-        problems = "; ".join(_describe(detail, content) for detail in details[:ERRORS_SHOWN])
+        more = f"; and {len(details) - MOST_ERRORS} more" if len(details) > MOST_ERRORS else ""
+        problems = "; ".join(_describe(detail, content) for detail in details[:MOST_ERRORS])
         raise UserError(f"{place}: {problems}{more}") from None
 
 
@@ -52,13 +52,14 @@ def _describe(detail: Any, content: Any) -> str:
     if detail["type"] == "value_error":
         return f"{place}{detail['ctx']['error']}"
     found = repr(detail["input"])
-    if len(found) > FOUND_SHOWN:
-        found = f"{found[:FOUND_SHOWN]}..."
+    if len(found) > MOST_FOUND_CHARACTERS:
+        found = f"{found[:MOST_FOUND_CHARACTERS]}..."
     match detail["type"]:
         case "missing":
             expected, found = "a value", "nothing"
         case "union_tag_invalid":
             expected = "{discriminator} to be one of {expected_tags}".format(**detail["ctx"]).replace("'", "")
+            found = repr(detail["ctx"]["tag"])
         case "union_tag_not_found":
             expected = "a key {discriminator}".format(**detail["ctx"]).replace("'", "")
         case "too_short" | "string_too_short":
@@ -67,5 +68,5 @@ def _describe(detail: Any, content: Any) -> str:
         case "string_pattern_mismatch":
             expected = f"to match {detail['ctx']['pattern']!r}"
         case other:
-            expected = EXPECTED.get(other, detail["msg"].removeprefix("Input should be "))
+            expected = PLAIN_EXPECTATIONS.get(other, detail["msg"].removeprefix("Input should be "))
     return f"{place}expected {expected}, found {found}"

@@ -3,9 +3,9 @@
 from stages.common.backend import keras
 from stages.common.errors import UserError
 from stages.common.seeds import derive_seed
+from stages.common.shapes import GREY_IMAGE_NDIM
 from stages.network.schema import Network
 
-GREY_IMAGE_NDIM = 2
 KERNEL_SIDE = 3  # pixels
 
 
@@ -13,7 +13,7 @@ def build_network(
     network: Network,
     image_shape: tuple[int, ...],
     largest_pixel: int,
-    classes: int,
+    class_count: int,
     seed: int,
     dtype: str = "uint8",
 ) -> keras.Sequential:
@@ -26,64 +26,68 @@ def build_network(
         network: the layers between pixels and classes.
         image_shape: such as (28, 28), or (28, 28, 3) in colour.
         largest_pixel: the pixel value that becomes 1.0.
-        classes: the number of classes.
-        seed: of the weights and of dropout; each layer derives a seed of its own.
+        class_count: the number of classes.
+        seed: the seed of the weights and of dropout; each layer derives a seed of its own.
         dtype: the type of the pixels.
 
     Returns:
-        A model from images, shape (n, *image_shape), to float32 probabilities, shape (n, classes).
+        A model from images, shape (n, *image_shape), to float32 probabilities, shape (n, class_count).
 
     Raises:
         UserError: if there are more lists of convolutions than the image can be halved.
     """
-
-    def initializer(name: str) -> keras.initializers.Initializer:
-        return keras.initializers.GlorotUniform(derive_seed(seed, f"weights of {name}"))
-
-    def add_activated(layer: keras.layers.Layer, which: str) -> None:
-        model.add(layer)
-        if network.batch_normalization:
-            model.add(keras.layers.BatchNormalization(name=f"normalize_{which}"))
-        model.add(keras.layers.ReLU(name=f"relu_{which}"))
-
     halvings = min(image_shape[:2]).bit_length() - 1
     if len(network.convolutions) > halvings:
         raise UserError(
             f"params.yaml: network.convolutions: expected at most {halvings} lists, since each halves the "
-            f"images, of {' x '.join(map(str, image_shape[:2]))} pixels, found {len(network.convolutions)}"
+            f"images, of {' x '.join(map(str, image_shape[:2]))} pixels, found {len(network.convolutions)}; "
+            "remove lists"
         )
-    use_bias = not network.batch_normalization  # it subtracts the mean, and any bias with it
+    # Batch normalisation subtracts the mean, and any bias with the mean.
+    use_bias = not network.batch_normalization
     model = keras.Sequential(name="classifier")
+
+    def build_initializer(name: str) -> keras.initializers.Initializer:
+        return keras.initializers.GlorotUniform(derive_seed(seed, f"weights of {name}"))
+
+    def add_activated(layer: keras.layers.Layer, suffix: str) -> None:
+        model.add(layer)
+        if network.batch_normalization:
+            model.add(keras.layers.BatchNormalization(name=f"normalize_{suffix}"))
+        model.add(keras.layers.ReLU(name=f"relu_{suffix}"))
+
     model.add(keras.Input(image_shape, dtype=dtype, name="image"))
     model.add(keras.layers.Rescaling(1 / largest_pixel, name="scale"))
     if network.convolutions and len(image_shape) == GREY_IMAGE_NDIM:
         model.add(keras.layers.Reshape((*image_shape, 1), name="channel"))
-    for size, layers in enumerate(network.convolutions, start=1):
-        for place, filters in enumerate(layers, start=1):
-            which = f"{size}_{place}"
-            name = f"convolution_{which}"
+    for level, filters_of_level in enumerate(network.convolutions, start=1):
+        for position, filters in enumerate(filters_of_level, start=1):
+            suffix = f"{level}_{position}"
+            name = f"convolution_{suffix}"
             add_activated(
                 keras.layers.Conv2D(
                     filters,
                     KERNEL_SIDE,
-                    strides=2 if place == 1 else 1,
+                    strides=2 if position == 1 else 1,
                     padding="same",
                     use_bias=use_bias,
-                    kernel_initializer=initializer(name),
+                    kernel_initializer=build_initializer(name),
                     name=name,
                 ),
-                which,
+                suffix,
             )
     model.add(keras.layers.Flatten(name="flatten"))
     for number, width in enumerate(network.hidden, start=1):
         name = f"hidden_{number}"
         add_activated(
-            keras.layers.Dense(width, use_bias=use_bias, kernel_initializer=initializer(name), name=name),
+            keras.layers.Dense(
+                width, use_bias=use_bias, kernel_initializer=build_initializer(name), name=name
+            ),
             f"{number}",
         )
         if network.dropout:
             name = f"dropout_{number}"
             model.add(keras.layers.Dropout(network.dropout, seed=derive_seed(seed, name), name=name))
-    model.add(keras.layers.Dense(classes, kernel_initializer=initializer("logit"), name="logit"))
+    model.add(keras.layers.Dense(class_count, kernel_initializer=build_initializer("logit"), name="logit"))
     model.add(keras.layers.Softmax(name="probability"))
     return model

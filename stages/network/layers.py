@@ -47,9 +47,9 @@ def normalize(
     derivative takes twice as many passes over the batch.
 
     Args:
-        inputs: shape (n, width), or (n, height, images' width, width) of convolutions.
-        gamma: the standard deviation of the outputs, shape (width,).
-        beta: the mean of the outputs, shape (width,).
+        inputs: shape (n, units), or (n, height, width, units) of convolutions.
+        gamma: the standard deviation of the outputs, shape (units,).
+        beta: the mean of the outputs, shape (units,).
         epsilon: added to the variance, a scalar.
 
     Returns:
@@ -66,10 +66,10 @@ def normalize(
     def gradient(upstream: tf.Tensor, *_: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
         count = tf.cast(tf.size(inputs) / tf.size(gamma), inputs.dtype)
         beta_gradient = tf.reduce_sum(upstream, axis=columns)
-        along = tf.reduce_sum(upstream * centered, axis=columns)
-        slope = tf.math.divide_no_nan(scale * along, count * (variance + epsilon))
+        projection = tf.reduce_sum(upstream * centered, axis=columns)
+        slope = tf.math.divide_no_nan(scale * projection, count * (variance + epsilon))
         inputs_gradient = (upstream - beta_gradient / count) * scale - centered * slope
-        return inputs_gradient, tf.math.divide_no_nan(along, deviation), beta_gradient, None
+        return inputs_gradient, tf.math.divide_no_nan(projection, deviation), beta_gradient, None
 
     return (centered * scale + beta, mean, variance), gradient
 
@@ -82,28 +82,28 @@ class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
         gamma, beta = tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
         if training:
             outputs, mean, variance = normalize(inputs, gamma, beta, tf.constant(self.epsilon, inputs.dtype))
-            for average, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
-                average.assign(average * self.momentum + now * (1 - self.momentum))
+            for average, batch_value in ((self.moving_mean, mean), (self.moving_variance, variance)):
+                average.assign(average * self.momentum + batch_value * (1 - self.momentum))
             return outputs
         scale = tf.math.divide_no_nan(gamma, tf.sqrt(self.moving_variance + self.epsilon))
         return inputs * scale + (beta - self.moving_mean * scale)
 
 
 class Dropout(keras.layers.Dropout):  # type: ignore[misc]
-    """`keras.layers.Dropout` of shape (n, width), from half as many random bits."""
+    """`keras.layers.Dropout` of shape (n, units), from 16 random bits a unit, where Keras draws 32."""
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Set a random share of the inputs to 0 in training, and scale up the others."""
         if not training:
             return inputs
-        rows, width = tf.shape(inputs)[0], inputs.shape[1]
+        rows, units = tf.shape(inputs)[0], inputs.shape[1]
         words = tf.random.stateless_uniform(
-            (rows, -(-width * BITS // 32)), self.seed_generator.next(), None, None, tf.uint32, alg="philox"
+            (rows, -(-units * BITS // 32)), self.seed_generator.next(), None, None, tf.uint32, alg="philox"
         )
-        bits = tf.reshape(tf.bitcast(words, tf.uint16), (rows, -1))[:, :width]
-        dropped = min(round(self.rate * 2**BITS), 2**BITS - 1)
-        mask = tf.cast(bits >= tf.constant(dropped, tf.uint16), inputs.dtype)
-        return inputs * (mask * (2**BITS / (2**BITS - dropped)))
+        bits = tf.reshape(tf.bitcast(words, tf.uint16), (rows, -1))[:, :units]
+        dropped_values = min(round(self.rate * 2**BITS), 2**BITS - 1)
+        mask = tf.cast(bits >= tf.constant(dropped_values, tf.uint16), inputs.dtype)
+        return inputs * (mask * (2**BITS / (2**BITS - dropped_values)))
 
 
 REPLACEMENTS = {keras.layers.BatchNormalization: BatchNormalization, keras.layers.Dropout: Dropout}
@@ -137,10 +137,11 @@ def build_logits_model(model: keras.Sequential, *, sparse: bool = False) -> kera
         raise UserError(f"the model: expected a last layer Softmax, found {last!r}; run dvc repro train")
     copy = keras.Sequential([keras.Input(model.input_shape[1:], dtype=model.inputs[0].dtype)])
     for layer in layers:
-        kind: Any = REPLACEMENTS.get(type(layer), type(layer))
-        if sparse and kind in (keras.layers.Dense, keras.layers.Conv2D):
+        layer_class: Any = REPLACEMENTS.get(type(layer), type(layer))
+        if sparse and layer_class in (keras.layers.Dense, keras.layers.Conv2D):
             # The first such layer alone: its outputs are not sparse.
-            kind, sparse = SparseDense if kind is keras.layers.Dense else kind, False
-        copy.add(kind.from_config(layer.get_config()))
+            layer_class = SparseDense if layer_class is keras.layers.Dense else layer_class
+            sparse = False
+        copy.add(layer_class.from_config(layer.get_config()))
     copy.set_weights(model.get_weights())
     return copy

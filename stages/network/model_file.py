@@ -23,11 +23,11 @@ def save(model: keras.Model, path: Path) -> None:
         model: the network.
         path: the file to write; its checksum gets the same name with .sha256 at the end.
     """
-    untrained = type(model).from_config(model.get_config())  # without what `compile` added
-    untrained.set_weights(model.get_weights())
-    with atomic_file(path, BYTES_PER_WEIGHT * untrained.count_params()) as new:
-        untrained.save(new)
-        _remove_times(new)
+    uncompiled = type(model).from_config(model.get_config())  # without what `compile` added
+    uncompiled.set_weights(model.get_weights())
+    with atomic_file(path, BYTES_PER_WEIGHT * uncompiled.count_params()) as unfinished:
+        uncompiled.save(unfinished)
+        _remove_times(unfinished)
     checksums.write(checksums.checksum_path(path), [path])
 
 
@@ -35,7 +35,7 @@ def load(path: Path) -> keras.Model:
     """Read a model that `save` has written; no code from the file is run.
 
     Raises:
-        UserError: if there is no such file, its checksum is another one, or it holds no network.
+        UserError: if there is no such file, or the file has another checksum, or no network.
     """
     if not path.exists():
         raise UserError(f"{path}: expected a trained network, found no file; run dvc repro train")

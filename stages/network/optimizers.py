@@ -18,11 +18,11 @@ class AdamW(keras.optimizers.Adam):  # type: ignore[misc]
         """Start without moments.
 
         Args:
-            learning_rate: of each step.
+            learning_rate: the rate of each step.
             weight_decay: the share of a weight that a step takes away, times the learning rate.
         """
         super().__init__(learning_rate)
-        self.decoupled_decay = weight_decay
+        self.decoupled_decay = weight_decay  # Keras itself would act on the name `weight_decay`
 
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor) -> None:
         """Update one variable and its moments."""

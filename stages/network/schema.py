@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from stages.common.fields import LargestPixel, Positive, Seed
+from stages.common.fields import Augmentation, LargestPixel, Positive, Seed
 from stages.common.validation import Section
 
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -28,24 +28,6 @@ class Network(Section):
     batch_normalization: bool
 
 
-class Augmentation(Section):
-    """The largest distortions of training images; all 0 for none.
-
-    Attributes:
-        shift: pixels, down and to the right.
-        rotation: degrees.
-        scaling: the share by which images are enlarged or made smaller.
-        elastic: pixels, the standard deviation of a smooth bend.
-        flip: whether half of the images are mirrored.
-    """
-
-    shift: Annotated[float, Field(ge=0, le=1000)] = 0.0
-    rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
-    scaling: Annotated[float, Field(ge=0, le=10)] = 0.0
-    elastic: Annotated[float, Field(ge=0, le=1000)] = 0.0
-    flip: bool = False
-
-
 class Training(Section):
     """The training of the weights."""
 
@@ -60,7 +42,7 @@ class Training(Section):
     augmentation: Augmentation = Augmentation()
 
     @model_validator(mode="after")
-    def _warm_up_ends(self) -> "Training":
+    def _expect_end_of_warmup(self) -> "Training":
         if self.warmup_epochs >= self.epochs:
             raise ValueError(
                 f"expected warmup_epochs less than epochs ({self.epochs}), found {self.warmup_epochs}"
@@ -73,7 +55,7 @@ class TrainParameters(Section):
 
     Attributes:
         largest_pixel: the pixel value that the network scales to 1.
-        seed: of the weights, the order of images, dropout and distortions.
+        seed: the seed of the weights, the order of images, dropout and distortions.
         network: the layers.
         training: the optimiser and its settings.
     """
@@ -88,9 +70,9 @@ def _list_keys(section: type[Section], prefix: str) -> list[str]:
     """Return the dotted names of all keys of a section and of the sections in it."""
     names = []
     for name, field in section.model_fields.items():
-        kind: Any = field.annotation
-        nested = isinstance(kind, type) and issubclass(kind, Section)
-        names += _list_keys(kind, f"{prefix}.{name}") if nested else [f"{prefix}.{name}"]
+        schema: Any = field.annotation
+        nested = isinstance(schema, type) and issubclass(schema, Section)
+        names += _list_keys(schema, f"{prefix}.{name}") if nested else [f"{prefix}.{name}"]
     return names
 
 

@@ -8,13 +8,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import (
     accuracy_score,
+    brier_score_loss,
     confusion_matrix,
     f1_score,
     log_loss,
     precision_recall_fscore_support,
 )
 
-DECIMALS = 6  # the last ones of sums differ between processors
+from stages.common.layout import DECIMALS
+
 MOST_CLASSES_DRAWN = 50  # a larger confusion matrix cannot be read
 # scikit-learn keeps a probability in float32 at least this far from 0 before it takes the logarithm.
 SMALLEST_PROBABILITY = float(np.finfo(np.float32).eps)
@@ -29,15 +31,18 @@ def compute_metrics(labels: NDArray[Any], probabilities: NDArray[np.float32], bi
         bins: the number of bins of the calibration error.
 
     Returns:
-        accuracy, macro_f1 (the mean over the classes that occur), log_loss (in nats), calibration_error.
+        accuracy, macro_f1 (the mean over the classes that occur), log_loss (in nats), brier_score (the mean
+        over images of the sum over classes of squared errors, from 0 to 2: Brier, "Verification of forecasts
+        expressed in terms of probability", 1950), calibration_error.
     """
     predictions = probabilities.argmax(axis=1)
-    classes, occurring = range(probabilities.shape[1]), np.unique(labels)
+    indices, occurring_classes = range(probabilities.shape[1]), np.unique(labels)
     correct, confidence = predictions == labels, probabilities.max(axis=1)
     return {
         "accuracy": float(accuracy_score(labels, predictions)),
-        "macro_f1": float(f1_score(labels, predictions, labels=occurring, average="macro")),
-        "log_loss": float(log_loss(labels, probabilities, labels=classes)),
+        "macro_f1": float(f1_score(labels, predictions, labels=occurring_classes, average="macro")),
+        "log_loss": float(log_loss(labels, probabilities, labels=indices)),
+        "brier_score": float(brier_score_loss(labels, probabilities, labels=indices, scale_by_half=False)),
         "calibration_error": calibration_error(correct, confidence, bins),
     }
 
@@ -99,19 +104,19 @@ def confusion_table(labels: NDArray[Any], predictions: NDArray[Any], classes: Se
         classes: the names of the classes, in the order of the indices.
 
     Returns:
-        A row for each pair of classes, in the order of the classes, also where the count is 0. Of more than
-        `MOST_CLASSES_DRAWN` classes, the least confused ones are counted as one class.
+        A row for each pair of classes, in the order of the classes, also where the count is 0. Beyond
+        `MOST_CLASSES_DRAWN` classes, the least confused are merged into one.
     """
     counts = confusion_matrix(labels, predictions, labels=range(len(classes)))
     names = list(classes)
     if len(names) > MOST_CLASSES_DRAWN:
         mistakes = counts.sum(axis=0) + counts.sum(axis=1) - 2 * counts.diagonal()
-        confused = np.sort(np.argsort(-mistakes, kind="stable")[: MOST_CLASSES_DRAWN - 1])
-        groups = np.full(len(names), len(confused))
-        groups[confused] = range(len(confused))
-        member = np.eye(len(confused) + 1, dtype=int)[groups]
-        counts = member.T @ counts @ member
-        names = [*(names[index] for index in confused), f"{len(names) - len(confused):,} others"]
+        most_confused = np.sort(np.argsort(-mistakes, kind="stable")[: MOST_CLASSES_DRAWN - 1])
+        groups = np.full(len(names), len(most_confused))
+        groups[most_confused] = range(len(most_confused))
+        membership = np.eye(len(most_confused) + 1, dtype=int)[groups]
+        counts = membership.T @ counts @ membership
+        names = [*(names[index] for index in most_confused), f"{len(names) - len(most_confused):,} others"]
     pairs = pd.MultiIndex.from_product([names, names], names=["actual", "predicted"])
     return pd.DataFrame({"count": counts.ravel()}, index=pairs).reset_index()
 
@@ -120,7 +125,7 @@ def class_table(labels: NDArray[Any], predictions: NDArray[Any], classes: Sequen
     """Return precision, recall and F1 of each class; arguments as `confusion_table`.
 
     Returns:
-        A row for each class: class, precision, recall and f1; the scores are missing if it has no examples.
+        A row for each class: class, precision, recall and f1; scores of a class without examples are missing.
     """
     precision, recall, f1, examples = precision_recall_fscore_support(
         labels, predictions, labels=range(len(classes)), zero_division=0
@@ -140,8 +145,9 @@ def prediction_table(
         classes: the names of the classes, in the order of the indices.
 
     Returns:
-        A row for each example, in their order: the names of the actual and the predicted class, and the
-        probabilities of the predicted class and of the actual class.
+        A row for each example, in their order: the names of the actual and the predicted class, the
+        probabilities of the predicted class and of the actual class, and the sum of the squares of all
+        probabilities, from which the Brier score of the example follows.
     """
     names = np.array(classes)
     return pd.DataFrame(
@@ -150,5 +156,6 @@ def prediction_table(
             "predicted": names[probabilities.argmax(axis=1)],
             "probability": probabilities.max(axis=1),
             "probability_of_actual": probabilities[np.arange(len(labels)), labels],
+            "sum_of_squares": np.square(probabilities, dtype=np.float64).sum(axis=1),
         }
     )

@@ -20,7 +20,7 @@ def write_files(source: ScikitLearn, folder: Path) -> None:
     seed can change the test set. The images are stored as uint8, without loss.
 
     Raises:
-        UserError: if so many images are no part with every class.
+        UserError: if `test_images` images cannot include every class.
     """
     bunch = load_digits()
     images, labels = bunch.images.astype(np.uint8), bunch.target.astype(np.uint8)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from stages.common.errors import UserError
 
-# Two zeros, the code of the values' type, the number of dimensions; then the size of each dimension.
-START = struct.Struct(">HBB")
+# Two zeros, the code of the values' type, the number of dimensions; the size of each dimension follows.
+MAGIC = struct.Struct(">HBB")
 DTYPES: dict[int, np.dtype[Any]] = {
     0x08: np.dtype("uint8"),
     0x09: np.dtype("int8"),
@@ -27,7 +27,7 @@ DTYPES: dict[int, np.dtype[Any]] = {
 
 
 def read(path: Path) -> NDArray[Any]:
-    """Map an IDX file into memory; only the header is read at once.
+    """Map an IDX file into memory; only the header is read here, the values when they are used.
 
     Returns:
         The array, read-only, of the shape and the dtype in the header.
@@ -36,26 +36,31 @@ def read(path: Path) -> NDArray[Any]:
         UserError: if the content is no complete IDX file.
     """
     content = _map(path)
-    zeros, code, dimensions = START.unpack_from(content[: START.size].rjust(START.size, b"\xff"))
+    magic = content[: MAGIC.size].rjust(
+        MAGIC.size, b"\xff"
+    )  # a file that is too short does not begin with zeros
+    zeros, code, dimensions = MAGIC.unpack(magic)
     if zeros != 0 or code not in DTYPES:
         codes = ", ".join(f"{code:02x}" for code in DTYPES)
         raise UserError(
             f"{path}: expected an IDX file, which begins with the bytes 00 00 and one of {codes}, "
-            f"found {content[: START.size].hex(' ') or 'an empty file'}; fetch it again"
+            f"found {content[: MAGIC.size].hex(' ') or 'an empty file'}; fetch it again"
         )
-    start = START.size + 4 * dimensions
-    if len(content) < start:
-        raise UserError(f"{path}: expected {start} bytes of IDX header, found {len(content)}; fetch it again")
-    shape = struct.unpack_from(f">{dimensions}I", content, START.size)
+    header_bytes = MAGIC.size + 4 * dimensions
+    if len(content) < header_bytes:
+        raise UserError(
+            f"{path}: expected {header_bytes} bytes of IDX header, found {len(content)}; fetch it again"
+        )
+    shape = struct.unpack_from(f">{dimensions}I", content, MAGIC.size)
     dtype = DTYPES[code]
-    expected = start + prod(shape) * dtype.itemsize
+    expected = header_bytes + prod(shape) * dtype.itemsize
     if len(content) != expected:
         raise UserError(
             f"{path}: expected {expected} bytes for an IDX file of shape {shape} and type {dtype.name}, "
             f"found {len(content)}; fetch it again"
         )
     try:
-        values: NDArray[Any] = np.frombuffer(content, dtype, offset=start)
+        values: NDArray[Any] = np.frombuffer(content, dtype, offset=header_bytes)
         return values.reshape(shape)
     except ValueError as error:  # more dimensions, or larger ones, than NumPy has
         raise UserError(f"{path}: expected an array, found shape {shape}: {error}; fetch it again") from None

@@ -22,10 +22,12 @@ from stages.sources.schema import RawFile
 ATTEMPTS = 3  # a mirror that fails three times within seconds is down, and the next may be up
 CHUNK_BYTES = 1 << 20
 GZIP_MAGIC = b"\x1f\x8b"
+# The environment variable of a folder or URL to try first, with a folder for each data set.
+MIRROR_VARIABLE = "DATASETS_MIRROR"
 
 
 class Timeouts(NamedTuple):
-    """The longest times that a server may take.
+    """Limits on the time of a download, and the pause between attempts.
 
     Attributes:
         silence_seconds: the longest pause of a server; no working mirror pauses for so long.
@@ -37,7 +39,7 @@ class Timeouts(NamedTuple):
     bytes_per_second: float = 50_000.0
     pause_seconds: float = 1.0
 
-    def seconds_for(self, size: int) -> float:
+    def compute_time_limit(self, size: int) -> float:
         """Return the longest time of a download of so many bytes, in seconds."""
         return self.silence_seconds + size / self.bytes_per_second
 
@@ -99,7 +101,7 @@ def download(
             return _hide_passwords(mirror)
     raise UserError(
         f"no mirror has {name}: {'; '.join(reasons)}; "
-        "set the environment variable DATASETS_MIRROR to a folder or URL that has it"
+        f"set {MIRROR_VARIABLE} to a folder or URL that has DATASET/{name}"
     )
 
 
@@ -144,14 +146,14 @@ def read_chunks(address: str, expected_bytes: int, timeouts: Timeouts = DEFAULT_
             f"the server answers {error.status} {error.message}", retryable=busy or down
         ) from None
     except TimeoutError:
-        allowed = timeouts.seconds_for(expected_bytes)
-        if time.monotonic() - start >= allowed:
-            raise MirrorError(f"expected all of it within {allowed:.0f} s, found less") from None
+        time_limit = timeouts.compute_time_limit(expected_bytes)
+        if time.monotonic() - start >= time_limit:
+            raise MirrorError(f"expected the whole file within {time_limit:.0f} s, found a part") from None
         raise MirrorError(f"nothing arrived for {timeouts.silence_seconds:g} s", retryable=True) from None
     except (aiohttp.ClientError, ConnectionError, EOFError) as error:
-        raise MirrorError(_text(error), retryable=True) from None
+        raise MirrorError(_describe_error(error), retryable=True) from None
     except Exception as error:  # noqa: BLE001 - each protocol of fsspec has errors of its own
-        raise MirrorError(_text(error)) from None
+        raise MirrorError(_describe_error(error)) from None
 
 
 def _open(address: str, expected_bytes: int, timeouts: Timeouts) -> io.BufferedReader:
@@ -161,7 +163,7 @@ def _open(address: str, expected_bytes: int, timeouts: Timeouts) -> io.BufferedR
         options = {}
     else:
         timeout = aiohttp.ClientTimeout(
-            total=timeouts.seconds_for(expected_bytes),
+            total=timeouts.compute_time_limit(expected_bytes),
             sock_connect=timeouts.silence_seconds,
             sock_read=timeouts.silence_seconds,
         )
@@ -176,7 +178,7 @@ def _open(address: str, expected_bytes: int, timeouts: Timeouts) -> io.BufferedR
         return io.BufferedReader(filesystem.open(address, "rb", **options))
 
 
-def _text(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 

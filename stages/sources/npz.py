@@ -25,12 +25,12 @@ def read_shapes(archive: Path) -> dict[str, tuple[int, ...]]:
     """
     try:
         if not zipfile.is_zipfile(archive):
-            raise ValueError("something else")  # noqa: TRY301 - one message for all
+            raise ValueError("no ZIP archive")  # noqa: TRY301 - one message for all
         with archive.open("rb") as file, np.load(file, allow_pickle=False) as members:
             arrays = {name: _read_array(members, name) for name in members}
             return {name: array.shape for name, array in arrays.items() if array is not None}
     except Exception as error:  # noqa: BLE001 - a file may be anything, and zipfile and NumPy raise anything
-        raise _unexpected(archive.name, error) from None
+        raise _build_error(archive.name, error) from None
 
 
 def write_files(source: Npz, archive: Path, folder: Path) -> None:
@@ -44,7 +44,7 @@ def write_files(source: Npz, archive: Path, folder: Path) -> None:
     Raises:
         UserError: if an array is missing, or IDX has no code for its dtype.
     """
-    names = source.arrays.by_name()
+    names = source.arrays.items_by_file()
     available = read_shapes(archive)
     for name, array in names.items():
         if array not in available:
@@ -59,7 +59,7 @@ def write_files(source: Npz, archive: Path, folder: Path) -> None:
                 ):
                     idx.write(folder / name, _flatten_column(values))
     except ValueError as error:
-        raise _unexpected(source.archive.name, error) from None
+        raise _build_error(source.archive.name, error) from None
 
 
 def _read_array(members: Any, name: str) -> NDArray[Any] | None:
@@ -76,5 +76,5 @@ def _flatten_column(values: NDArray[Any]) -> NDArray[Any]:
     return values.reshape(-1) if values.shape[1:] == COLUMN else values
 
 
-def _unexpected(name: str, error: Exception) -> UserError:
+def _build_error(name: str, error: Exception) -> UserError:
     return UserError(f"{name}: expected an .npz file of numbers, found: {error}; make it anew")

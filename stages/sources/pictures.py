@@ -19,7 +19,7 @@ SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "CMYK", "YCbCr")
 GREY_MODES = ("1", "L", "LA", "La")
 SIDEWAYS_ORIENTATIONS = range(5, 9)  # of EXIF: width and height are exchanged
-MOST_EXCEPTIONS = 0.05  # share of images with other edges in a data set of one background
+LARGEST_EXCEPTION_SHARE = 0.05  # of images with other edges in a data set of one background
 WHITE = (255, 255, 255, 255)  # behind transparent pixels
 PARTS = {
     "train": (layout.TRAIN_IMAGES, layout.TRAIN_LABELS),
@@ -85,7 +85,13 @@ def find_background(images: NDArray[Any], largest_pixel: int) -> Literal["dark",
     edges = (images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1])
     means = np.concatenate([edge.reshape(len(images), -1) for edge in edges], axis=1).mean(axis=1)
     light = (means > largest_pixel / 2).mean()
-    return "light" if light > 1 - MOST_EXCEPTIONS else "dark" if light < MOST_EXCEPTIONS else None
+    return (
+        "light"
+        if light > 1 - LARGEST_EXCEPTION_SHARE
+        else "dark"
+        if light < LARGEST_EXCEPTION_SHARE
+        else None
+    )
 
 
 def list_files_by_class(folder: Path) -> dict[str, list[Path]]:
@@ -94,15 +100,16 @@ def list_files_by_class(folder: Path) -> dict[str, list[Path]]:
     Raises:
         UserError: if sub-folders have no pictures, or other files.
     """
-    if not folder.is_dir():
-        raise UserError(f"{folder}: expected pictures in a sub-folder for each class, found none")
     by_class = {
         sub.name: sorted(file for file in sub.iterdir() if not file.name.startswith("."))
-        for sub in sorted(folder.iterdir())
+        for sub in (sorted(folder.iterdir()) if folder.is_dir() else ())
         if sub.is_dir() and not sub.name.startswith(".")
     }
     if not any(by_class.values()):
-        raise UserError(f"{folder}: expected pictures in a sub-folder for each class, found none")
+        raise UserError(
+            f"{folder}: expected pictures in a sub-folder for each class, found none; put them into "
+            f"{folder / 'CLASS'}"
+        )
     for file in (file for files in by_class.values() for file in files):
         if file.suffix.lower() not in SUFFIXES:
             raise UserError(f"{file}: expected a picture, one of {', '.join(SUFFIXES)}; move it elsewhere")
@@ -132,12 +139,18 @@ def write_files(source: Pictures, folder: Path) -> None:
             )
         empty = [name for name in names if not by_class.get(name)]
         if empty and part == "train":
-            raise UserError(f"{place / empty[0]}: expected pictures of this class, found none")
+            raise UserError(
+                f"{place / empty[0]}: expected pictures of this class, found none; put them there, or "
+                "remove the class"
+            )
         files = [(file, label) for label, name in enumerate(names) for file in by_class.get(name, [])]
         try:
             pixels = np.empty((len(files), *shape), np.uint8)
         except MemoryError as error:
-            raise UserError(f"{place}: expected pictures that the memory holds, found: {error}") from None
+            raise UserError(
+                f"{place}: expected pictures that the memory holds, found: {error}; lower source.height and "
+                "source.width in params.yaml"
+            ) from None
         for row, (file, _) in enumerate(files):
             pixels[row] = read(file, shape)
         idx.write(folder / images, pixels)
@@ -146,12 +159,12 @@ def write_files(source: Pictures, folder: Path) -> None:
 
 def find_commonest_shape(folder: Path) -> tuple[int, int, int]:
     """Return the commonest height and width of training pictures, and 3 channels if any has colours."""
-    shapes = [_shape(file) for files in list_files_by_class(folder / "train").values() for file in files]
+    shapes = [_read_shape(file) for files in list_files_by_class(folder / "train").values() for file in files]
     ((height, width), _), *_ = Counter((height, width) for height, width, _ in shapes).most_common(1)
     return height, width, max(channels for *_, channels in shapes)
 
 
-def _shape(file: Path) -> tuple[int, int, int]:
+def _read_shape(file: Path) -> tuple[int, int, int]:
     try:
         with Image.open(file) as image:
             sideways = image.getexif().get(ExifTags.Base.Orientation) in SIDEWAYS_ORIENTATIONS

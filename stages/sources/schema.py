@@ -1,6 +1,6 @@
 """Schema of the sources of data sets, and of the four raw files that fetch makes of each."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import AfterValidator, Field
 
@@ -10,36 +10,41 @@ from stages.common.validation import Section
 
 Name = Annotated[str, Field(min_length=1, max_length=255)]
 Side = Annotated[int, Field(gt=0, le=10_000)]
+T = TypeVar("T")
 
 
-def _without_password(url: str) -> str:
+def _refuse_password(url: str) -> str:
     if "@" in url.partition("://")[2].partition("/")[0]:
         raise ValueError("expected no name or password in an address, found one; put it into ~/.netrc")
     return url
 
 
-Url = Annotated[str, AfterValidator(_without_password)]
+Url = Annotated[str, AfterValidator(_refuse_password)]
+
+
+class PerRawFile(Section, Generic[T]):
+    """An item for each of the four raw files."""
+
+    train_images: T = Field(alias=layout.TRAIN_IMAGES)
+    train_labels: T = Field(alias=layout.TRAIN_LABELS)
+    test_images: T = Field(alias=layout.TEST_IMAGES)
+    test_labels: T = Field(alias=layout.TEST_LABELS)
+
+    def items_by_file(self) -> dict[str, T]:
+        """Return the items by the names of the files in the raw folder."""
+        return {str(field.alias): getattr(self, name) for name, field in type(self).model_fields.items()}
 
 
 class RawFile(Section):
-    """Size and SHA-256 of a file once decompressed, and its name at the source, if that differs."""
+    """Size and SHA-256 of a file once decompressed, and the file's name at the source, if another."""
 
     bytes: Annotated[int, Field(gt=0)]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     name: Name | None = None
 
 
-class RawFiles(Section):
+class RawFiles(PerRawFile[RawFile]):
     """The four files of a data set."""
-
-    train_images: RawFile = Field(alias=layout.TRAIN_IMAGES)
-    train_labels: RawFile = Field(alias=layout.TRAIN_LABELS)
-    test_images: RawFile = Field(alias=layout.TEST_IMAGES)
-    test_labels: RawFile = Field(alias=layout.TEST_LABELS)
-
-    def by_name(self) -> dict[str, RawFile]:
-        """Return the files by their names in the raw folder."""
-        return {str(field.alias): getattr(self, name) for name, field in type(self).model_fields.items()}
 
 
 class Mirrors(Section):
@@ -78,17 +83,8 @@ class Archive(RawFile):
     name: Name
 
 
-class ArrayNames(Section):
+class ArrayNames(PerRawFile[Name]):
     """The name of the array in an archive from which each raw file is made."""
-
-    train_images: Name = Field(alias=layout.TRAIN_IMAGES)
-    train_labels: Name = Field(alias=layout.TRAIN_LABELS)
-    test_images: Name = Field(alias=layout.TEST_IMAGES)
-    test_labels: Name = Field(alias=layout.TEST_LABELS)
-
-    def by_name(self) -> dict[str, str]:
-        """Return the names of the arrays by the names of the raw files."""
-        return {str(field.alias): getattr(self, name) for name, field in type(self).model_fields.items()}
 
 
 class Npz(Section):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from stages.common import checksums
 from stages.common.errors import UserError
 from stages.common.files import atomic_folder
+from stages.common.shapes import COLOUR_BATCH_NDIM, GREY_BATCH_NDIM
 
 IMAGES = "images.npy"
 LABELS = "labels.npy"
@@ -25,7 +26,7 @@ class Split(NamedTuple):
 
     Attributes:
         images: shape (n, height, width) or (n, height, width, channels); uint8, or another of IDX's types.
-        labels: shape (n,), the index of each image's class; uint8, or int32 where there are too many.
+        labels: shape (n,), the index of each image's class; uint8, or int32 for more than 256 classes.
     """
 
     images: NDArray[Any]
@@ -75,12 +76,14 @@ def read(folder: Path) -> Split:
         labels = np.load(folder / LABELS, mmap_mode="r", allow_pickle=False)
     except Exception as error:  # noqa: BLE001 - a header may be anything, and NumPy raise anything
         raise UserError(f"{folder}: expected {IMAGES} and {LABELS}, found: {error}; {REMEDY}") from None
-    for array, kinds, dimensions in ((images, "iuf", (3, 4)), (labels, "iu", (1,))):
+    for name, array, kinds, dimensions in (
+        (IMAGES, images, "iuf", (GREY_BATCH_NDIM, COLOUR_BATCH_NDIM)),
+        (LABELS, labels, "iu", (1,)),
+    ):
         is_array = isinstance(array, np.ndarray)
         if not is_array or array.dtype.kind not in kinds or array.ndim not in dimensions:
-            raise UserError(
-                f"{folder}: expected images and labels, found arrays of other shapes or types; {REMEDY}"
-            )
+            found = f"{array.dtype.name} of shape {array.shape}" if is_array else "no array"
+            raise UserError(f"{folder}: expected images and labels, found {found} in {name}; {REMEDY}")
     if len(images) != len(labels):
         raise UserError(
             f"{folder}: expected as many labels as images, found {len(labels)} and {len(images)}; {REMEDY}"
@@ -88,7 +91,7 @@ def read(folder: Path) -> Split:
     return Split(images, labels)
 
 
-def fingerprint(folders: Iterable[Path]) -> str:
+def compute_fingerprint(folders: Iterable[Path]) -> str:
     """Return the SHA-256 of the content of splits.
 
     Raises:

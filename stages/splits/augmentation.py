@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from stages.common.backend import tf
-from stages.network.schema import Augmentation
+from stages.common.fields import Augmentation
 
 SMOOTHNESS = 4.0  # pixels over which a bend changes; Simard, Steinkraus and Platt, 2003, have the same
 
@@ -28,12 +28,12 @@ def augment(images: tf.Tensor, augmentation: Augmentation, seed: tf.Tensor) -> t
         return images
     count, (height, width) = tf.shape(images)[0], images.shape[1:3]
     affine_seed, bend_seed = tf.unstack(tf.random.split(seed, 2))
-    angle, scale, down, right, side = tf.unstack(
+    angle, scale, down, right, mirror_draw = tf.unstack(
         tf.random.stateless_uniform((5, count, 1, 1), affine_seed, minval=-1), num=5
     )
     angle *= math.radians(augmentation.rotation)
     factor = tf.exp(scale * math.log1p(augmentation.scaling))
-    mirror = tf.where(side < 0, -1.0, 1.0) if augmentation.flip else 1.0
+    mirror = tf.where(mirror_draw < 0, -1.0, 1.0) if augmentation.flip else 1.0
     # The place in the old image, from its middle, that each pixel of the new image comes from.
     y = tf.reshape(tf.range(height, dtype=tf.float32) - (height - 1) / 2, (1, height, 1))
     x = tf.reshape(tf.range(width, dtype=tf.float32) - (width - 1) / 2, (1, 1, width))
@@ -55,7 +55,7 @@ def _smooth_noise(count: tf.Tensor, height: int, width: int, seed: tf.Tensor) ->
 
 
 def _gaussian_rows(length: int) -> tf.Tensor:
-    """Return a matrix that smooths a column of noise: row i is a Gaussian around i, of length 1.
+    """Return a matrix that smooths a column of noise: row i is a Gaussian around i, with Euclidean norm 1.
 
     Noise at every `SMOOTHNESS` pixels is as smooth as noise at each, and is drawn in a tenth of the time.
     """
@@ -68,19 +68,23 @@ def _interpolate(images: tf.Tensor, y: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
     """Return the images at other places, bilinearly between pixels; y and x have shape (n, height, width)."""
     height, width = images.shape[1:3]
     channels = images.shape[3:].as_list()
-    # A border of 0 on each side, and one more for the neighbour of the last.
+    # A border of one pixel of 0, and a second one below and to the right, where the neighbours of the last
+    # pixels are read.
     padded = tf.pad(images, [[0, 0], [1, 2], [1, 2], *[[0, 0]] * len(channels)])
     y = tf.clip_by_value(y, -1, height) + 1
     x = tf.clip_by_value(x, -1, width) + 1
     top, left = tf.floor(y), tf.floor(x)
-    row = width + 3
-    start = tf.reshape(tf.range(tf.shape(images)[0]) * ((height + 3) * row), (-1, 1, 1))
-    corner = start + tf.cast(top, tf.int32) * row + tf.cast(left, tf.int32)
+    row_length = width + 3
+    start = tf.reshape(tf.range(tf.shape(images)[0]) * ((height + 3) * row_length), (-1, 1, 1))
+    corner = start + tf.cast(top, tf.int32) * row_length + tf.cast(left, tf.int32)
     pixels = tf.cast(tf.reshape(padded, (-1, *channels)), tf.float32)
     down, right = y - top, x - left
     if channels:
         down, right = down[..., None], right[..., None]
-    above = tf.gather(pixels, corner) * (1 - right) + tf.gather(pixels, corner + 1) * right
-    below = tf.gather(pixels, corner + row) * (1 - right) + tf.gather(pixels, corner + row + 1) * right
-    between = above * (1 - down) + below * down
-    return tf.cast(tf.round(between) if images.dtype.is_integer else between, images.dtype)
+    upper = tf.gather(pixels, corner) * (1 - right) + tf.gather(pixels, corner + 1) * right
+    lower = (
+        tf.gather(pixels, corner + row_length) * (1 - right)
+        + tf.gather(pixels, corner + row_length + 1) * right
+    )
+    values = upper * (1 - down) + lower * down
+    return tf.cast(tf.round(values) if images.dtype.is_integer else values, images.dtype)

@@ -7,27 +7,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.common.backend import tf
+from stages.common.fields import Augmentation
 from stages.common.seeds import derive_seed
-from stages.network.schema import Augmentation
 from stages.splits.arrays import Split, count_rows_per_chunk
 from stages.splits.augmentation import augment
 
+# For predictions and losses. The size is fixed, since the cut of a sum into batches can change its last bit.
+SCORING_BATCH_SIZE = 1000
 # The thread that tunes a pipeline sleeps for twice as long each time, and the end of the pipeline waits for
 # it, up to as long as the whole training took. There is nothing here to tune.
-WITHOUT_AUTOTUNE = tf.data.Options()
-WITHOUT_AUTOTUNE.autotune.enabled = False
+NO_AUTOTUNE_OPTIONS = tf.data.Options()
+NO_AUTOTUNE_OPTIONS.autotune.enabled = False
 
 
 def shuffled_batches(
-    split: Split, classes: int, batch_size: int, seed: int, augmentation: Augmentation
+    split: Split,
+    class_count: int,
+    batch_size: int,
+    seed: int,
+    augmentation: Augmentation,
+    label_smoothing: float = 0.0,
 ) -> tf.data.Dataset:
-    """Return the batches of an endless row of epochs, each in an order that only the seed decides.
+    """Return the batches of an endless sequence of epochs, each in an order that only the seed decides.
 
     Indices are shuffled, not images, so that every order is equally likely, however large the split.
 
+    Args:
+        split: images and labels.
+        class_count: the number of classes.
+        batch_size: the number of images in a batch.
+        seed: the seed of the order and of the augmentation.
+        augmentation: the distortions of the images.
+        label_smoothing: the share of each label that is spread over all classes evenly (Szegedy et al.,
+            "Rethinking the Inception Architecture for Computer Vision", 2016, section 7).
+
     Returns:
-        A data set of (images, labels), shapes (b, *image) and (b, classes), where b is
-        `batch_size`, or less for the last batch of an epoch.
+        A data set of (images, labels), shapes (b, *image) and (b, class_count), where b is
+        `batch_size`, or fewer for the last batch of an epoch.
     """
     order_seed = tf.constant(derive_seed(seed, "order"), tf.int64)
     augmentation_seed = tf.constant([derive_seed(seed, "augmentation"), 0], tf.int64)
@@ -36,28 +52,31 @@ def shuffled_batches(
         order = tf.random.experimental.stateless_shuffle(
             tf.range(len(split.labels)), seed=tf.stack([order_seed, epoch])
         )
-        batches = _read_batches(tf.data.Dataset.from_tensor_slices(order), split, classes, batch_size)
+        batches = _read_batches(tf.data.Dataset.from_tensor_slices(order), split, class_count, batch_size)
         epoch_seed = tf.random.fold_in(augmentation_seed, epoch)
 
         def distort(step: tf.Tensor, batch: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
             images, labels = batch
-            return augment(images, augmentation, tf.random.fold_in(epoch_seed, step)), labels
+            smoothed = labels * (1 - label_smoothing) + label_smoothing / class_count
+            return augment(images, augmentation, tf.random.fold_in(epoch_seed, step)), smoothed
 
         return batches.enumerate().map(distort)
 
-    return tf.data.Dataset.counter().flat_map(read_epoch).prefetch(2).with_options(WITHOUT_AUTOTUNE)
+    return tf.data.Dataset.counter().flat_map(read_epoch).prefetch(2).with_options(NO_AUTOTUNE_OPTIONS)
 
 
-def ordered_batches(split: Split, classes: int, batch_size: int) -> tf.data.Dataset:
-    """Return the batches of one pass over a split, in its order and the form of `shuffled_batches`."""
+def ordered_batches(split: Split, class_count: int, batch_size: int) -> tf.data.Dataset:
+    """Return the batches of one pass over a split, in its order: images, and one-hot labels."""
     count = len(split.labels)
-    batches = _read_batches(tf.data.Dataset.range(count), split, classes, batch_size)
+    batches = _read_batches(tf.data.Dataset.range(count), split, class_count, batch_size)
     # Keras asks for the number of batches, and `rebatch` does not tell.
-    counted = tf.data.experimental.assert_cardinality(ceil(count / batch_size))
-    return batches.apply(counted).with_options(WITHOUT_AUTOTUNE)
+    with_count = tf.data.experimental.assert_cardinality(ceil(count / batch_size))
+    return batches.apply(with_count).with_options(NO_AUTOTUNE_OPTIONS)
 
 
-def _read_batches(indices: tf.data.Dataset, split: Split, classes: int, batch_size: int) -> tf.data.Dataset:
+def _read_batches(
+    indices: tf.data.Dataset, split: Split, class_count: int, batch_size: int
+) -> tf.data.Dataset:
     """Return batches of the images and labels at some indices.
 
     Images are read from their file when their turn comes, so that a split may be larger than the memory. They
@@ -71,7 +90,7 @@ def _read_batches(indices: tf.data.Dataset, split: Split, classes: int, batch_si
         images, labels = tf.numpy_function(take, [rows], (split.images.dtype, split.labels.dtype))
         images.set_shape((None, *split.images.shape[1:]))
         labels.set_shape((None,))
-        return images, tf.one_hot(labels, classes)
+        return images, tf.one_hot(labels, class_count)
 
     # Several batches at once: a call into Python for each would cost a tenth of an epoch.
     batches_at_once = max(1, count_rows_per_chunk(split.images) // batch_size)

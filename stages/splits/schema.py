@@ -13,7 +13,7 @@ class PreprocessParameters(Section):
         classes: the names of the classes, in the order of their labels.
         largest_pixel: the largest value that a pixel may have.
         validation_images: how many training images are held out for validation.
-        seed: of the held-out split.
+        seed: the seed of the held-out split.
     """
 
     files: RawFiles

@@ -41,7 +41,7 @@ def while_they_run(processes: list[subprocess.Popen[str]], look: Callable[[], No
 
 def nothing_wrong(project: Project, expected: dict[str, bytes]) -> Callable[[], None]:
     """Whether everything that is there is whole, as somebody sees it who looks in between."""
-    patterns = ("metrics/*.json", "predictions/*.csv", "plots/*/[!.]*", "models/[!.]*")
+    patterns = ("metrics/*.json", "predictions/*/*.csv", "plots/*/[!.]*", "models/[!.]*")
 
     def look() -> None:
         for path in [path for pattern in patterns for path in project.folder.glob(pattern)]:

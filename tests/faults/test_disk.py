@@ -19,7 +19,7 @@ OUTPUTS = {
     "fetch": (f"data/raw/{TWIN}/*",),
     "preprocess": (f"data/processed/{TWIN}/**/*",),
     "train": (f"models/{TWIN}.*", f"plots/history/{TWIN}.*"),
-    "evaluate": (f"metrics/{TWIN}.*", f"predictions/{TWIN}.*", f"plots/[crm]*/{TWIN}.*"),
+    "evaluate": (f"metrics/{TWIN}.*", f"predictions/{TWIN}/*", f"plots/[crm]*/{TWIN}.*"),
 }
 
 

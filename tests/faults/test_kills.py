@@ -15,7 +15,7 @@ from helpers import TWIN, Project, environment
 
 # About how many seconds DVC takes to run each.
 STAGES = {"fetch": 2.5, "preprocess": 2.5, "train": 9.0, "evaluate": 7.0}
-RESULTS = ("dvc.lock", "data/**/*", "models/*", "metrics/*", "predictions/*", "plots/*/*")
+RESULTS = ("dvc.lock", "data/**/*", "models/*", "metrics/*", "predictions/*/*", "plots/*/*")
 NEXT_RUN = ("make", "-o", ".venv/installed", "repro")
 
 

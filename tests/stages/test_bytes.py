@@ -30,7 +30,7 @@ arrays.write(folder / "split", arrays.Split(images, labels))
 probabilities = evaluate.predict(model, arrays.Split(images, labels))
 table = scores.prediction_table(labels, probabilities, ["ä", "b, c", '"d"'])
 evaluate.write_table(folder / "predictions.csv", table)
-gallery.save_mistakes(folder / "mistakes.png", images, table)
+gallery.draw_mistakes(folder / "mistakes.png", images, table)
 """
 FILES = {
     "CSV": ["predictions.csv"],

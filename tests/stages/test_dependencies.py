@@ -12,7 +12,7 @@ import pytest
 from helpers import ROOT, TWIN, Project
 from ruamel.yaml import YAML
 
-from stages.__main__ import PACKAGES, STAGES
+from stages.__main__ import STAGE_PACKAGES, STAGES
 from stages.common import packages, runtime
 from stages.network.schema import TrainParameters
 from stages.scoring.schema import EvaluateParameters
@@ -138,13 +138,13 @@ def test_a_stage_depends_on_the_versions_of_exactly_the_packages_it_computes_wit
     (named,) = [entry["versions.yaml"] for entry in declared(stage)["params"] if isinstance(entry, dict)]
     unseen = {"h5py"} if stage == "train" else set()  # Keras imports it where it saves
     assert set(named) - unseen == packages_of(observed[stage]["files"]) - WITHOUT_A_TRACE
-    assert named == list(PACKAGES[stage])  # which are compared with the installed ones
+    assert named == list(STAGE_PACKAGES[stage])  # which are compared with the installed ones
 
 
 @pytest.mark.parametrize("stage", STAGES[1:])
 def test_a_declared_version_that_is_not_installed_stops_the_stage(project: Project, stage: str) -> None:
     path = project.folder / "versions.yaml"
-    package = PACKAGES[stage][-1]
+    package = STAGE_PACKAGES[stage][-1]
     path.write_text(re.sub(rf"^{package}: .*$", f"{package}: '9.9.9'", path.read_text(), flags=re.MULTILINE))
     version = packages.installed_version(package)
     message = f"error: versions.yaml: {package}: expected 9.9.9, found {version} installed; run make install"

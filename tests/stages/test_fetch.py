@@ -128,7 +128,7 @@ def test_a_mirror_that_never_pauses_and_never_ends_is_left_in_time(
     )
     assert time.monotonic() - start < 100 * DRIP_SECONDS
     assert capsys.readouterr().err == (
-        f"warning: {slow.url}/{NAME}: expected all of it within 1 s, found less\n"
+        f"warning: {slow.url}/{NAME}: expected the whole file within 1 s, found a part\n"
     )
     assert len(slow.requests) == 1
 

@@ -11,7 +11,7 @@ from helpers import ENVIRONMENT, ROOT, dump
 from ruamel.yaml import YAML
 
 from stages.common import layout
-from stages.network.schema import Augmentation
+from stages.common.fields import Augmentation
 from stages.splits import arrays
 from stages.splits.arrays import Split
 from stages.splits.batches import shuffled_batches

@@ -145,10 +145,8 @@ def test_data_sets_are_a_mapping(tmp_path: Path, content: Any) -> None:
 def test_an_unknown_kind_of_source_is_answered_with_the_known_ones(tmp_path: Path, content: Any) -> None:
     set_value(content["datasets"]["digits"], "source.kind", "mirror")
     message = load_error(tmp_path, dump(content))
-    assert message.startswith(
-        "datasets.digits.source: expected kind to be one of mirrors, scikit_learn, pictures, npz, found {"
-    )
-    assert len(message) < 500  # not the whole section
+    expected = "expected kind to be one of mirrors, scikit_learn, pictures, npz"
+    assert message == f"datasets.digits.source: {expected}, found 'mirror'"
 
 
 def test_a_misspelt_key_is_reported_with_the_one_that_is_missing(tmp_path: Path, content: Any) -> None:
@@ -201,10 +199,10 @@ def test_a_name_of_a_data_set_is_a_plain_word(tmp_path: Path, content: Any, name
     [
         ("", "expected a mapping"),
         ("- a list", "expected a mapping"),
-        ("datasets: {a: 1, a: 2}", "not valid YAML"),
-        ("datasets: [", "not valid YAML"),
-        ("datasets:\n\t- tab", "not valid YAML"),
-        ("datasets: 2020-13-45", "not valid YAML"),
+        ("datasets: {a: 1, a: 2}", "expected YAML, found"),
+        ("datasets: [", "expected YAML, found"),
+        ("datasets:\n\t- tab", "expected YAML, found"),
+        ("datasets: 2020-13-45", "expected YAML, found"),
         ("{datasets: {}, evaluation: {calibration_bins: 1}}", "datasets: expected at least one item"),
     ],
     ids=["empty", "list", "duplicate key", "unclosed", "tab", "no such date", "no data set"],
@@ -245,4 +243,5 @@ def test_an_unknown_data_set_is_answered_with_the_known_ones(folder: Project) ->
 
 def test_outside_the_projects_root_the_stage_says_so(tmp_path: Path) -> None:
     said = Project(tmp_path).here("stages", "fetch", "digits", expect=2).stderr
-    assert said == "error: params.yaml: not found; run the command from the project's root\n"
+    message = "params.yaml: expected a file, found none; run the command from the project's root"
+    assert said == f"error: {message}\n"

@@ -14,9 +14,9 @@ from ruamel.yaml import YAML
 from sklearn.metrics import accuracy_score, confusion_matrix
 
 from stages.common.backend import keras
-from stages.train import name_architecture
+from stages.train import detect_architecture
 
-RESULTS = ("dvc.lock", "data/**/*", "models/*", "metrics/*", "predictions/*", "plots/*/*")
+RESULTS = ("dvc.lock", "data/**/*", "models/*", "metrics/*", "predictions/*/*", "plots/*/*")
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
@@ -33,8 +33,8 @@ def test_repro_writes_every_output(finished: Project) -> None:
             f"data/*/{name}/**/*",
             f"models/{name}.*",
             f"metrics/{name}.*",
+            f"predictions/{name}/*",
             f"pl*/*/{name}.*",
-            f"pre*/{name}.*",
         )
         assert sorted(written) == [
             f"data/processed/{name}/test/SHA256SUMS",
@@ -59,7 +59,8 @@ def test_repro_writes_every_output(finished: Project) -> None:
             f"plots/history/{name}.csv",
             f"plots/mistakes/{name}.png",
             f"plots/reliability/{name}.csv",
-            f"predictions/{name}.csv",
+            f"predictions/{name}/test.csv",
+            f"predictions/{name}/validation.csv",
         ]
 
 
@@ -81,11 +82,11 @@ def test_a_second_repro_does_nothing(project: Project) -> None:
 
 
 def test_the_committed_results_of_digits_are_what_two_data_sets_at_a_time_give(finished: Project) -> None:
-    for name in finished.files("metrics/digits.json", "predictions/digits.csv", "plots/*/digits.*"):
-        if name_architecture() == "x86_64":  # as of the committed results
+    for name in finished.files("metrics/digits.json", "predictions/digits/*.csv", "plots/*/digits.*"):
+        if detect_architecture() == "x86_64":  # as of the committed results
             assert (finished.folder / name).read_bytes() == (ROOT / name).read_bytes()
         else:
-            accuracy = [json.loads((at / "metrics/digits.json").read_text())["accuracy"]
+            accuracy = [json.loads((at / "metrics/digits.json").read_text())["test"]["accuracy"]
                         for at in (finished.folder, ROOT)]  # fmt: skip
             assert accuracy[0] == pytest.approx(accuracy[1], abs=0.02)  # two percent: 7 of 360 images
 
@@ -144,8 +145,10 @@ def test_the_confusion_counts_are_those_of_the_model_on_the_test_set(finished: P
     assert counts.tolist() == confusion_matrix(labels, predicted).tolist()
     assert counts.sum() == len(labels) == 360
     metrics = json.loads((folder / "metrics/digits.json").read_text())
-    assert list(metrics) == ["accuracy", "macro_f1", "log_loss", "calibration_error"]
-    assert metrics["accuracy"] == pytest.approx(accuracy_score(labels, predicted), abs=1e-6)
+    assert list(metrics) == ["validation", "test"]
+    names = ["accuracy", "macro_f1", "log_loss", "brier_score", "calibration_error"]
+    assert [list(values) for values in metrics.values()] == [names, names]
+    assert metrics["test"]["accuracy"] == pytest.approx(accuracy_score(labels, predicted), abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +194,7 @@ def test_the_history_is_that_of_the_training(finished: Project) -> None:
 def test_metrics_diff_shows_what_changed_and_no_more(slower: Project) -> None:
     diff = json.loads(slower.run("dvc", "metrics", "diff", "--json", "main").stdout)
     assert list(diff) == [f"metrics/{TWIN}.json"]
-    assert diff[f"metrics/{TWIN}.json"]["accuracy"]["diff"] < -0.2
+    assert diff[f"metrics/{TWIN}.json"]["validation.accuracy"]["diff"] < -0.2
 
 
 def test_an_experiment_changes_one_line_of_the_committed_parameters(tmp_path: Path) -> None:

@@ -14,9 +14,10 @@ from sklearn.datasets import load_digits
 from stages import parameters
 from stages.common.backend import keras
 from stages.common.errors import UserError
+from stages.common.fields import Augmentation
 from stages.network import build, model_file
 from stages.network.optimizers import build_schedule
-from stages.network.schema import Augmentation, Network, Training
+from stages.network.schema import Network, Training
 from stages.splits import batches
 from stages.splits.arrays import Split
 from stages.train import train
@@ -112,7 +113,7 @@ def test_no_thread_tunes_the_batches() -> None:
 )
 def test_the_network_has_the_layers_of_params(settings: dict[str, object], layers: str) -> None:
     chosen = Network(**{"hidden": [8, 4], "dropout": 0.0, "batch_normalization": False, **settings})
-    model = build.build_network(chosen, image_shape=(5, 6), largest_pixel=16, classes=3, seed=0)
+    model = build.build_network(chosen, image_shape=(5, 6), largest_pixel=16, class_count=3, seed=0)
     assert [layer.name for layer in model.layers] == layers.split()[1:]
     assert model.input_shape == (None, 5, 6)
     assert model.output_shape == (None, 3)
@@ -125,19 +126,19 @@ def test_the_network_has_the_layers_of_params(settings: dict[str, object], layer
 def test_an_image_too_small_for_the_convolutions_is_named() -> None:
     chosen = Network(convolutions=[[2], [2], [2]], hidden=[4], dropout=0.0, batch_normalization=True)
     with pytest.raises(UserError, match=r"expected at most 2 lists, .* 5 x 6 pixels, found 3"):
-        build.build_network(chosen, image_shape=(5, 6), largest_pixel=16, classes=3, seed=0)
+        build.build_network(chosen, image_shape=(5, 6), largest_pixel=16, class_count=3, seed=0)
 
 
 def test_convolutions_take_images_in_colour() -> None:
     chosen = Network(convolutions=[[2]], hidden=[4], dropout=0.0, batch_normalization=True)
-    model = build.build_network(chosen, image_shape=(5, 6, 3), largest_pixel=16, classes=3, seed=0)
+    model = build.build_network(chosen, image_shape=(5, 6, 3), largest_pixel=16, class_count=3, seed=0)
     assert model.get_layer("convolution_1_1").kernel.shape == (3, 3, 3, 2)
     assert model.predict(np.zeros((2, 5, 6, 3), np.uint8), verbose=0).shape == (2, 3)
 
 
 def test_the_network_scales_pixels_and_gives_probabilities() -> None:
     chosen = Network(hidden=[8], dropout=0.0, batch_normalization=False)
-    model = build.build_network(chosen, image_shape=(2, 2), largest_pixel=16, classes=3, seed=0)
+    model = build.build_network(chosen, image_shape=(2, 2), largest_pixel=16, class_count=3, seed=0)
     images = np.array([[[0, 8], [16, 4]]], np.uint8)
     assert model.get_layer("scale")(images).numpy().ravel().tolist() == [0.0, 0.5, 1.0, 0.25]
     assert model.predict(images, verbose=0).sum(axis=1) == pytest.approx(1)
@@ -205,14 +206,32 @@ def test_the_history_has_a_row_an_epoch(digits: Split, dataset: parameters.Datas
     assert history["epoch"].tolist() == [1, 2, 3, 4]
 
 
-def test_the_model_is_that_of_the_best_epoch(digits: Split, dataset: parameters.Dataset) -> None:
+def test_the_model_is_that_of_the_last_epoch(digits: Split, dataset: parameters.Dataset) -> None:
     # A learning rate so high that the last epoch is not the best.
     wild = with_training(dataset, learning_rate=0.1, schedule="constant", epochs=8)
     validation = part(digits, 1000, 1300)
     model, history = train(wild, part(digits, 0, 1000), validation)
     accuracy = (model.predict(validation.images, verbose=0).argmax(axis=1) == validation.labels).mean()
-    assert accuracy == pytest.approx(history["val_accuracy"].max())
+    assert accuracy == pytest.approx(history["val_accuracy"].iloc[-1])
     assert history["val_accuracy"].iloc[-1] < history["val_accuracy"].max()
+
+
+def test_the_validation_images_change_no_weight(digits: Split, dataset: parameters.Dataset) -> None:
+    """The validation split chooses hyperparameters alone, so that its scores are not too good."""
+    short = with_training(dataset, epochs=3)
+    models = [train(short, part(digits, 0, 500), part(digits, *rows))[0] for rows in ((500, 800), (800, 900))]
+    for first, second in zip(*(model.get_weights() for model in models), strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_the_validation_loss_is_the_plain_cross_entropy(digits: Split, dataset: parameters.Dataset) -> None:
+    """Label smoothing changes what is learned, not how it is scored."""
+    smooth = with_training(dataset, label_smoothing=0.2, epochs=5)
+    validation = part(digits, 1000, 1300)
+    model, history = train(smooth, part(digits, 0, 1000), validation)
+    probabilities = model.predict(validation.images, verbose=0)[np.arange(300), validation.labels]
+    assert history["val_loss"].iloc[-1] == pytest.approx(-np.log(probabilities).mean(), rel=1e-4)
+    assert history["loss"].iloc[-1] > 0.5  # the entropy of the smoothed labels alone is 0.78
 
 
 @pytest.mark.parametrize("changes", [{"learning_rate": 1e6}, {"weight_decay": 1e6}])

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from stages.scoring import gallery
 images = np.arange(3 * 8 * 8, dtype=np.uint8).reshape(3, 8, 8)
-gallery.save(Path(sys.argv[1]), "Title $5", images, ["#1 Shirt", "#2 $x_1$", "#3 Größe\\ntwo lines"])
+gallery.draw_gallery(Path(sys.argv[1]), "Title $5", images, ["#1 Shirt", "#2 $x_1$", "#3 Größe\\ntwo lines"])
 """
 
 
@@ -51,7 +51,7 @@ def test_the_most_confident_mistakes_come_first(tmp_path: Path) -> None:
         "probability": [0.9, 0.6, 0.8, 0.9, 0.7],
         "probability_of_actual": [0.9, 0.4, 0.2, 0.9, 0.3],
     })  # fmt: skip
-    gallery.save_mistakes(tmp_path / "mistakes.png", images, predictions)
+    gallery.draw_mistakes(tmp_path / "mistakes.png", images, predictions)
     with Image.open(tmp_path / "mistakes.png") as opened:
         picture = np.asarray(opened)
     width = picture.shape[1] // gallery.COLUMNS
@@ -66,6 +66,6 @@ def test_the_most_confident_mistakes_come_first(tmp_path: Path) -> None:
 def test_no_mistakes_are_a_picture_too(tmp_path: Path) -> None:
     columns = ["actual", "predicted", "probability", "probability_of_actual"]
     perfect = pd.DataFrame([["a", "a", 1.0, 1.0]], columns=columns)
-    gallery.save_mistakes(tmp_path / "mistakes.png", np.zeros((1, 4, 4), np.uint8), perfect)
+    gallery.draw_mistakes(tmp_path / "mistakes.png", np.zeros((1, 4, 4), np.uint8), perfect)
     with Image.open(tmp_path / "mistakes.png") as picture:
         assert picture.getextrema() == (0, 255)  # the title, on white

@@ -33,6 +33,7 @@ def test_metrics_come_in_this_order(predictions: tuple[np.ndarray, np.ndarray]) 
         "accuracy",
         "macro_f1",
         "log_loss",
+        "brier_score",
         "calibration_error",
     ]
 
@@ -47,6 +48,8 @@ def test_metrics_equal_their_definitions(predictions: tuple[np.ndarray, np.ndarr
         for c in range(5)
     ]))  # fmt: skip
     assert found["log_loss"] == pytest.approx(-np.log(probabilities[np.arange(500), labels]).mean(), rel=1e-6)
+    errors = probabilities - np.eye(5)[labels]
+    assert found["brier_score"] == pytest.approx(np.square(errors).sum(axis=1).mean(), rel=1e-6)
 
 
 def test_metrics_are_written_with_six_decimals() -> None:
@@ -97,6 +100,7 @@ def test_perfect_predictions_have_no_error() -> None:
         "accuracy": 1,
         "macro_f1": 1,
         "log_loss": pytest.approx(0, abs=1e-6),
+        "brier_score": 0,
         "calibration_error": 0,
     }
 
@@ -177,4 +181,5 @@ def test_the_prediction_table_has_an_example_a_row() -> None:
         "predicted": ["b", "b", "a"],
         "probability": [0.75, 0.5, 0.875],
         "probability_of_actual": [0.75, 0.5, 0.125],
+        "sum_of_squares": [0.625, 0.5, 0.78125],
     }

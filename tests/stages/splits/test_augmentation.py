@@ -5,7 +5,7 @@ import pytest
 import scipy.ndimage
 
 from stages.common.backend import tf
-from stages.network.schema import Augmentation
+from stages.common.fields import Augmentation
 from stages.splits import batches
 from stages.splits.arrays import Split
 from stages.splits.augmentation import augment
