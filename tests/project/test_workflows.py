@@ -9,6 +9,7 @@ from ruamel.yaml import YAML
 
 WORKFLOWS = {path.name: path for path in sorted((ROOT / ".github/workflows").iterdir())}
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+GIT_COMMANDS = ["git --no-pager diff --exit-code", "git worktree add --quiet --detach ../base HEAD^1"]
 TOKEN = {"GITHUB_TOKEN": "${{ github.token }}"}
 TESTED_ELSEWHERE = {"comment"}  # tests/tools/review/test_comment.py runs it
 
@@ -37,7 +38,11 @@ def test_every_action_is_pinned_to_a_full_commit_hash_and_says_its_version(name:
 # shell, in a step's environment or in the path of a file.
 EXPRESSIONS = {
     "audit.yml": [],
-    "review.yml": ["github.ref", "hashFiles('dvc.lock')", "!cancelled()", "!cancelled()"],
+    "review.yml": [
+        "github.ref", "hashFiles('dvc.lock')", "!cancelled()",
+        "!cancelled() && github.event_name == 'pull_request'", "!cancelled() && github.event_name == 'push'",
+        "!cancelled()", "!cancelled()", "!cancelled()",
+    ],
     "comment.yml": [
         "github.event.workflow_run.head_repository.full_name", "github.event.workflow_run.head_branch",
         "github.event.workflow_run.id", "github.token", "github.token",
@@ -69,15 +74,19 @@ def test_nothing_is_interpolated_into_shell(name: str) -> None:
     commands = [step["run"] for step in steps(name) if "run" in step]
     assert commands
     for command in commands:
-        assert re.fullmatch(r"make [a-z]+( BASE=HEAD\^1| ALL=1)?", command)
+        assert command in GIT_COMMANDS or re.fullmatch(
+            r"make (-f ../base/Makefile )?[a-z]+"
+            r"( (BASE|LATER|CODE|ALL|SEEDS|SPLIT)=(HEAD(\^1)?|../base|\d|test))*",
+            command,
+        )
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
 def test_what_it_runs_is_a_make_target_that_ci_runs_too(name: str) -> None:
     run_by_ci = targets_of_ci()
     for step in steps(name):
-        if "run" in step:
-            target = step["run"].split()[1]
+        if "run" in step and step["run"] not in GIT_COMMANDS:
+            target = re.sub(r"^make (-f ../base/Makefile )?", "", step["run"]).split()[0]
             assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE)
             assert target in run_by_ci | TESTED_ELSEWHERE
 
@@ -96,7 +105,7 @@ def test_every_job_ends_by_itself(name: str) -> None:
 def test_the_code_of_a_pull_request_runs_with_a_token_that_can_only_read() -> None:
     content = workflow("review.yml")
     # Not pull_request_target, which has secrets; and not some kinds of pull_request alone.
-    assert content["on"] == {"pull_request": None, "push": {"branches": ["main"]}}
+    assert content["on"] == {"pull_request": None, "push": {"branches": ["main"], "tags": ["*"]}}
     assert content["permissions"] == {"contents": "read"}
     assert all("permissions" not in job for job in content["jobs"].values())
     assert "secrets" not in WORKFLOWS["review.yml"].read_text(encoding="utf-8")
@@ -118,7 +127,11 @@ def test_what_may_write_runs_no_code_of_a_pull_request() -> None:
 
 
 def test_the_review_does_what_a_reviewer_needs() -> None:
-    of_pull_requests, always = "github.event_name == 'pull_request'", "${{ !cancelled() }}"
+    always = "${{ !cancelled() }}"  # a change that was stopped is tested, too
+    of_pull_requests, of_pushes = (
+        f"${{{{ !cancelled() && github.event_name == '{event}' }}}}" for event in ("pull_request", "push")
+    )
+    review = "make -f ../base/Makefile review CODE=../base BASE=HEAD^1 LATER=HEAD"
     done = [
         (step.get("run") or step["uses"].partition("@")[0], step.get("if")) for step in steps("review.yml")
     ]
@@ -128,10 +141,14 @@ def test_the_review_does_what_a_reviewer_needs() -> None:
         ("actions/cache", None),
         ("make install", None),
         ("make repro", None),
-        ("make review BASE=HEAD^1", of_pull_requests),
-        ("make lint", always),  # the review, when it stops the change, stops neither this nor the tests
+        (GIT_COMMANDS[0], None),
+        (GIT_COMMANDS[1], always),
+        (f"{review} SEEDS=3", of_pull_requests),
+        (f"{review} SPLIT=test", of_pushes),
+        ("make verify ALL=1", always),
+        ("make lint", always),
         ("make test ALL=1", always),
-        ("actions/upload-artifact", f"always() && {of_pull_requests}"),
+        ("actions/upload-artifact", "always()"),
     ]
     checkout, _, cache, *_, upload = (step.get("with") for step in steps("review.yml"))
     assert checkout["fetch-depth"] == 2  # without which there is no HEAD^1

@@ -4,13 +4,14 @@ The commands and their JSON, dvc.lock, the files in .dvc/tmp, the cache, and the
 """
 
 import hashlib
+import itertools
 import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -21,8 +22,10 @@ from ruamel.yaml.error import YAMLError
 
 from stages.common.errors import UserError
 
+PIPELINE_FILE = Path("dvc.yaml")
 LOCK_FILE = Path("dvc.lock")
 FOLDER_SUFFIX = ".dir"  # of the hash of a folder
+MOST_FILES_OF_MIXED_ENDS = 14  # 16,384 combinations are tried in half a second
 CACHE = Path(".dvc/cache")
 RUN_LOCK = Path(".dvc/tmp/lock")  # held by every command that changes something, but not while a stage runs
 USED_FILES = Path(".dvc/tmp/rwlock")  # the files that running commands read and write, with their processes
@@ -62,6 +65,17 @@ def run(*arguments: str, folder: Path = Path()) -> str:
     return completed.stdout
 
 
+def share_cache(folder: Path) -> None:
+    """Let a clone in a folder use the cache of the current folder.
+
+    The file is written here, since `dvc cache dir --local` cannot write a path with letters beyond ASCII.
+    """
+    cache = run("cache", "dir").strip()
+    quote = "'" if '"' in cache else '"'
+    path = folder / ".dvc/config.local"
+    path.write_text(f"[cache]\n    dir = {quote}{cache}{quote}\n", encoding="utf-8")
+
+
 def diff_parameters(base: str, later: str) -> dict[str, dict[str, dict[str, Any]]]:
     """Return the parameters that differ between two revisions.
 
@@ -72,6 +86,51 @@ def diff_parameters(base: str, later: str) -> dict[str, dict[str, dict[str, Any]
         run("params", "diff", "--json", base, later)
     )
     return difference
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """The parameters and metrics of a commit, or of an experiment that began with the commit.
+
+    Attributes:
+        name: of the experiment, the workspace or the branch.
+        parameters: by dotted name, of params.yaml.
+        metrics: by file, the content.
+    """
+
+    name: str
+    parameters: dict[str, Any]
+    metrics: dict[str, Any]
+
+
+def read_experiments() -> list[Experiment]:
+    """Return the workspace, the last commit and the experiments that began with it and have results."""
+    entries = []
+    for commit in json.loads(run("exp", "show", "--json")):
+        entries.append((commit["name"] or commit["rev"], commit))
+        entries += [
+            (experiment["name"] or experiment["revs"][0]["rev"], experiment["revs"][0])
+            for experiment in commit["experiments"] or []
+        ]
+    return [
+        Experiment(
+            name,
+            flatten(entry["data"]["params"].get("params.yaml", {}).get("data", {})),
+            {file: content.get("data") or {} for file, content in entry["data"]["metrics"].items()},
+        )
+        for name, entry in entries
+        if entry["data"]
+    ]
+
+
+def flatten(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the values of nested mappings by dotted names."""
+    values: dict[str, Any] = {}
+    for key, value in section.items():
+        values |= (
+            flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+        )
+    return values
 
 
 def read_charts(action: str, *arguments: str) -> dict[str, list[dict[str, Any]]]:
@@ -206,7 +265,42 @@ def hash_folder(files: Mapping[str, bytes]) -> str:
     Args:
         files: the content of each file, by its path in the folder.
     """
-    entries = [{"md5": hash_content(files[path]), "relpath": path} for path in sorted(files, key=_split)]
+    return _hash_entries({path: hash_content(content) for path, content in files.items()})
+
+
+def file_matches(content: bytes, expected: str) -> bool:
+    """Return whether a file has the hash that DVC recorded, with line ends of Unix or of Windows.
+
+    git may store a file with other line ends than the file had when DVC took the hash.
+    """
+    return expected == hash_content(content) or expected in _hash_variants(content)
+
+
+def folder_matches(files: Mapping[str, bytes], expected: str) -> bool:
+    """Return whether a folder has the hash that DVC recorded; line ends as for `file_matches`.
+
+    Args:
+        files: the content of each file, by its path in the folder.
+        expected: the recorded hash.
+    """
+    if hash_folder(files) == expected:
+        return True
+    variants = [_hash_variants(content) for content in files.values()]
+    if len(files) <= MOST_FILES_OF_MIXED_ENDS:
+        choices: Iterable[Sequence[str]] = itertools.product(*variants)
+    else:
+        choices = zip(*variants, strict=True)  # all files with the ends of Unix, or all with those of Windows
+    return any(_hash_entries(dict(zip(files, hashes, strict=True))) == expected for hashes in choices)
+
+
+def _hash_variants(content: bytes) -> tuple[str, str]:
+    """Return the hashes of a file with the line ends of Unix, and with those of Windows."""
+    unix = content.replace(b"\r\n", b"\n")
+    return hash_content(unix), hash_content(unix.replace(b"\n", b"\r\n"))
+
+
+def _hash_entries(hashes: Mapping[str, str]) -> str:
+    entries = [{"md5": hashes[path], "relpath": path} for path in sorted(hashes, key=_split)]
     return hash_content(json.dumps(entries, sort_keys=True).encode()) + FOLDER_SUFFIX
 
 

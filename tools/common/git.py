@@ -26,8 +26,14 @@ def try_run(*arguments: str) -> bytes | None:
 
 
 def clone(commit: str, folder: Path) -> None:
-    """Clone the current repository into a folder, with a commit checked out; no object is copied."""
-    run("clone", "--quiet", "--shared", "--no-checkout", ".", str(folder))
+    """Make a repository of a single commit of the current repository in a folder, and check the commit out.
+
+    `git clone` would not do: of a shallow clone, it leaves out commits that no branch has.
+    """
+    run("init", "--quiet", str(folder))
+    serve = "git -c uploadpack.allowAnySHA1InWant=true upload-pack"
+    fetch = ("fetch", "--quiet", "--depth=1", f"--upload-pack={serve}", str(Path.cwd()), commit)
+    run("-C", str(folder), *fetch)
     run("-C", str(folder), "checkout", "--quiet", "--detach", commit)
 
 

@@ -10,12 +10,20 @@ START, END = "<!-- ", "<!-- end -->"
 BLOCK = re.compile(rf"{START}(\w[\w /]*) -->\n((?:(?!{START}).)*){END}", re.DOTALL)
 
 
+MARKUP = r"[\\`*{}\[\]()#+!|<>~&]|(?<![^\W_])_|_(?![^\W_])"
+UNSEEN = "\u200b"  # a space of no width
+
+
 def escape(content: object) -> str:
     """Escape text: no markup, no second line, and no mention of an account."""
     one_line = " ".join(str(content).split())
     # An underscore within a word, as in most names here, means nothing in Markdown.
-    markup = r"[\\`*{}\[\]()#+!|<>~&]|(?<![^\W_])_|_(?![^\W_])"
-    return re.sub(markup, r"\\\g<0>", one_line).replace("@", "@\u200b")  # followed by a space of no width
+    return re.sub(MARKUP, r"\\\g<0>", one_line).replace("@", f"@{UNSEEN}")
+
+
+def unescape(text: str) -> str:
+    """Return Markdown for a terminal: as it is, but for what `escape` added."""
+    return re.sub(r"\\([\\`*{}\[\]()#+!|<>~&_])", r"\1", text).replace(UNSEEN, "")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], rule: str = "---") -> str:

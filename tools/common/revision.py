@@ -1,11 +1,12 @@
 """Revisions of the project, any commit or the workspace, and their files."""
 
 import io
+import json
 import os
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 from ruamel.yaml import YAML
@@ -18,6 +19,19 @@ from tools.common import dvc, git
 WORKSPACE = "workspace"  # DVC's word for the files as they are
 SHORT_HASH = 7  # characters of a commit's hash that git shows people
 PROBABILITIES = ["probability", "probability_of_actual"]
+SUM_OF_SQUARES = "sum_of_squares"  # which older commits do not have
+
+
+class Result(NamedTuple):
+    """The result of one training for one split.
+
+    Attributes:
+        predictions: a row for each image, as `stages.scoring.scores.prediction_table` returns them.
+        metrics: the value of each metric.
+    """
+
+    predictions: pd.DataFrame
+    metrics: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -43,6 +57,12 @@ class Revision:
             else:
                 self._read[path] = git.try_run("cat-file", "blob", f"{self.commit}:./{path.as_posix()}")
         return self._read[path]
+
+    def date(self) -> str:
+        """Return the day on which the commit was made; nothing for the workspace."""
+        if self.commit is None:
+            return ""
+        return git.run("show", "--no-patch", "--format=%cs", self.commit).decode().strip()
 
     def files(self) -> set[str]:
         """Return the paths of all files: in the workspace, the files that git tracks or would track."""
@@ -87,11 +107,33 @@ class Revision:
         """Return the stages of a data set in dvc.lock, by name, in an order in which they can run."""
         return dvc.read_stages(self.section(dvc.LOCK_FILE, "stages"), dataset)
 
-    def predictions(self, dataset: str) -> pd.DataFrame | None:
-        """Return the table that `scores.prediction_table` made, or None if there is none."""
-        path = layout.predictions(dataset)
+    def predictions(self, dataset: str, split: str) -> pd.DataFrame | None:
+        """Return the table that `scores.prediction_table` made for a split, or None if there is none."""
+        path = layout.predictions(dataset, split)
         content = self.read(path)
         return None if content is None else parse_predictions(content, f"{path} at {self.name}")
+
+    def result(self, dataset: str, split: str) -> Result | None:
+        """Return the predictions and metrics of a split, or None if there are no predictions."""
+        predictions, path = self.predictions(dataset, split), layout.metrics(dataset)
+        if predictions is None:
+            return None
+        return Result(predictions, parse_metrics(self.read(path) or b"{}", split, f"{path} at {self.name}"))
+
+
+def parse_metrics(content: bytes, split: str, place: str) -> dict[str, float]:
+    """Parse the metrics of a split; an empty mapping if the file has none.
+
+    Args:
+        content: of the JSON file.
+        split: validation or test.
+        place: the place of the file, for an error.
+    """
+    try:
+        metrics = json.loads(content).get(split, {})
+        return {name: float(value) for name, value in metrics.items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise _unexpected(place, error, "metrics") from None
 
 
 def parse_predictions(content: bytes, place: str) -> pd.DataFrame:
@@ -105,7 +147,8 @@ def parse_predictions(content: bytes, place: str) -> pd.DataFrame:
     try:
         # A class may be called NA.
         table = pd.read_csv(io.BytesIO(content), dtype=text, keep_default_na=False)
-        table = table[["actual", "predicted", *PROBABILITIES]].astype(dict.fromkeys(PROBABILITIES, float))
+        numbers = [*PROBABILITIES, *({SUM_OF_SQUARES} & set(table))]
+        table = table[["actual", "predicted", *numbers]].astype(dict.fromkeys(numbers, float))
     except (ValueError, KeyError) as error:
         raise _unexpected(place, error) from None
     positive = table["probability"].between(0, 1, inclusive="right")
@@ -114,8 +157,8 @@ def parse_predictions(content: bytes, place: str) -> pd.DataFrame:
     return table
 
 
-def _unexpected(place: str, found: object) -> UserError:
-    return UserError(f"{place}: expected a table as dvc repro evaluate writes it, found: {found}")
+def _unexpected(place: str, found: object, kind: str = "a table") -> UserError:
+    return UserError(f"{place}: expected {kind} as dvc repro evaluate writes it, found: {found}")
 
 
 def find_revision(name: str) -> Revision:

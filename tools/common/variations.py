@@ -21,8 +21,8 @@ class Range(Section):
     @model_validator(mode="after")
     def _in_order(self) -> "Range":
         if self.low >= self.high or (self.log and self.low <= 0):
-            least = " of 0 and less" if self.log else ""
-            raise ValueError(f"expected low less than high, and no log{least}, found {self.low}, {self.high}")
+            least = ", and low above 0 on a logarithmic scale" if self.log else ""
+            raise ValueError(f"expected low less than high{least}, found {self.low}, {self.high}")
         return self
 
 

@@ -14,6 +14,7 @@ from stages.common.errors import UserError
 from stages.parameters import Dataset, Parameters
 from stages.parameters import load as load_parameters
 from tools.common import markdown, revision
+from tools.common.revision import Result
 from tools.common.settings import FILE as SETTINGS_FILE
 from tools.common.settings import About, Settings
 from tools.common.settings import load as load_settings
@@ -22,7 +23,9 @@ from tools.review import inputs, statistics
 FOLDER = Path("cards")
 MOST_CONFUSIONS = 5
 MOST_CLASS_ROWS = 50  # of the table of classes; nobody reads more
-LIMIT_OF_EVERY_NETWORK = "It names a class for every image, also for an image of none of the classes."
+LIMIT_OF_EVERY_NETWORK = (
+    "The network names a class for every image, even if the image shows none of the classes."
+)
 
 
 def build_card(name: str, parameters: Parameters, settings: Settings) -> str:
@@ -38,8 +41,8 @@ def build_card(name: str, parameters: Parameters, settings: Settings) -> str:
     """
     dataset, about = parameters.dataset(name), settings.dataset(name).about
     workspace = revision.find_revision(revision.WORKSPACE)
-    predictions = workspace.predictions(name)
-    if predictions is not None and (stale := inputs.find_stale(workspace, name)):
+    result = workspace.result(name, "test")
+    if result is not None and (stale := inputs.find_stale(workspace, name)):
         raise UserError(
             f"{name}: expected the results of these parameters and this code, found changed since: "
             f"{', '.join(stale)}; run: dvc repro evaluate@{name}"
@@ -51,11 +54,11 @@ def build_card(name: str, parameters: Parameters, settings: Settings) -> str:
         f"## Data\n\n{_describe_data(dataset, about)}",
         f"## Network and training\n\n{_describe_training(dataset)}",
     ]
-    if predictions is not None:
+    if result is not None:
         parts += [
-            f"## Results\n\n{_describe_results(predictions, parameters.evaluation.calibration_bins)}",
+            f"## Results\n\n{_describe_results(result)}",
             f"## Classes\n\n{_describe_classes(name)}",
-            f"## Most frequent confusions\n\n{_describe_confusions(predictions)}",
+            f"## Most frequent confusions\n\n{_describe_confusions(result.predictions)}",
         ]
     parts.append(f"## Limits\n\n{_describe_limits(about)}")
     return "\n\n".join(parts) + "\n"
@@ -66,13 +69,13 @@ def _table(head: list[str], rows: list[list[Any]]) -> str:
 
 
 def _describe_data(dataset: Dataset, about: About) -> str:
-    rows = [[name, f"{file.bytes:,}", file.sha256] for name, file in dataset.files.by_name().items()]
+    rows = [[name, f"{file.bytes:,}", file.sha256] for name, file in dataset.files.items_by_file().items()]
     return (
         f"Source: {about.source or f'not stated in {SETTINGS_FILE}'}. "
         f"Licence: {about.licence or f'not stated in {SETTINGS_FILE}'}. "
-        f"{dataset.validation_images:,} of the training images are held out for validation. Training keeps "
-        "the weights of the epoch with the highest accuracy on the validation images. The stage evaluate "
-        "alone reads the test split.\n\n" + _table(["file", "bytes", "SHA-256"], rows)
+        f"{dataset.validation_images:,} of the training images are held out for validation: they choose "
+        "hyperparameters. The stage evaluate alone reads the test split.\n\n"
+        + _table(["file", "bytes", "SHA-256"], rows)
     )
 
 
@@ -83,14 +86,16 @@ def _describe_training(dataset: Dataset) -> str:
     return _table(["hyperparameter", "value"], [[key, value] for key, value in values.items()])
 
 
-def _describe_results(predictions: pd.DataFrame, bins: int) -> str:
-    rows = [
-        [metric, f"{value:.4f}", f"{low:.4f} to {high:.4f}"]
-        for metric, (value, low, high) in statistics.estimate_intervals(predictions, bins).items()
-    ]
+def _describe_results(result: Result) -> str:
+    intervals = statistics.estimate_intervals(result.predictions)
+    rows = []
+    for metric, value in result.metrics.items():
+        _, low, high = intervals.get(metric, (value, None, None))
+        rows.append([metric, f"{value:.4f}", "" if low is None else f"{low:.4f} to {high:.4f}"])
     return (
-        f"On {len(predictions):,} test images. The intervals are over other test images of the same kind, "
-        "not over other training seeds.\n\n" + _table(["metric", "value", "95 % interval"], rows)
+        f"On {len(result.predictions):,} test images. The intervals are over other test images of the same "
+        "kind, not over other training seeds. The calibration error has none: on few images, it is too large "
+        "by an amount that depends on the network.\n\n" + _table(["metric", "value", "95 % interval"], rows)
     )
 
 

@@ -1,29 +1,38 @@
 """Compare the results of two revisions, and write review/report.md and review/report.html.
 
-Exit code: 0 if the change passes; 1 if a metric is significantly worse by more than its tolerance, or if
-results cannot be tested; 2 after a mistake.
+Exit code: 0 if the change passes; 1 if a metric is certainly worse by more than its tolerance, or if results
+cannot be compared; 2 after a mistake.
 """
 
 import argparse
 from pathlib import Path
 
-from stages.common import command, files
+from stages.common import command, files, layout
 from stages.common.errors import UserError
+from tools.common import markdown
 from tools.common.revision import WORKSPACE, find_revision
-from tools.review import page, pictures, predictions, report, seeds
-from tools.review.comparison import compare_revisions
+from tools.review import inputs, page, pictures, report, seeds
+from tools.review.comparison import (
+    OPTIONS,
+    Outcome,
+    Review,
+    Rules,
+    compare_results,
+    compare_revisions,
+    list_datasets,
+)
 from tools.review.metrics import METRICS
 
 FOLDER = Path("review")
 
 
-def main(base_name: str, later_name: str, tolerance: dict[str, float], trainings: int) -> int:
+def main(base_name: str, later_name: str, rules: Rules, trainings: int) -> int:
     """Compare two revisions.
 
     Args:
         base_name: the name of the earlier revision.
         later_name: the name of the later revision.
-        tolerance: by metric, a tolerance in place of that in tools.yaml.
+        rules: of the review.
         trainings: the number of seeds to train each changed data set with, at each revision; 0 for none.
 
     Returns:
@@ -32,25 +41,34 @@ def main(base_name: str, later_name: str, tolerance: dict[str, float], trainings
     base, later = find_revision(base_name), find_revision(later_name)
     if base.commit is None:
         raise UserError("the base: expected a commit, branch or tag, found the workspace; put it second")
-    review = compare_revisions(base, later, tolerance)
-    changed = {comparison.dataset: comparison for comparison in review.comparisons if comparison.differences}
-    if trainings and changed:
-        for dataset, spreads in seeds.measure(base, later, list(changed), trainings).items():
-            changed[dataset].spreads = spreads
+    datasets = list_datasets(base, later)
+    for outcome, names in rules.accepted.items():
+        for name in names - set(datasets):
+            raise UserError(f"{OPTIONS[outcome]}: expected one of {', '.join(datasets)}, found {name!r}")
+    changed = inputs.find_changed_parameters(base, later)
+    review = compare_revisions(base, later, changed, rules)
+    if trainings:
+        train(review, trainings)
     with files.atomic_folder(FOLDER) as folder:
-        plots = pictures.draw_plots(base, later, list(changed), folder)
-        for dataset, compared in changed.items():
-            lost, gained = predictions.find_changed_images(compared.before, compared.after)
-            compared.pictures = [
-                *plots[dataset],
-                *pictures.draw_changed_images(compared.after["actual"], lost, gained, later, dataset, folder),
-                *pictures.copy_mistakes(base, later, dataset, folder),
-            ]
-        files.write_text(folder / "report.md", report.build_markdown(review))
+        pictures.draw(review, folder)
+        text = report.build_markdown(review)
+        files.write_text(folder / "report.md", text)
         files.write_text(folder / "report.html", page.build(review))
-    print((FOLDER / "report.md").read_text(encoding="utf-8"))
+    print(markdown.unescape(text))
     print(f"With pictures: {FOLDER / 'report.html'}")
     return 1 if review.stopped else 0
+
+
+def train(review: Review, trainings: int) -> None:
+    """Train the data sets with other predictions anew, and compare the results of all seeds."""
+    changed = {comparison.dataset: comparison for comparison in review.comparisons if comparison.differences}
+    if not changed:
+        return
+    results = seeds.train_both(review.base, review.later, list(changed), trainings, review.split)
+    for dataset, (before, after) in results.items():
+        comparison = changed[dataset]
+        comparison.before, comparison.after = before, after
+        comparison.differences = compare_results(before, after, review.tolerance)
 
 
 def parse_tolerance(text: str) -> tuple[str, float]:
@@ -66,11 +84,34 @@ def parse_tolerance(text: str) -> tuple[str, float]:
     )
 
 
+def parse_split(text: str) -> str:
+    """Parse the name of a split that has predictions."""
+    if text not in layout.SCORED_SPLITS:
+        raise argparse.ArgumentTypeError(f"expected {' or '.join(layout.SCORED_SPLITS)}, found {text!r}")
+    return text
+
+
 if __name__ == "__main__":
     parser = command.Parser(prog="python -m tools.review", description=__doc__)
     parser.add_argument("base", help="a commit, branch or tag")
     parser.add_argument(
         "later", nargs="?", default=WORKSPACE, help="another commit, branch or tag; by default the workspace"
+    )
+    parser.add_argument(
+        "--split",
+        type=parse_split,
+        default=layout.SCORED_SPLITS[0],
+        metavar="SPLIT",
+        help=f"whose predictions are compared, {' or '.join(layout.SCORED_SPLITS)}; "
+        f"{layout.SCORED_SPLITS[0]} by default, since the test images are for a last look",
+    )
+    parser.add_argument(
+        "--seeds",
+        type=command.number_from(seeds.FEWEST_SEEDS),
+        default=0,
+        metavar="N",
+        help="train both revisions with N seeds, and judge the change by all of them; N is at least "
+        f"{seeds.FEWEST_SEEDS}",
     )
     parser.add_argument(
         "--tolerance",
@@ -82,12 +123,29 @@ if __name__ == "__main__":
         f"the metrics are {', '.join(METRICS)}",
     )
     parser.add_argument(
-        "--seeds",
-        type=command.number_from(seeds.FEWEST_SEEDS),
-        default=0,
-        metavar="N",
-        help="train both revisions with N seeds and compare the metrics, too; N is at least "
-        f"{seeds.FEWEST_SEEDS}",
+        "--removed",
+        metavar="DATASET",
+        action="append",
+        default=[],
+        help="accept that this data set is gone; may be repeated",
+    )
+    parser.add_argument(
+        "--new-images",
+        metavar="DATASET",
+        action="append",
+        default=[],
+        help="accept that this data set has other images, or other names of classes; may be repeated",
     )
     arguments = parser.parse_args()
-    command.finish(lambda: main(arguments.base, arguments.later, dict(arguments.tolerance), arguments.seeds))
+    accepted = {
+        Outcome.REMOVED: frozenset(arguments.removed),
+        Outcome.OTHER_IMAGES: frozenset(arguments.new_images),
+    }
+    command.finish(
+        lambda: main(
+            arguments.base,
+            arguments.later,
+            Rules(arguments.split, dict(arguments.tolerance), accepted),
+            arguments.seeds,
+        )
+    )

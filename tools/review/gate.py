@@ -1,23 +1,31 @@
-"""Settings of the gate: the tolerance of each metric, and the bins of the calibration error."""
-
-from pathlib import Path
-from typing import Any
+"""Settings of the gate: the tolerance of each metric."""
 
 from stages.common import params_file
+from stages.common.errors import UserError
 from stages.common.validation import validate
-from stages.scoring.schema import Evaluation
 from tools.common import settings
 from tools.common.revision import Revision
 from tools.common.settings import Gate
+from tools.review.metrics import METRICS
 
 
 def read_tolerance(base: Revision, later: Revision) -> dict[str, float]:
     """Return the tolerance of each metric: how much worse the metric may get.
 
     A change cannot loosen its own gate: the tolerances are those of the base. The later revision decides
-    on metrics for which the base has none.
+    on metrics for which the base has none. The base may be older than these metrics, and have others.
+
+    Raises:
+        UserError: if the later revision has a tolerance of something that is no metric with a verdict.
     """
-    return {**_read_tolerance(later), **_read_tolerance(base)}
+    tolerance = _read_tolerance(later)
+    for name in tolerance:
+        if name not in METRICS:
+            raise UserError(
+                f"{settings.FILE} at {later.name}: review.tolerance: expected {', '.join(METRICS)}, "
+                f"found {name}; remove it"
+            )
+    return {**tolerance, **{name: value for name, value in _read_tolerance(base).items() if name in METRICS}}
 
 
 def find_changed_tolerance(base: Revision, later: Revision) -> dict[str, tuple[float | None, float | None]]:
@@ -33,21 +41,10 @@ def find_changed_tolerance(base: Revision, later: Revision) -> dict[str, tuple[f
     }
 
 
-def read_calibration_bins(base: Revision, later: Revision) -> int:
-    """Return the number of bins of the calibration error at the base, else at the later revision."""
-    revision = base if base.section(params_file.FILE, "evaluation") else later
-    evaluation: Evaluation = _read_section(revision, params_file.FILE, "evaluation", Evaluation)
-    return evaluation.calibration_bins
-
-
 def _read_tolerance(revision: Revision) -> dict[str, float]:
     for path in (settings.FILE, params_file.FILE):  # commits from before tools.yaml have the latter
         if revision.section(path, "review"):
-            gate: Gate = _read_section(revision, path, "review", Gate)
-            return dict(gate.tolerance)
+            content = {"review": revision.section(path, "review")}
+            gates: dict[str, Gate] = validate(dict[str, Gate], content, f"{path} at {revision.name}")
+            return dict(gates["review"].tolerance)
     return {}
-
-
-def _read_section(revision: Revision, path: Path, key: str, kind: Any) -> Any:
-    content = {key: revision.section(path, key)}
-    return validate(dict[str, kind], content, f"{path} at {revision.name}")[key]

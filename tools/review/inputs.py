@@ -7,7 +7,7 @@ from stages.common import layout, params_file
 from tools.common import dvc
 from tools.common.revision import WORKSPACE, Revision
 
-PIPELINE = (Path("dvc.yaml"), Path("requirements.lock"))
+PIPELINE = (dvc.PIPELINE_FILE, Path("requirements.lock"))
 
 
 def find_changed_parameters(base: Revision, later: Revision) -> dict[str, tuple[Any, Any]]:
@@ -24,7 +24,7 @@ def find_changed_parameters(base: Revision, later: Revision) -> dict[str, tuple[
 
 
 def find_changed_pipeline(base: Revision, later: Revision) -> list[str]:
-    """Return the files that differ among the files that every stage depends on."""
+    """Return which of dvc.yaml and requirements.lock differ."""
     return [str(path) for path in PIPELINE if base.read(path) != later.read(path)]
 
 
@@ -39,7 +39,7 @@ def find_changed_code(base: Revision, later: Revision, dataset: str) -> list[str
         dependencies |= dvc.collect_inputs(stages).keys() - dvc.collect_outputs(stages).keys()
     folders = tuple(f"{path}/" for path in dependencies)
     files = dependencies | {path for path in base.files() | later.files() if path.startswith(folders)}
-    return sorted(path for path in files if base.read(Path(path)) != later.read(Path(path)))
+    return sorted(path for path in files if _read_text(base, path) != _read_text(later, path))
 
 
 def find_changed_data(base: Revision, later: Revision, dataset: str) -> list[str]:
@@ -52,10 +52,39 @@ def find_changed_data(base: Revision, later: Revision, dataset: str) -> list[str
     )
 
 
-def find_test_split(revision: Revision, dataset: str) -> str | None:
-    """Return the hash of the test split, according to dvc.lock; None if dvc.lock has no hash."""
+def find_split(revision: Revision, dataset: str, split: str) -> str | None:
+    """Return the hash of the arrays of a split, according to dvc.lock; None if dvc.lock has no hash."""
     outputs = dvc.collect_outputs(revision.stages(dataset))
-    return outputs.get(layout.processed(dataset, "test").as_posix())
+    return outputs.get(layout.processed(dataset, split).as_posix())
+
+
+def find_unlocked(revision: Revision, dataset: str) -> list[str]:
+    """Return the stages of a data set that dvc.yaml has and dvc.lock lacks, as after a merge."""
+    stages = revision.section(dvc.PIPELINE_FILE, "stages")
+    locked = revision.stages(dataset)
+    return [f"{name}@{dataset}" for name in stages if f"{name}@{dataset}" not in locked]
+
+
+def find_unexplained(base: Revision, later: Revision, dataset: str) -> list[str]:
+    """Return the outputs that differ although their stage had the same inputs and parameters.
+
+    A processor of another architecture explains other outputs; train records the architecture.
+    """
+    before, after = base.stages(dataset), later.stages(dataset)
+    architecture = layout.architecture(dataset).as_posix()
+    unexplained = []
+    for name, stage in after.items():
+        earlier = before.get(name)
+        if earlier is None or (earlier.inputs, earlier.parameters) != (stage.inputs, stage.parameters):
+            continue
+        differing = {
+            path
+            for path in earlier.outputs.keys() | stage.outputs.keys()
+            if earlier.outputs.get(path) != stage.outputs.get(path)
+        }
+        if architecture not in differing:
+            unexplained += sorted(differing)
+    return unexplained
 
 
 def find_stale(revision: Revision, dataset: str) -> list[str]:
@@ -69,9 +98,9 @@ def find_stale(revision: Revision, dataset: str) -> list[str]:
     for path, expected in (dvc.collect_outputs(stages) | dvc.collect_inputs(stages)).items():
         if expected.endswith(".dir"):
             folder = revision.read_folder(Path(path))
-            differs = folder and dvc.hash_folder(folder) != expected
+            differs = folder and not dvc.folder_matches(folder, expected)
         else:
-            differs = path in files and dvc.hash_content(revision.read(Path(path)) or b"") != expected
+            differs = path in files and not dvc.file_matches(revision.read(Path(path)) or b"", expected)
         if differs:
             stale.add(path)
     for stage in stages.values():
@@ -83,6 +112,12 @@ def find_stale(revision: Revision, dataset: str) -> list[str]:
                 if _find_value(content, name) != expected
             }
     return sorted(stale)
+
+
+def _read_text(revision: Revision, path: str) -> bytes | None:
+    """Return the content of a file with the line ends of Unix, which git may store in place of the file's."""
+    content = revision.read(Path(path))
+    return None if content is None else content.replace(b"\r\n", b"\n")
 
 
 def _find_value(content: Any, name: str) -> Any:

@@ -1,102 +1,86 @@
-"""Metrics of classifiers as functions of sums over images, which a bootstrap can resample."""
+"""Metrics of classifiers as means over images, for which intervals are known."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import inf
-from typing import Any
+from math import inf, log
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import sparse
 
 from stages.scoring import scores
 
-
-@dataclass(frozen=True)
-class Sums:
-    """Sums over the images of one sample, or of several samples along the leading axes.
-
-    Attributes:
-        actual: the number of images of each class, shape (..., classes).
-        predicted: the number of images predicted as each class, shape (..., classes).
-        hits: the number of images of each class that are right, shape (..., classes).
-        loss: the sum of the losses in nats, shape (...,).
-        gaps: the sum of correctness (0 or 1) minus confidence in each bin, shape (..., bins).
-    """
-
-    actual: NDArray[np.float64]
-    predicted: NDArray[np.float64]
-    hits: NDArray[np.float64]
-    loss: NDArray[np.float64]
-    gaps: NDArray[np.float64]
-
-    @property
-    def images(self) -> NDArray[np.float64]:
-        """The number of images, shape (...,)."""
-        return np.asarray(self.actual.sum(axis=-1))
+# Of an image: shape (images,), the mean of which is the metric.
+Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric as a function of sums over images.
+    """A metric with the value of each image.
 
     Attributes:
         larger_is_better: the direction of an improvement.
-        compute: the function, from `Sums` to shape (...,).
+        columns: of the table of predictions that it is computed from.
+        compute_values: the function from a table of predictions to the value of each image, shape (images,);
+            their mean is the metric.
+        compute_step: the function from the number of classes to the difference of an image's value between
+            a network that knows the class of the image and a network that guesses.
         largest: the largest possible value.
     """
 
     larger_is_better: bool
-    compute: Callable[[Sums], NDArray[np.float64]]
+    columns: tuple[str, ...]
+    compute_values: Callable[[pd.DataFrame], Values]
+    compute_step: Callable[[int], float]
     largest: float = 1.0
 
 
-# A metric of `stages.scoring.scores.compute_metrics` is reviewed if the table has an entry of that name.
-METRICS = {
-    "accuracy": Metric(True, lambda sums: sums.hits.sum(axis=-1) / sums.images),
-    "macro_f1": Metric(
-        True, lambda sums: (2 * sums.hits / np.maximum(sums.actual + sums.predicted, 1)).mean(axis=-1)
-    ),
-    "log_loss": Metric(False, lambda sums: sums.loss / sums.images, inf),
-    "calibration_error": Metric(False, lambda sums: np.abs(sums.gaps).sum(axis=-1) / sums.images),
-}
+def _right(table: pd.DataFrame) -> Values:
+    return np.asarray(table["predicted"] == table["actual"], dtype=np.float64)
 
 
-def per_image_terms(table: pd.DataFrame, classes: NDArray[Any], bins: int) -> sparse.csr_array:
-    """Return the contribution of each image to `Sums`, in the order of its attributes.
+def _losses(table: pd.DataFrame) -> Values:
+    probabilities = table["probability_of_actual"].to_numpy(dtype=np.float64)
+    return np.asarray(-np.log(np.maximum(probabilities, scores.SMALLEST_PROBABILITY)))
 
-    Args:
-        table: a row for each image, as `stages.scoring.scores.prediction_table` returns them.
-        classes: the names of the classes that occur.
-        bins: the number of bins of the calibration error.
 
-    Returns:
-        Shape (images, 3 * classes + 1 + bins), float64.
+def _brier_scores(table: pd.DataFrame) -> Values:
+    return np.asarray(table["sum_of_squares"] - 2 * table["probability_of_actual"] + 1, dtype=np.float64)
+
+
+def _macro_f1_values(table: pd.DataFrame) -> Values:
+    """Return macro F1 plus the influence of each image on it, the mean of which is 0.
+
+    Macro F1 is a function of sums over images: for each class that occurs, of the images of the class, of the
+    images predicted as the class, and of both. To first order, it changes with an image as much as its
+    gradient says (the infinitesimal jackknife: Efron, "The Jackknife, the Bootstrap and Other Resampling
+    Plans", 1982, chapter 6).
     """
-    actual, predicted = (_one_hot(table[column], classes) for column in ("actual", "predicted"))
-    loss = -np.log(table["probability_of_actual"].clip(lower=scores.SMALLEST_PROBABILITY)).to_numpy()
-    confidence = table["probability"].to_numpy()
-    gap = (table["predicted"] == table["actual"]).to_numpy() - confidence
-    gaps = _scatter(scores.find_bins(confidence, bins), gap, bins)
-    parts = [actual, predicted, actual * predicted, sparse.csr_array(loss[:, None]), gaps]
-    terms: sparse.csr_array = sparse.hstack(parts, format="csr")
-    return terms
+    classes, actual = np.unique(table["actual"], return_inverse=True)
+    predicted = pd.Index(classes).get_indexer(pd.Index(table["predicted"]))
+    known = predicted >= 0  # a class may be predicted that does not occur
+    count, hit = len(classes), predicted == actual
+    hits = np.bincount(actual[hit], minlength=count)
+    both = np.bincount(actual, minlength=count) + np.bincount(predicted[known], minlength=count)
+    slope = 2 * hits / both**2  # by one more image of the class, or predicted as the class
+    influence = hit * (2 / both)[actual] - slope[actual] - np.where(known, slope[predicted], 0.0)
+    values: Values = (2 * hits / both).mean() + len(table) * influence / count
+    return values
 
 
-def compute(sums: NDArray[np.float64], classes: int) -> NDArray[np.float64]:
-    """Return the metrics, shape (metrics, ...), of sums over images, shape (..., 3 * classes + 1 + bins)."""
-    ends = [classes, 2 * classes, 3 * classes, 3 * classes + 1]
-    actual, predicted, hits, loss, gaps = np.split(sums, ends, axis=-1)
-    parts = Sums(actual, predicted, hits, loss[..., 0], gaps)
-    return np.array([metric.compute(parts) for metric in METRICS.values()])
-
-
-def _one_hot(column: "pd.Series[str]", classes: NDArray[Any]) -> sparse.csr_array:
-    return _scatter(pd.Index(classes).get_indexer(column), np.ones(len(column)), len(classes))
-
-
-def _scatter(columns: NDArray[Any], values: NDArray[np.float64], width: int) -> sparse.csr_array:
-    """Put each value into a row of its own, in the given column; a row stays empty if its column is -1."""
-    rows = np.flatnonzero(columns >= 0)
-    return sparse.csr_array((values[rows], (rows, columns[rows])), shape=(len(values), width))
+# A metric of `stages.scoring.scores.compute_metrics` gets a verdict if there is an entry of that name here.
+# The calibration error has none: its bias depends on the accuracy and on the spread of the confidence, so
+# that perfectly calibrated networks seem to differ (Kumar, Liang and Ma, "Verified Uncertainty Calibration",
+# 2019).
+METRICS = {
+    "accuracy": Metric(True, ("actual", "predicted"), _right, lambda _: 1.0),
+    "macro_f1": Metric(True, ("actual", "predicted"), _macro_f1_values, lambda _: 1.0),
+    "log_loss": Metric(False, ("probability_of_actual",), _losses, log, inf),
+    "brier_score": Metric(
+        False,
+        ("probability_of_actual", "sum_of_squares"),
+        _brier_scores,
+        lambda classes: 1 - 1 / classes,
+        2.0,
+    ),
+}

@@ -1,49 +1,106 @@
 """Report of a review as a web page in a single file, with the pictures."""
 
 import base64
-import html
 from pathlib import Path
 
+from jinja2 import Environment, StrictUndefined
 from markdown_it import MarkdownIt
+from markupsafe import Markup
 
 from tools.review import report
-from tools.review.comparison import Review
+from tools.review.comparison import Comparison, Picture, Review
+from tools.review.statistics import Difference, Verdict
 
-NOT_DRAWN = (
-    "The changed images are not drawn, as the test split is not in this folder. "
-    "`dvc repro preprocess` makes the split."
-)
-
-STYLE = """
-body { font-family: sans-serif; line-height: 1.5; max-width: 1200px; margin: 2em auto; padding: 0 1em }
-table { border-collapse: collapse; margin: 1em 0 }
-th, td { border: 1px solid #ccc; padding: 0.25em 0.75em; text-align: left; overflow-wrap: anywhere }
-figure { margin: 2em 0 }
-img { max-width: 100%; display: block }
-figcaption { color: #666; font-size: small }
-"""
+TEMPLATE = Path(__file__).with_name("page.html.jinja")
+CLASSES = {
+    Verdict.BETTER: "better",
+    Verdict.WORSE: "worse",
+    Verdict.AS_GOOD: "good",
+    Verdict.CANNOT_TELL: "open",
+}
 
 
 def build(review: Review) -> str:
     """Return the page; it loads no other file."""
-    render = MarkdownIt("commonmark", {"html": False}).enable("table").render
-    body = [render(report.summarize(review))]
-    for comparison in review.comparisons:
-        if comparison.differences:
-            body += [render(report.describe(review, comparison)), *map(_embed, comparison.pictures)]
-            if not any(picture.stem.endswith("-right-to-wrong") for picture in comparison.pictures):
-                body.append(render(f"*{NOT_DRAWN}*"))
-    body.append(render(report.explain(review)))
-    title = html.escape(f"{review.base.name} → {review.later.name}")
-    return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'
-        f"<style>{STYLE}</style>\n</head>\n<body>\n{''.join(body)}</body>\n</html>\n"
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    summary = report.summarize(review)
+    return template.render(
+        title=f"{review.base.name} → {review.later.name}",
+        stopped=review.stopped,
+        head=_render(summary["title"]),
+        verdict=_render(summary["verdict"]),
+        details=_render("\n\n".join(summary[name] for name in ("stale", "pipeline", "parameters"))),
+        summaries=[_summarize(comparison) for comparison in review.comparisons],
+        sections=[
+            (comparison.dataset, _build_section(review, comparison))
+            for comparison in review.comparisons
+            if report.describe_section(review, comparison)
+        ],
+        explanation=_render(report.explain(review)),
     )
 
 
-def _embed(picture: Path) -> str:
-    """Return a picture as a figure, with the bytes in the page and the name below."""
-    data = base64.b64encode(picture.read_bytes()).decode()
-    name = html.escape(picture.stem)
-    image = f'<img alt="{name}" src="data:image/png;base64,{data}">'
-    return f"<figure>{image}<figcaption>{name}</figcaption></figure>\n"
+def _summarize(comparison: Comparison) -> dict[str, object]:
+    """Return the bar of a data set: its name, its state in words, and the verdict on each metric."""
+    return {
+        "dataset": comparison.dataset,
+        "state": "worse" if comparison.obstacles else "",
+        "words": "; ".join(comparison.obstacles) or ("" if comparison.differences else comparison.reason),
+        "verdicts": [
+            (
+                difference.metric,
+                f"{_describe_shift(difference)}{difference.verdict}",
+                CLASSES[difference.verdict],
+            )
+            for difference in comparison.differences
+        ],
+    }
+
+
+def _describe_shift(difference: Difference) -> str:
+    """Return an accuracy before and after; other metrics stand in the table."""
+    if difference.metric != "accuracy":
+        return ""
+    return f"{difference.before:.2%} → {difference.after:.2%}, "
+
+
+def _build_section(review: Review, comparison: Comparison) -> Markup:
+    """Return the section of a data set; a picture of confusions stands in place of their table."""
+    parts = report.describe_section(review, comparison)
+    drawn = [picture for picture in comparison.pictures if picture.path.stem.endswith("-confusion")]
+    others = [picture for picture in comparison.pictures if picture not in drawn]
+    if drawn:
+        parts["confusions"] = "### Confusions"
+    blocks = []
+    for name, text in parts.items():
+        blocks.append(_render(text))
+        if name == "confusions":
+            blocks += map(_embed, drawn)
+    blocks.append(Markup('<div class="pictures">') + Markup("").join(map(_embed, others)) + Markup("</div>"))
+    if not any(picture.path.stem.endswith(("-right-to-wrong", "-mistakes")) for picture in others):
+        blocks.append(
+            _render(
+                f"*The images are not drawn, as the {review.split} split of these predictions is not in this "
+                "folder. `dvc repro preprocess` makes the split.*"
+            )
+        )
+    return Markup("").join(blocks)
+
+
+def _render(text: str) -> Markup:
+    html: str = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+    wide = html.replace("<table>", '<div class="table"><table>').replace("</table>", "</table></div>")
+    return Markup(wide)  # noqa: S704 - HTML in the text is escaped
+
+
+def _embed(picture: Picture) -> Markup:
+    """Return a picture as a figure, with the bytes in the page and the caption below."""
+    data = base64.b64encode(picture.path.read_bytes()).decode()
+    width = "half" if picture.is_half_wide else "full"
+    return Markup(
+        '<figure class="{}"><img alt="{}" src="data:image/png;base64,{}">'
+        "<figcaption>{}</figcaption></figure>\n"
+    ).format(width, picture.caption, data, picture.caption)

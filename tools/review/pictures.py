@@ -1,4 +1,4 @@
-"""Pictures of a comparison, as PNG files: charts, changed images and the most confident mistakes."""
+"""Pictures of a review, as PNG files: confusions, changed images, mistakes and learning curves."""
 
 from pathlib import Path
 
@@ -8,81 +8,73 @@ from stages.common import files, layout
 from stages.common.errors import UserError
 from stages.scoring import gallery
 from stages.splits import arrays
+from stages.splits.arrays import Split
 from tools.common import dvc
 from tools.common.revision import WORKSPACE, Revision
 from tools.plots.pictures import draw_chart
-from tools.review.inputs import find_test_split
+from tools.review import confusion_picture, predictions
+from tools.review.comparison import Comparison, Picture, Review
+from tools.review.inputs import find_split
+
+HALF_COLUMNS = 4  # of images in a picture that stands beside another
 
 
-def draw_plots(base: Revision, later: Revision, datasets: list[str], folder: Path) -> dict[str, list[Path]]:
-    """Draw every plot of some data sets as `dvc plots diff` does.
+def draw(review: Review, folder: Path) -> None:
+    """Draw the pictures of every data set whose results are new or differ, and record them there."""
+    curves = draw_learning_curves(review, folder)
+    for comparison in review.comparisons:
+        if not comparison.differences and not comparison.is_shown_alone:
+            continue
+        comparison.pictures = [
+            *confusion_picture.draw(review, comparison, folder),
+            *_draw_images(review, comparison, folder),
+            *curves.get(comparison.dataset, []),
+        ]
 
-    Returns:
-        For each data set the files, DATASET-KIND.png, in the order of the kinds in dvc.yaml.
-    """
-    pictures: dict[str, list[Path]] = {dataset: [] for dataset in datasets}
+
+def draw_learning_curves(review: Review, folder: Path) -> dict[str, list[Picture]]:
+    """Draw the learning curves of the data sets whose predictions differ, as `dvc plots diff` does."""
+    datasets = [comparison.dataset for comparison in review.comparisons if comparison.differences]
     if not datasets:
-        return pictures
-    revisions = [revision.commit or WORKSPACE for revision in (base, later)]
+        return {}
+    base, later = review.base, review.later
     names = {revision.commit: revision.name for revision in (base, later) if revision.commit}
-    for plot, charts in dvc.read_charts("diff", *revisions).items():
-        path = Path(plot)
+    targets = ["--targets", *(layout.history(dataset).as_posix() for dataset in datasets)]
+    revisions = [revision.commit or WORKSPACE for revision in (base, later)]
+    pictures = {}
+    for plot, charts in dvc.read_charts("diff", *targets, "--", *revisions).items():
+        dataset = Path(plot).stem
         for chart in charts:
-            if path.stem not in datasets or chart["type"] != "vega":
-                continue
             rows = chart["content"]["data"]["values"]
             rows.sort(key=lambda row: row["rev"] != base.commit)  # DVC puts the workspace first
             for row in rows:
                 row["rev"] = names.get(row["rev"], row["rev"])
-            picture = folder / f"{path.stem}-{path.parent.name}.png"
-            with files.atomic_file(picture) as new:
+            path = folder / f"{dataset}-history.png"
+            with files.atomic_file(path) as new:
                 new.write_bytes(draw_chart(chart))
-            pictures[path.stem].append(picture)
+            pictures[dataset] = [Picture(path, "Learning curves, of the seed in params.yaml")]
     return pictures
 
 
-def copy_mistakes(base: Revision, later: Revision, dataset: str, folder: Path) -> list[Path]:
-    """Copy the pictures of the most confident mistakes of both revisions, and return the existing copies."""
-    copies = []
-    for revision, when in ((base, "before"), (later, "after")):
-        content = revision.read(layout.mistakes(dataset))
-        if content is not None:
-            copies.append(folder / f"{dataset}-mistakes-{when}.png")
-            with files.atomic_file(copies[-1]) as new:
-                new.write_bytes(content)
-    return copies
-
-
-def draw_changed_images(
-    actual: pd.Series, lost: pd.DataFrame, gained: pd.DataFrame, later: Revision, dataset: str, folder: Path
-) -> list[Path]:
-    """Draw the images that became wrong and the images that became right.
-
-    Args:
-        actual: the name of the class of each test image.
-        lost: the images that became wrong, as `predictions.find_changed_images` returns them.
-        gained: the images that became right.
-        later: the revision of the predictions.
-        dataset: the key of the data set.
-        folder: the folder to write to.
-
-    Returns:
-        The files; none if this folder has no test split, or another split than the predictions are for.
-    """
-    workspace = later if later.commit is None else Revision(WORKSPACE, None)
-    split = find_test_split(later, dataset)
-    if split is None or split != find_test_split(workspace, dataset):
+def _draw_images(review: Review, comparison: Comparison, folder: Path) -> list[Picture]:
+    """Draw the images that became wrong and that became right, or the mistakes if nothing is compared."""
+    after = comparison.after[0].predictions
+    split = read_images(review.later, comparison.dataset, review.split, after["actual"])
+    if split is None:
         return []
-    try:
-        images, labels = arrays.read(layout.processed(dataset, "test"))
-    except UserError:
-        return []
-    if len(labels) != len(actual) or len(set(zip(labels, actual, strict=True))) != len(set(actual)):
-        return []  # the arrays are not those that dvc.lock records
+    name = comparison.dataset
+    if comparison.is_shown_alone:
+        path = folder / f"{name}-mistakes.png"
+        gallery.draw_mistakes(path, split.images, after)
+        return [Picture(path, "The most confident mistakes")]
     pictures = []
-    for table, kind, title in (
-        (lost, "right-to-wrong", "Right before, wrong after"),
-        (gained, "wrong-to-right", "Wrong before, right after"),
+    tables = predictions.find_changed_images(comparison.before[0].predictions, after)
+    seed = "" if review.seeds == 1 else " (with the seed in params.yaml)"
+    for table, kind, title in zip(
+        tables,
+        ("right-to-wrong", "wrong-to-right"),
+        ("Right before, wrong after", "Wrong before, right after"),
+        strict=True,
     ):
         rows = table.head(gallery.MOST_IMAGES)
         captions = [
@@ -90,6 +82,31 @@ def draw_changed_images(
             f"→ {row.predicted_after} {row.probability_after:.0%}"
             for row in rows.itertuples()
         ]
-        pictures.append(folder / f"{dataset}-{kind}.png")
-        gallery.save(pictures[-1], f"{title}: {len(table):,}", images[rows.index], captions)
+        path = folder / f"{name}-{kind}.png"
+        gallery.draw_gallery(
+            path, f"{title}: {len(table):,}", split.images[rows.index], captions, HALF_COLUMNS
+        )
+        pictures.append(Picture(path, f"{title}: {len(table):,} images{seed}", is_half_wide=True))
     return pictures
+
+
+def read_images(later: Revision, dataset: str, split: str, actual: "pd.Series[str]") -> Split | None:
+    """Return the images that predictions are for, None if this folder has no such arrays, or others.
+
+    Args:
+        later: the revision of the predictions.
+        dataset: the key.
+        split: validation or test.
+        actual: the name of the class of each image, according to the predictions.
+    """
+    workspace = later if later.commit is None else Revision(WORKSPACE, None)
+    expected = find_split(later, dataset, split)
+    if expected is None or expected != find_split(workspace, dataset, split):
+        return None
+    try:
+        images, labels = arrays.read(layout.processed(dataset, split))
+    except UserError:
+        return None
+    if len(labels) != len(actual) or len(set(zip(labels, actual, strict=True))) != len(set(actual)):
+        return None  # the arrays are not those that dvc.lock records
+    return Split(images, labels)

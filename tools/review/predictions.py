@@ -1,25 +1,24 @@
-"""Differences between two tables of predictions for the same images: confusions and single images."""
+"""Tables made of predictions: confusion matrices, and the images that two networks classify differently."""
+
+from collections.abc import Sequence
 
 import pandas as pd
 
 
-def count_confusions(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    """Count the images of each class that were taken for another class, at both revisions.
+def average_confusions(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return the confusion matrix of predictions for the same images, the mean over training seeds.
 
     Args:
-        before: a row for each image, as `stages.scoring.scores.prediction_table` returns them.
-        after: the predictions at the later revision, for the same images.
+        tables: for each seed, a row for each image, as `stages.scoring.scores.prediction_table` returns them.
 
     Returns:
-        A row for each confused pair of classes, the largest changes first: actual, predicted, before, after.
+        Numbers of images; a row for each actual class, a column for each predicted class.
     """
-    counts = [
-        table[table["actual"] != table["predicted"]].groupby(["actual", "predicted"]).size()
-        for table in (before, after)
-    ]
-    pairs = pd.concat(counts, axis=1, keys=["before", "after"]).fillna(0).astype(int).reset_index()
-    order = (pairs["after"] - pairs["before"]).abs().sort_values(ascending=False, kind="stable").index
-    return pairs.loc[order].reset_index(drop=True)
+    matrices = [pd.crosstab(table["actual"], table["predicted"]) for table in tables]
+    total = matrices[0]
+    for matrix in matrices[1:]:
+        total = total.add(matrix, fill_value=0)
+    return total.fillna(0) / len(tables)
 
 
 def find_changed_images(before: pd.DataFrame, after: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -1,62 +1,41 @@
-"""Spread of the metrics over training seeds, measured by training both revisions anew."""
+"""Results of several training seeds, by training both revisions anew."""
 
-import json
 import shlex
 import tempfile
-import warnings
-from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
 from ruamel.yaml import YAML
-from scipy.stats import ttest_ind
 from tqdm import tqdm
 
 from stages.common import layout, packages, params_file
 from stages.common.errors import UserError
 from tools.common import dvc, git
-from tools.common.revision import Revision, snapshot
-from tools.review.metrics import METRICS
-from tools.review.statistics import CONFIDENCE, Difference
+from tools.common.revision import Result, Revision, parse_metrics, parse_predictions, snapshot
 
-FEWEST_SEEDS = 2  # a standard deviation needs two
+FEWEST_SEEDS = 2  # the spread over seeds needs two
 
 
-@dataclass(frozen=True)
-class Spread:
-    """A metric over several training seeds at two revisions.
-
-    Attributes:
-        difference: of the means, with the 95 % interval of Welch's t-test.
-        deviation_before: the standard deviation over the seeds at the base, with n - 1.
-        deviation_after: the standard deviation over the seeds at the later revision.
-        seeds: the number of seeds at each revision.
-    """
-
-    difference: Difference
-    deviation_before: float
-    deviation_after: float
-    seeds: int
-
-
-def measure(base: Revision, later: Revision, datasets: list[str], seeds: int) -> dict[str, list[Spread]]:
-    """Train both revisions with several seeds and compare the metrics.
+def train_both(
+    base: Revision, later: Revision, datasets: list[str], seeds: int, split: str
+) -> dict[str, tuple[list[Result], list[Result]]]:
+    """Train both revisions with several seeds.
 
     Args:
         base: the earlier revision.
         later: the later revision.
         datasets: the keys of the data sets.
         seeds: the number of trainings of each data set at each revision.
+        split: whose results are returned.
 
     Returns:
-        For each data set, a spread for each metric.
+        For each data set, the results at the base and at the later revision, one for each seed.
 
     Raises:
         UserError: before any training, if the packages installed here are not those of both revisions.
     """
     check_packages(base, later)
-    before, after = (train(revision, datasets, seeds) for revision in (base, later))
-    return {dataset: compare(before[dataset], after[dataset]) for dataset in datasets}
+    before, after = (train(revision, datasets, seeds, split) for revision in (base, later))
+    return {dataset: (before[dataset], after[dataset]) for dataset in datasets}
 
 
 def check_packages(base: Revision, later: Revision) -> None:
@@ -90,18 +69,20 @@ def check_packages(base: Revision, later: Revision) -> None:
         raise UserError(f"{packages.FILE} at {revision.name}: {', '.join(differences)}; {hint}")
 
 
-def train(revision: Revision, datasets: list[str], seeds: int) -> dict[str, pd.DataFrame]:
-    """Run the stages of a revision once for each seed, in a clone that shares the cache of this folder.
+def train(revision: Revision, datasets: list[str], seeds: int, split: str) -> dict[str, list[Result]]:
+    """Train and score a revision once for each seed, in a clone that shares the cache of this folder.
+
+    A training that was done before comes out of the cache. The seed in params.yaml decides the held-out
+    split, too: the split is made once, with that seed, so that all networks are scored on the same images.
 
     Returns:
-        For each data set, a row for each seed, from the seed in params.yaml upwards, and a column for each
-        metric.
+        For each data set, a result for each seed, from the seed in params.yaml upwards.
     """
-    rows: dict[str, list[dict[str, float]]] = {dataset: [] for dataset in datasets}
+    results: dict[str, list[Result]] = {dataset: [] for dataset in datasets}
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch, "clone")
         git.clone(snapshot(revision), folder)
-        dvc.run("cache", "dir", "--local", dvc.run("cache", "dir").strip(), folder=folder)
+        dvc.share_cache(folder)
         original = (folder / params_file.FILE).read_text(encoding="utf-8")
         trainings = [(dataset, number) for dataset in datasets for number in range(seeds)]
         for dataset, number in tqdm(trainings, desc=f"training {revision.name}", unit="network"):
@@ -109,37 +90,15 @@ def train(revision: Revision, datasets: list[str], seeds: int) -> dict[str, pd.D
             content = yaml.load(original)
             content["datasets"][dataset]["seed"] += number
             yaml.dump(content, folder / params_file.FILE)
-            dvc.run("repro", f"evaluate@{dataset}", folder=folder)
-            rows[dataset].append(json.loads((folder / layout.metrics(dataset)).read_text(encoding="utf-8")))
-    return {dataset: pd.DataFrame(values) for dataset, values in rows.items()}
+            stages = [f"evaluate@{dataset}"] if number == 0 else [f"train@{dataset}", f"evaluate@{dataset}"]
+            dvc.run("repro", *(["--single-item"] if number else []), *stages, folder=folder)
+            results[dataset].append(_read_result(folder, revision, dataset, split))
+    return results
 
 
-def compare(before: pd.DataFrame, after: pd.DataFrame) -> list[Spread]:
-    """Compare the metrics of two samples of trainings by Welch's t-test.
-
-    Args:
-        before: a row for each seed at the base, a column for each metric.
-        after: a row for each seed at the later revision.
-
-    Returns:
-        A spread for each metric that both revisions have.
-    """
-    spreads = []
-    for metric in METRICS:
-        if metric not in before or metric not in after:
-            continue  # a revision may be older than the metric
-        first, second = before[metric], after[metric]
-        shift = second.mean() - first.mean()
-        low, high, significant = shift, shift, shift != 0
-        if first.std() > 0 or second.std() > 0:  # the test needs some spread
-            with warnings.catch_warnings():
-                # A variance of exactly 0, of equal scores with every seed, is no loss of precision.
-                warnings.filterwarnings("ignore", "Precision loss", RuntimeWarning)
-                test = ttest_ind(second, first, equal_var=False)
-            low, high = test.confidence_interval(CONFIDENCE)
-            significant = test.pvalue < 1 - CONFIDENCE
-        difference = Difference(
-            metric, first.mean(), second.mean(), float(low), float(high), bool(significant)
-        )
-        spreads.append(Spread(difference, float(first.std()), float(second.std()), len(second)))
-    return spreads
+def _read_result(folder: Path, revision: Revision, dataset: str, split: str) -> Result:
+    predictions, metrics = layout.predictions(dataset, split), layout.metrics(dataset)
+    return Result(
+        parse_predictions((folder / predictions).read_bytes(), f"{predictions} at {revision.name}"),
+        parse_metrics((folder / metrics).read_bytes(), split, f"{metrics} at {revision.name}"),
+    )

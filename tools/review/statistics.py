@@ -1,214 +1,304 @@
-"""Statistical tests and confidence intervals of the metrics of classifiers, from their predictions."""
+"""Confidence intervals of metrics and of their differences, over images and training seeds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
-from typing import Literal
+from enum import StrEnum
+from math import ceil, inf, nan, sqrt
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import sparse
 from scipy.stats import binomtest, false_discovery_control, norm
+from scipy.stats import t as student_t
 
-from tools.review import metrics
 from tools.review.metrics import METRICS
 
 CONFIDENCE = 0.95
-RESAMPLES = 2000  # of the bootstrap: they estimate the standard error to 1.6 %
-RESAMPLES_PER_BATCH = 100  # bounds the memory
-NORMAL_QUANTILE = float(norm.ppf((1 + CONFIDENCE) / 2))
+POWER = 0.8  # the usual one: of ten true differences of the size in question, eight are found
+# How many standard errors a true difference must have to be found with that power, in large samples.
+POWER_QUANTILE = float(norm.ppf((1 + CONFIDENCE) / 2) + norm.ppf(POWER))
+MOST_SEEDS = 1000  # nobody trains more
 
-Verdict = Literal["better", "worse", "within noise"]
+
+class Verdict(StrEnum):
+    """Verdicts on a difference, as a report has them."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    AS_GOOD = "as good"
+    CANNOT_TELL = "cannot tell"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The mean of values of images under training seeds, and the uncertainty of the mean.
+
+    Attributes:
+        mean: of all values.
+        error: the standard error of the mean.
+        freedom: the degrees of freedom of the standard error.
+        seeds: the number of seeds.
+        images: the number of images.
+        seed_variance: the variance of a seed's mean over endless images; not a number with one seed.
+        image_variance: the variance of an image's mean over endless seeds; with one seed, the residual
+            variance is part of it.
+        residual_variance: the variance of what neither the seed nor the image explains.
+    """
+
+    mean: float
+    error: float
+    freedom: float
+    seeds: int
+    images: int
+    seed_variance: float
+    image_variance: float
+    residual_variance: float
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Return the 95 % confidence interval of the mean, by Student's t."""
+        margin = float(student_t.ppf((1 + CONFIDENCE) / 2, self.freedom)) * self.error
+        return self.mean - margin, self.mean + margin
+
+    @property
+    def p_value(self) -> float:
+        """Return the two-sided p-value of the true mean being 0."""
+        return float(2 * student_t.sf(abs(self.mean) / self.error, self.freedom)) if self.error else 1.0
+
+    @property
+    def detectable(self) -> float:
+        """Return the smallest true mean whose interval excludes 0 in 8 of 10 such samples."""
+        quantile = student_t.ppf((1 + CONFIDENCE) / 2, self.freedom) + student_t.ppf(POWER, self.freedom)
+        return float(quantile) * self.error
+
+    def count_seeds_for(self, mean: float) -> float:
+        """Return how many seeds find a true mean in 8 of 10 cases on as many images; infinity for never."""
+        target = (mean / POWER_QUANTILE) ** 2 - self.image_variance / self.images
+        needed = self.seed_variance + self.residual_variance / self.images
+        if np.isnan(needed):
+            return nan
+        return ceil(needed / target) if target > 0 and needed / target <= MOST_SEEDS else inf
+
+    def count_images_for(self, mean: float) -> float:
+        """Return how many images find a true mean in 8 of 10 cases with as many seeds; infinity for never."""
+        between_seeds = 0.0 if self.seeds == 1 else self.seed_variance / self.seeds
+        target = (mean / POWER_QUANTILE) ** 2 - between_seeds
+        needed = self.image_variance + (0.0 if self.seeds == 1 else self.residual_variance / self.seeds)
+        return ceil(needed / target) if target > 0 else inf
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A metric at two revisions, and the confidence interval of the difference.
+    """The difference of a metric between two revisions.
 
     Attributes:
-        metric: the name, a key of `metrics.METRICS`.
-        before: the value at the base.
-        after: the value at the later revision.
-        low: the lower end of the 95 % interval of the difference.
-        high: the upper end.
-        significant: whether a test rejects that the values differ by chance alone.
+        metric: the name.
+        before: the value at the base, the mean over seeds.
+        after: the value at the later revision, the mean over seeds.
+        estimate: of the difference over seeds and images; with one seed each, over images alone.
+        tolerance: how much worse the metric may get; None if there is no tolerance.
     """
 
     metric: str
     before: float
     after: float
-    low: float
-    high: float
-    significant: bool
+    estimate: Estimate
+    tolerance: float | None = None
 
     @property
     def verdict(self) -> Verdict:
-        """The result of the test."""
-        if not self.significant:
-            return "within noise"
-        return "better" if (self.after > self.before) == METRICS[self.metric].larger_is_better else "worse"
+        """Return whether the interval is on one side of 0, or within the tolerance, or neither."""
+        low, high = self.estimate.interval
+        if low > 0 or high < 0:
+            return Verdict.BETTER if (low > 0) == METRICS[self.metric].larger_is_better else Verdict.WORSE
+        within = self.tolerance is not None and max(-low, high) <= self.tolerance
+        return Verdict.AS_GOOD if within else Verdict.CANNOT_TELL
 
-    def is_worse_than(self, tolerance: float) -> bool:
-        """Return whether the metric is significantly worse, and all of the interval beyond a tolerance."""
-        least_harm = -self.high if METRICS[self.metric].larger_is_better else self.low
-        return self.verdict == "worse" and least_harm > tolerance
+    @property
+    def is_beyond_tolerance(self) -> bool:
+        """Return whether all of the interval is worse by more than the tolerance."""
+        low, high = self.estimate.interval
+        least_harm = -high if METRICS[self.metric].larger_is_better else low
+        return self.tolerance is not None and least_harm > self.tolerance
 
 
-def mcnemar(lost: int, gained: int) -> float:
-    """Return the exact two-sided p-value of two classifiers being equally accurate.
+def estimate(values: NDArray[np.float64], step: float) -> Estimate:
+    """Estimate the mean of values over seeds and images, both of which are random.
 
-    Source: McNemar, "Note on the sampling error of the difference between correlated proportions or
-    percentages", 1947, with the binomial distribution in place of the normal distribution.
+    Seeds and images are crossed: every seed has a value for every image. The variance of the mean is the sum
+    of what seeds explain and what images explain in a two-way analysis of variance, with Satterthwaite's
+    degrees of freedom (as Hillis, "A comparison of denominator degrees of freedom methods for multiple
+    observer ROC analysis", 2007, with seeds for observers and images for cases). The residual variance is
+    part of both sums of squares and stays in both: the interval is rather too wide than too narrow.
+
+    Two images are added, one with the value `step` and one with its negative, so that nothing is certain from
+    a few images that agree: of accuracies with one seed each, the interval is then about that of Bonett and
+    Price, "Adjusted Wald confidence interval for a difference of binomial proportions based on paired data",
+    2012.
 
     Args:
-        lost: the number of images that only the first classifier has right.
-        gained: the number of images that only the second classifier has right.
+        values: shape (seeds, images), differences between two networks.
+        step: as large as the difference of an image can reasonably be.
     """
-    return float(binomtest(gained, lost + gained).pvalue) if lost + gained else 1.0
+    seeds = len(values)
+    values = np.hstack([values, np.broadcast_to([step, -step], (seeds, 2))])
+    images, mean = values.shape[1], float(values.mean())
+    by_seed, by_image = values.mean(axis=1), values.mean(axis=0)
+    image_square = float(seeds * by_image.var(ddof=1))
+    if seeds == 1:
+        return Estimate(mean, sqrt(image_square / images), images - 1, 1, images, nan, image_square, nan)
+    seed_square = float(images * by_seed.var(ddof=1))
+    residuals = values - by_seed[:, None] - by_image + mean
+    residual_square = np.square(residuals).sum() / ((seeds - 1) * (images - 1))
+    variance = (seed_square + image_square) / (seeds * images)
+    freedom = (seed_square + image_square) ** 2 / (
+        seed_square**2 / (seeds - 1) + image_square**2 / (images - 1)
+    )
+    return Estimate(
+        mean=mean,
+        error=float(np.sqrt(variance)),
+        freedom=float(freedom),
+        seeds=seeds,
+        images=images,
+        seed_variance=float(max(seed_square - residual_square, 0.0) / images),
+        image_variance=float(max(image_square - residual_square, 0.0) / seeds),
+        residual_variance=float(residual_square),
+    )
 
 
-def accuracy_interval(lost: int, gained: int, images: int) -> tuple[float, float]:
-    """Return the 95 % interval of a difference of two accuracies on the same images.
-
-    Source: Bonett and Price, "Adjusted Wald confidence interval for a difference of binomial
-    proportions based on paired data", 2012.
-
-    Args:
-        lost: the number of images that only the first classifier has right.
-        gained: the number of images that only the second classifier has right.
-        images: the number of all images.
-    """
-    share_lost, share_gained = (lost + 1) / (images + 2), (gained + 1) / (images + 2)
-    difference = share_gained - share_lost
-    error = sqrt((share_gained + share_lost - difference**2) / (images + 2))
-    return difference - NORMAL_QUANTILE * error, difference + NORMAL_QUANTILE * error
-
-
-def compare(before: pd.DataFrame, after: pd.DataFrame, bins: int, seed: int = 0) -> list[Difference]:
-    """Compare two classifiers by their predictions for the same images.
-
-    Accuracy is tested by McNemar's exact test. The intervals of the other metrics are the difference plus
-    and minus 1.96 standard errors, which a paired bootstrap estimates: images are drawn with replacement,
-    each with the predictions of both classifiers (Efron and Tibshirani, "An Introduction to the Bootstrap",
-    1993, chapters 6 and 12).
-
-    An interval is of the metric as measured on this number of images. The calibration error measured on few
-    images is larger than on endless images. The bias grows as the true calibration error and the accuracy
-    fall (Kumar, Liang and Ma, "Verified Uncertainty Calibration", 2019). Between two classifiers of equal
-    accuracy, the measured loss of calibration is therefore too small. Where the accuracy falls, a loss of
-    calibration may be measured where there is none.
+def compare(
+    before: Sequence[pd.DataFrame], after: Sequence[pd.DataFrame], tolerance: Mapping[str, float]
+) -> list[Difference]:
+    """Compare each metric of two revisions by their predictions for the same images.
 
     Args:
-        before: a row for each image, as `stages.scoring.scores.prediction_table` returns them.
-        after: the predictions of the second classifier, for the same images.
-        bins: the number of bins of the calibration error.
-        seed: the seed of the bootstrap.
+        before: for each training seed, a row for each image, as `stages.scoring.scores.prediction_table`
+            returns them.
+        after: the predictions at the later revision, with as many seeds.
+        tolerance: by metric, how much worse the metric may get.
 
     Returns:
-        The differences in the order of `metrics.METRICS`.
+        The differences in the order of `metrics.METRICS`, without metrics for which a table lacks a column.
     """
-    classes, images = np.unique(before["actual"]), len(before)
-    terms = [metrics.per_image_terms(table, classes, bins) for table in (before, after)]
-    values = [metrics.compute(np.ones(images) @ part, len(classes)) for part in terms]
-    resampled = _resample(terms, len(classes), seed)
-    errors = (resampled[1] - resampled[0]).std(axis=-1, ddof=1)
-    right = [(table["predicted"] == table["actual"]).to_numpy() for table in (before, after)]
-    lost, gained = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
-
+    classes = before[0]["actual"].nunique()
     differences = []
-    for metric, first, second, error in zip(METRICS, *values, errors, strict=True):
-        if metric == "accuracy":
-            low, high = accuracy_interval(lost, gained, images)
-            significant = mcnemar(lost, gained) < 1 - CONFIDENCE
-        else:
-            low, high = second - first - NORMAL_QUANTILE * error, second - first + NORMAL_QUANTILE * error
-            significant = low > 0 or high < 0
+    for name, metric in METRICS.items():
+        if any(not set(metric.columns) <= set(table) for table in (*before, *after)):
+            continue
+        first, second = (
+            np.stack([metric.compute_values(table) for table in side]) for side in (before, after)
+        )
+        difference = estimate(second - first, metric.compute_step(classes))
         differences.append(
-            Difference(metric, float(first), float(second), float(low), float(high), bool(significant))
+            Difference(name, float(first.mean()), float(second.mean()), difference, tolerance.get(name))
         )
     return differences
 
 
-def estimate_intervals(
-    table: pd.DataFrame, bins: int, seed: int = 0
-) -> dict[str, tuple[float, float, float]]:
-    """Estimate the metrics of a classifier, with 95 % intervals over test images of the same kind.
+def estimate_intervals(table: pd.DataFrame) -> dict[str, tuple[float, float, float]]:
+    """Estimate the metrics of a classifier, with 95 % intervals over images of the same kind.
 
     The interval of the accuracy is Wilson's ("Probable inference, the law of succession, and statistical
-    inference", 1927). The other intervals are the value plus and minus 1.96 standard errors of a bootstrap.
+    inference", 1927). The other intervals are of the mean over images, by Student's t, with four images
+    added: two that the classifier knows, and two at which it guesses (after Agresti and Coull, "Approximate
+    is better than `exact' for interval estimation of binomial proportions", 1998).
 
     Args:
         table: a row for each image, as `stages.scoring.scores.prediction_table` returns them.
-        bins: the number of bins of the calibration error.
-        seed: the seed of the bootstrap.
 
     Returns:
         By metric: the value, the lower and the upper end of the interval.
     """
-    classes, images = np.unique(table["actual"]), len(table)
-    terms = metrics.per_image_terms(table, classes, bins)
-    values = metrics.compute(np.ones(images) @ terms, len(classes))
-    errors = _resample([terms], len(classes), seed)[0].std(axis=-1, ddof=1)
-    right = int((table["predicted"] == table["actual"]).sum())
+    classes, images = table["actual"].nunique(), len(table)
     estimates = {}
-    for metric, value, error in zip(METRICS, values, errors, strict=True):
-        low, high = value - NORMAL_QUANTILE * error, value + NORMAL_QUANTILE * error
-        if metric == "accuracy":
-            low, high = binomtest(right, images).proportion_ci(CONFIDENCE, method="wilson")
-        estimates[metric] = (float(value), max(0.0, float(low)), min(float(high), METRICS[metric].largest))
+    for name, metric in METRICS.items():
+        values = metric.compute_values(table)
+        if name == "accuracy":
+            interval = binomtest(int(values.sum()), images).proportion_ci(CONFIDENCE, method="wilson")
+            low, high = float(interval.low), float(interval.high)
+        else:
+            step = metric.compute_step(classes)
+            known, guessed = (1.0, 1.0 - step) if metric.larger_is_better else (0.0, step)
+            padded = np.concatenate([values, [known, known, guessed, guessed]])
+            margin = (
+                float(student_t.ppf((1 + CONFIDENCE) / 2, images + 3)) * padded.std(ddof=1) / sqrt(images + 4)
+            )
+            low, high = float(padded.mean() - margin), float(padded.mean() + margin)
+        value = float(values.mean())
+        estimates[name] = (value, min(value, max(0.0, low)), max(value, min(high, metric.largest)))
     return estimates
 
 
-def compare_classes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+def compare_classes(before: Sequence[pd.DataFrame], after: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Compare the recall of each class: the share of the images of the class that are right.
 
     Args:
-        before: a row for each image, as `stages.scoring.scores.prediction_table` returns them.
-        after: the predictions of the second classifier, for the same images.
+        before: for each training seed, a row for each image.
+        after: the predictions at the later revision, with as many seeds.
 
     Returns:
         A row for each class, the smallest p-value first: class, images, before, after (recalls), lost,
-        gained (images that only the first or only the second classifier has right), p and verdict. p is the
-        p-value of McNemar's exact test, adjusted for the number of classes (Benjamini and Hochberg,
-        "Controlling the false discovery rate", 1995): of the verdicts other than noise, at most one in
-        twenty is expected to be chance.
+        gained (images that only the first or only the second network has right, the mean over seeds), p and
+        verdict; p is of the class alone, and the verdict allows for the number of classes, see `_judge`.
     """
-    right = pd.DataFrame(
-        {
-            "class": before["actual"],
-            "before": before["predicted"] == before["actual"],
-            "after": after["predicted"] == after["actual"],
-        }
-    )
-    right["lost"], right["gained"] = right["before"] & ~right["after"], right["after"] & ~right["before"]
-    classes = right.groupby("class")
-    table = classes[["before", "after"]].mean().join(classes[["lost", "gained"]].sum())
-    table.insert(0, "images", classes.size())
-    table["p"] = [mcnemar(*counts) for counts in zip(table["lost"], table["gained"], strict=True)]
-    table = table.sort_values("p", kind="stable")
-    table["p"] = false_discovery_control(table["p"])
-    better = np.where(table["after"] > table["before"], "better", "worse")
-    table["verdict"] = np.where(table["p"] < 1 - CONFIDENCE, better, "within noise")
-    return table.reset_index()
+    actual = before[0]["actual"].to_numpy()
+    first, second = (_stack(side, "predicted") == actual for side in (before, after))
+    rows, estimates = [], []
+    for name in np.unique(actual):
+        one, other = first[:, actual == name], second[:, actual == name]
+        lost, gained = (one & ~other).sum(axis=1).mean(), (other & ~one).sum(axis=1).mean()
+        rows.append([name, one.shape[1], one.mean(), other.mean(), lost, gained])
+        estimates.append(estimate(other.astype(float) - one, 1.0))
+    table = pd.DataFrame(rows, columns=["class", "images", "before", "after", "lost", "gained"])
+    table["p"] = [estimate.p_value for estimate in estimates]
+    table["verdict"] = _judge(estimates, larger_is_better=True)
+    return table.sort_values("p", kind="stable", ignore_index=True)
 
 
-def _resample(terms: Sequence[sparse.csr_array], classes: int, seed: int) -> NDArray[np.float64]:
-    """Return the metrics of bootstrap samples of images, the same samples for each classifier.
+def compare_confusions(before: Sequence[pd.DataFrame], after: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Compare the number of images of each class that are taken for each other class.
 
     Args:
-        terms: the `metrics.per_image_terms` of each classifier.
-        classes: the number of classes.
-        seed: the seed of the bootstrap.
+        before: for each training seed, a row for each image.
+        after: the predictions at the later revision, with as many seeds.
 
     Returns:
-        Shape (classifiers, metrics, RESAMPLES), float64.
+        A row for each pair of classes that is confused: actual, predicted, before, after (numbers of images,
+        the mean over seeds), p and verdict; the largest changes first. p is of the pair alone, and the
+        verdict allows for the number of pairs, see `_judge`.
     """
-    random, images = np.random.default_rng(seed), terms[0].shape[0]
-    batches = []
-    for start in range(0, RESAMPLES, RESAMPLES_PER_BATCH):
-        samples = random.integers(images, size=(min(RESAMPLES_PER_BATCH, RESAMPLES - start), images))
-        # Multinomial weights: how often each sample has each image.
-        weights = np.array([np.bincount(sample, minlength=images) for sample in samples])
-        batches.append([metrics.compute(weights @ part, classes) for part in terms])
-    return np.concatenate(batches, axis=-1)
+    actual = before[0]["actual"].to_numpy()
+    first, second = (_stack(side, "predicted") for side in (before, after))
+    rows, estimates = [], []
+    for name in np.unique(actual):
+        one, other = first[:, actual == name], second[:, actual == name]
+        for taken_for in np.setdiff1d(np.concatenate([one.ravel(), other.ravel()]), [name]):
+            ones, others = one == taken_for, other == taken_for
+            rows.append([name, taken_for, ones.sum(axis=1).mean(), others.sum(axis=1).mean()])
+            estimates.append(estimate(others.astype(float) - ones, 1.0))
+    table = pd.DataFrame(rows, columns=["actual", "predicted", "before", "after"])
+    table["p"] = [estimate.p_value for estimate in estimates]
+    table["verdict"] = _judge(estimates, larger_is_better=False)
+    order = (table["after"] - table["before"]).abs().sort_values(ascending=False, kind="stable").index
+    return table.loc[order].reset_index(drop=True)
+
+
+def _stack(side: Sequence[pd.DataFrame], column: str) -> NDArray[np.object_]:
+    """Return a column of the tables of all seeds, shape (seeds, images)."""
+    return np.stack([table[column].to_numpy(dtype=object) for table in side])
+
+
+def _judge(estimates: Sequence[Estimate], *, larger_is_better: bool) -> list[Verdict]:
+    """Return a verdict on each of several differences.
+
+    Their p-values are adjusted for their number: of the verdicts other than "cannot tell", at most one in
+    twenty is expected to be chance (Benjamini and Hochberg, "Controlling the false discovery rate", 1995).
+    """
+    if not estimates:
+        return []
+    adjusted = false_discovery_control([estimate.p_value for estimate in estimates])
+    verdicts = []
+    for difference, p in zip(estimates, adjusted, strict=True):
+        better = Verdict.BETTER if (difference.mean > 0) == larger_is_better else Verdict.WORSE
+        verdicts.append(better if p < 1 - CONFIDENCE else Verdict.CANNOT_TELL)
+    return verdicts

@@ -37,7 +37,7 @@ def main(datasets: Sequence[str]) -> int:
     if not all(up_to_date):
         return 1
     if not can_cut_off_network():
-        print("The network stays on: this system does not let a program run without it.")
+        print("The internet stays reachable: this system cannot cut a program off from it.")
     with tempfile.TemporaryDirectory() as scratch:
         with ThreadPoolExecutor() as pool:  # at the same time: much of a stage is one processor's work
             runs = {
@@ -72,7 +72,7 @@ def is_up_to_date(head: Revision, dataset: str) -> bool:
     stale = inputs.find_stale(head, dataset)
     if stale:
         print(
-            f"{dataset}: NOT verified: {dvc.LOCK_FILE} was made with, or made, another {', '.join(stale)}: "
+            f"{dataset}: NOT verified: {dvc.LOCK_FILE} records another version of {', '.join(stale)}: "
             f"run dvc repro evaluate@{dataset} and commit."
         )
     return not stale
@@ -125,18 +125,19 @@ def do_metrics_agree(dataset: str, head: Revision, folder: Path) -> bool:
     """Return whether no metric certainly differs by more than a review tolerates; print each metric.
 
     A metric differs if all of its 95 % interval, from `tools.review.statistics.compare`, is beyond the
-    tolerance, in either direction.
+    tolerance, in either direction. A metric without a tolerance decides nothing.
     """
     tolerance = gate.read_tolerance(head, head)
-    before = head.predictions(dataset)
-    path = layout.predictions(dataset)
+    before = head.predictions(dataset, "test")
+    path = layout.predictions(dataset, "test")
     after = parse_predictions((folder / path).read_bytes(), str(path))
     if before is None or before["actual"].tolist() != after["actual"].tolist():
         raise UserError(f"{path} at {head.name}: expected the predictions for the same test images")
     agree = True
-    for difference in statistics.compare(before, after, gate.read_calibration_bins(head, head)):
-        allowed = tolerance.get(difference.metric, float("inf"))
-        within = max(difference.low, -difference.high) <= allowed
+    for difference in statistics.compare([before], [after], tolerance):
+        low, high = difference.estimate.interval
+        allowed = float("inf") if difference.tolerance is None else difference.tolerance
+        within = max(low, -high) <= allowed
         agree &= within
         print(
             f"{difference.metric}: {difference.before:.4f}, here {difference.after:.4f}:",

@@ -47,7 +47,7 @@ STUDY = "study."
         ),
         (f"{SPACE}network.dropout", {"low": 1.0, "high": 0.5}, "expected low less than high"),
         (f"{SPACE}network.dropout", {"low": 0.5, "high": 0.5}, "expected low less than high"),
-        (f"{SPACE}network.dropout", {"low": 0.0, "high": 0.5, "log": True}, "log of 0"),
+        (f"{SPACE}network.dropout", {"low": 0.0, "high": 0.5, "log": True}, "low above 0"),
         (f"{SPACE}network.dropout", {"choices": [0.1]}, "expected at least 2 items, found [0.1]"),
         (f"{SPACE}network.dropout", {"choice": [0.1, 0.2]}, "expected a value, found nothing"),
         (f"{CONFIGURATION}default", {"network.dropout": 0.1}, "expected another name than default"),

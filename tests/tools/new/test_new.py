@@ -73,8 +73,8 @@ def test_from_a_folder_of_pictures_to_a_reviewed_result(project: Project, folder
     project.run("dvc", "repro", "evaluate@things")
     project.commit("Add things")
     metrics = json.loads((project.folder / "metrics/things.json").read_text())
-    assert metrics["accuracy"] > 0.7
-    assert metrics["macro_f1"] > 0.7  # the class without test pictures does not count
+    assert metrics["test"]["accuracy"] > 0.7
+    assert metrics["test"]["macro_f1"] > 0.7  # the class without test pictures does not count
     assert "things.csv" in project.run("dvc", "plots", "show", "plots/confusion/things.csv", "--json").stdout
 
     project.edit_parameters(lambda content: content["datasets"]["things"]["training"].update(epochs=3))
@@ -82,7 +82,7 @@ def test_from_a_folder_of_pictures_to_a_reviewed_result(project: Project, folder
     completed = project.run(*make, "review", "BASE=HEAD", expect=2)  # three epochs are not enough
     assert "Error 1" in completed.stderr  # make's own exit code is 2 whatever the recipe's
     report = (project.folder / "review/report.md").read_text()
-    assert "**Stopped**: significantly worse than HEAD: things: " in report
+    assert "**Stopped**: the network is worse than HEAD: things: " in report
     assert (project.folder / "review/things-confusion.png").exists()
     with Image.open(project.folder / "review/things-right-to-wrong.png") as picture:
         assert picture.mode == "P"  # in colour

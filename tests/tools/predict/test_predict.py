@@ -28,7 +28,7 @@ def predict(project: Project, *files: str) -> list[dict]:
 
 def test_the_test_images_are_predicted_as_they_were_scored(finished: Project) -> None:
     predictions = predict(finished, RAW)
-    scored = pd.read_csv(finished.folder / "predictions/digits.csv", dtype={"predicted": str})
+    scored = pd.read_csv(finished.folder / "predictions/digits/test.csv", dtype={"predicted": str})
     table = pd.DataFrame(predictions)
     assert table["class"].tolist() == scored["predicted"].tolist()
     assert table["probability"].tolist() == pytest.approx(scored["probability"].tolist(), abs=1e-3)
@@ -114,13 +114,13 @@ def test_a_wrong_argument_is_one_line(finished: Project, arguments: list[str], m
 def test_a_card_says_what_the_repository_holds(project: Project) -> None:
     assert project.here("tools.predict.card", "digits").stdout == "cards/digits.md\n"
     text = (project.folder / "cards/digits.md").read_text()
-    metrics = json.loads((project.folder / "metrics/digits.json").read_text())
+    metrics = json.loads((project.folder / "metrics/digits.json").read_text())["test"]
     for metric, value in metrics.items():
         assert f"| {metric} | {value:.4f} | " in text
     about = settings.load(path=ROOT / "tools.yaml").dataset("digits").about
     for fact in (about.title, about.licence, about.source, *about.limits, card.LIMIT_OF_EVERY_NETWORK):
         assert fact in text
-    for file in parameters.load(ROOT / "params.yaml").dataset("digits").files.by_name().values():
+    for file in parameters.load(ROOT / "params.yaml").dataset("digits").files.items_by_file().values():
         assert file.sha256 in text
     assert "| learning_rate | 0.003 |" in text
     assert "| augmentation.shift | 0.0 |" in text
@@ -162,6 +162,6 @@ def test_a_card_is_not_made_of_old_results_and_new_parameters(project: Project) 
 
 
 def test_a_card_needs_no_results_yet(project: Project) -> None:
-    (project.folder / "predictions/digits.csv").unlink()
+    (project.folder / "predictions/digits/test.csv").unlink()
     project.here("tools.predict.card", "digits")
     assert "## Results" not in (project.folder / "cards/digits.md").read_text()

@@ -15,16 +15,28 @@ from tools.common import dvc
 from tools.common.dvc import Stage
 from tools.common.revision import find_revision
 from tools.review import gate, inputs
-from tools.review.comparison import Comparison, Outcome, Review, compare_dataset, list_datasets
-from tools.review.predictions import count_confusions, find_changed_images
+from tools.review.comparison import (
+    Comparison,
+    Outcome,
+    Review,
+    Rules,
+    compare_dataset,
+    compare_revisions,
+    list_datasets,
+)
+from tools.review.predictions import average_confusions, find_changed_images
+from tools.review.report import build_markdown
+from tools.review.statistics import Verdict, compare_confusions
 
-TOLERANCE = {"accuracy": 0.002, "macro_f1": 0.002, "log_loss": 0.01, "calibration_error": 0.005}
+TOLERANCE = {"accuracy": 0.002, "macro_f1": 0.002, "log_loss": 0.01, "brier_score": 0.004}
 PARAMETERS = {
     "datasets": {"first": {"training": {"epochs": 3}}, "second": {"training": {"epochs": 3}}},
     "evaluation": {"calibration_bins": 15},
 }
 TOOLS = {"review": {"tolerance": TOLERANCE}}
 CODE = "stages/train.py"
+SPLIT = "validation"
+RULES = Rules(SPLIT)
 FOLDER = "stages/common"
 IMAGES = 40
 MANY = 30  # wrong images: far more than by chance
@@ -32,6 +44,8 @@ MANY = 30  # wrong images: far more than by chance
 
 class Repository(Project):
     """The files of a project with two data sets that a review reads."""
+
+    architecture = "x86_64"
 
     def write(self, name: str, text: str) -> None:
         path = self.folder / name
@@ -41,36 +55,48 @@ class Repository(Project):
     def predict(self, dataset: str, wrong: int, other: bool = False) -> None:
         """Write predictions; the first images are wrong. With `other`, the classes are in another order."""
         names = ["cat", "dog"]
-        rows = ["actual,predicted,probability,probability_of_actual"]
+        rows = ["actual,predicted,probability,probability_of_actual,sum_of_squares"]
         for image in range(IMAGES):
             actual = names[(image + other) % 2]
             predicted = names[(image + other + 1) % 2] if image < wrong else actual
-            rows.append(f"{actual},{predicted},0.8,{0.2 if image < wrong else 0.8}")
-        self.write(f"predictions/{dataset}.csv", "\n".join(rows) + "\n")
+            rows.append(f"{actual},{predicted},0.8,{0.2 if image < wrong else 0.8},0.68")
+        self.write(f"predictions/{dataset}/{SPLIT}.csv", "\n".join(rows) + "\n")
+        scores = {SPLIT: {"accuracy": 1 - wrong / IMAGES, "calibration_error": wrong / 100}}
+        self.write(f"metrics/{dataset}.json", json.dumps(scores))
 
-    def lock(self, *code: str, **test_splits: str) -> None:
+    def lock(self, *code: str, cause: str | None = None, **splits: str) -> None:
         """Write dvc.lock as after a run of the stages.
 
         Args:
             code: files and folders that train depends on; by default a file and a folder.
-            test_splits: hashes of other test images, by data set.
+            cause: the hash of the training images; by default another one for other predictions.
+            splits: hashes of other images, by data set.
         """
         stages = {}
         content = YAML(typ="safe").load(self.folder / "params.yaml")
         for name, dataset in content["datasets"].items():
-            split = {"path": f"data/processed/{name}/test", "md5": test_splits.get(name, f"{name}.dir")}
+            split = {"path": f"data/processed/{name}/{SPLIT}", "md5": splits.get(name, f"{name}.dir")}
             stages[f"preprocess@{name}"] = {
                 "cmd": "true",
+                "deps": [{"path": f"data/source/{name}", "md5": splits.get(name, "source")}],
                 "outs": [split, {"path": f"data/raw/{name}", "md5": "raw"}],
             }
-            model = {"path": f"models/{name}.keras", "md5": "model"}  # which is not in git
-            dependencies = [self.hash(path) for path in code or (CODE, FOLDER)]
-            stages[f"train@{name}"] = {"cmd": "true", "deps": dependencies, "outs": [model]}
+            results = [self.hash(f"predictions/{name}/{SPLIT}.csv"), self.hash(f"metrics/{name}.json")]
+            of_training = cause or results[0]["md5"]
+            model = {"path": f"models/{name}.keras", "md5": of_training}  # which is not in git
+            stages[f"train@{name}"] = {
+                "cmd": "true",
+                "deps": [
+                    *(self.hash(path) for path in code or (CODE, FOLDER)),
+                    {"path": f"data/processed/{name}/train", "md5": of_training},
+                ],
+                "outs": [model, {"path": f"models/{name}.architecture", "md5": self.architecture}],
+            }
             stages[f"evaluate@{name}"] = {
                 "cmd": "true",
                 "deps": [split, model],
                 "params": {"params.yaml": {f"datasets.{name}.training": dataset["training"]}},
-                "outs": [self.hash(f"predictions/{name}.csv")],
+                "outs": results,
             }
         self.write("dvc.lock", dump({"schema": "2.0", "stages": stages}))
 
@@ -111,111 +137,210 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
 
 
 def compare(dataset: str = "first", later: str = "workspace") -> Comparison:
-    return compare_dataset(dataset, find_revision("main"), find_revision(later), {}, 15)
+    return compare_all(later=later)[dataset]
 
 
-def review(*comparisons: Comparison, **tolerance: float) -> Review:
-    base, later = find_revision("main"), find_revision("workspace")
-    return Review(base, later, list(comparisons), {}, [], {**TOLERANCE, **tolerance})
+def compare_all(base: str = "main", later: str = "workspace", rules: Rules = RULES) -> dict[str, Comparison]:
+    return {comparison.dataset: comparison for comparison in review(base, later, rules).comparisons}
+
+
+def review(base: str = "main", later: str = "workspace", rules: Rules = RULES) -> Review:
+    return compare_revisions(find_revision(base), find_revision(later), {}, rules)
 
 
 def test_nothing_has_changed(repository: Repository) -> None:
     repository.write("models/first.keras", "as in any folder where it was trained")
-    repository.write("data/processed/first/test/images.npy", "as in any folder with data")
+    repository.write(f"data/processed/first/{SPLIT}/images.npy", "as in any folder with data")
     comparison = compare()
     assert comparison.outcome is Outcome.SAME_PREDICTIONS
-    assert comparison.reason == "the same predictions for all 40 test images"
-    assert comparison.obstacle is None
-    assert (comparison.code, comparison.data, comparison.differences) == ([], [], [])
+    assert comparison.reason == "the same predictions for all 40 validation images"
+    assert (comparison.obstacles, comparison.code, comparison.data, comparison.differences) == (
+        [],
+        [],
+        [],
+        [],
+    )
     assert comparison.stale == {"main": [], "workspace": []}
-    assert not review(comparison).stopped
+    assert not review().stopped
 
 
 def test_a_loss_beyond_chance_stops_the_change(repository: Repository) -> None:
     repository.predict("first", wrong=MANY)
     repository.lock()
     comparison = compare()
-    assert (comparison.outcome, comparison.obstacle) == (Outcome.COMPARED, None)
-    assert comparison.before["predicted"].tolist() != comparison.after["predicted"].tolist()
+    assert (comparison.outcome, comparison.obstacles) == (Outcome.COMPARED, [])
     assert [difference.metric for difference in comparison.differences] == list(TOLERANCE)
-    stopped = review(compare("second"), comparison)
-    assert stopped.stopped
-    assert [(name, difference.metric) for name, difference in stopped.find_regressions()] == [
+    assert review().stopped
+    assert [(name, difference.metric) for name, difference in review().find_regressions()] == [
         ("first", metric) for metric in TOLERANCE
     ]
-    regressions = review(comparison, accuracy=1.0, log_loss=1.0).find_regressions()
-    assert [difference.metric for _, difference in regressions] == ["macro_f1", "calibration_error"]
+    rules = Rules(SPLIT, {"accuracy": 1.0, "log_loss": 9.0, "brier_score": 2.0})
+    assert [difference.metric for _, difference in review(rules=rules).find_regressions()] == ["macro_f1"]
 
 
 def test_an_improvement_passes(repository: Repository) -> None:
+    repository.predict("first", wrong=MANY)
+    repository.lock()
+    repository.commit("Bad results")
     repository.predict("first", wrong=0)
     repository.lock()
-    comparison = compare()
-    assert comparison.differences
-    assert not review(comparison).stopped
+    (first, _) = review("HEAD").comparisons
+    assert first.differences[0].verdict is Verdict.BETTER
+    assert not review("HEAD").stopped
+
+
+@pytest.mark.usefixtures("repository")
+def test_the_split_decides_what_is_compared() -> None:
+    assert compare_all(rules=Rules("test"))["first"].outcome is Outcome.PREDICTIONS_MISSING
 
 
 def test_a_metric_without_a_tolerance_stops_nothing(repository: Repository) -> None:
+    repository.set_tool("review.tolerance", {"macro_f1": 0.0})
+    repository.commit("One tolerance")
     repository.predict("first", wrong=MANY)
     repository.lock()
-    base, later = find_revision("main"), find_revision("workspace")
-    assert not Review(base, later, [compare()], {}, [], {}).stopped
-    regressions = Review(base, later, [compare()], {}, [], {"macro_f1": 0.0}).find_regressions()
-    assert [difference.metric for _, difference in regressions] == ["macro_f1"]
+    assert [difference.metric for _, difference in review("HEAD").find_regressions()] == ["macro_f1"]
+
+
+def test_a_metric_without_a_verdict_is_shown_and_named_where_it_is_missing(repository: Repository) -> None:
+    repository.predict("first", wrong=4)
+    path = repository.folder / "metrics/first.json"
+    path.write_text(json.dumps({SPLIT: {**json.loads(path.read_text())[SPLIT], "new_metric": 0.5}}))
+    repository.lock()
+    others = compare().list_other_metrics()
+    assert others == [("calibration_error", 0.02, 0.04), ("new_metric", None, 0.5)]
+    text = build_markdown(review())
+    assert "| calibration_error | 0.0200 | 0.0400 | +0.0200 |  | no verdict |" in text
+    assert "| new_metric | none | 0.5000 |  |  | not at main |" in text
 
 
 @pytest.mark.parametrize("hidden", ["order", "hash"])
-def test_other_test_images_are_not_compared_and_stop_the_change(repository: Repository, hidden: str) -> None:
+def test_other_images_are_not_compared_and_stop_the_change_until_they_are_accepted(
+    repository: Repository, hidden: str
+) -> None:
     repository.predict("first", wrong=MANY, other=hidden == "order")
     repository.lock(**({"first": "other.dir"} if hidden == "hash" else {}))
     comparison = compare()
-    assert comparison.outcome is Outcome.OTHER_IMAGES
-    assert comparison.obstacle == "the test images or the names of the classes differ"
-    assert comparison.differences == []
-    assert review(comparison).stopped
+    assert (comparison.outcome, comparison.differences) == (Outcome.OTHER_IMAGES, [])
+    reason = "the validation images, or the names of the classes, differ"
+    assert comparison.obstacles == [f"{reason}; --new-images first accepts that"]
+    assert review().stopped
+    accepted = review(rules=Rules(SPLIT, accepted={Outcome.OTHER_IMAGES: frozenset({"first"})}))
+    assert not accepted.stopped
+    text = build_markdown(accepted)
+    assert f"There is nothing to compare with: {reason}." in text
+    assert "| accuracy | 0.2500 | 0.1419 to 0.4019 |" in text
 
 
 def test_missing_predictions_stop_the_change(repository: Repository) -> None:
-    (repository.folder / "predictions/first.csv").unlink()
+    (repository.folder / f"predictions/first/{SPLIT}.csv").unlink()
     repository.commit("Without predictions")
-    comparison = compare_dataset("first", find_revision("HEAD^"), find_revision("HEAD"), {}, 15)
+    comparison = compare_all("HEAD^", "HEAD")["first"]
     assert comparison.outcome is Outcome.PREDICTIONS_MISSING
-    assert comparison.obstacle == comparison.reason == "no predictions at HEAD"
+    reason = "no predictions for validation images at HEAD; run dvc repro evaluate@first"
+    assert comparison.reason == reason
+    assert reason in comparison.obstacles
 
 
-def test_a_new_and_a_removed_data_set_pass(repository: Repository) -> None:
+def test_a_new_data_set_is_shown_in_full_and_a_removed_one_stops_the_change(repository: Repository) -> None:
     repository.edit_parameters(
         lambda content: content["datasets"].update(third=content["datasets"].pop("first"))
     )
-    repository.run("mv", "predictions/first.csv", "predictions/third.csv")
+    repository.run("mv", "predictions/first", "predictions/third")
+    repository.run("mv", "metrics/first.json", "metrics/third.json")
     repository.lock()
     assert list_datasets(find_revision("main"), find_revision("workspace")) == ["second", "third", "first"]
     new, removed = compare("third"), compare("first")
-    assert (new.outcome, new.reason, new.obstacle) == (Outcome.NEW, "no predictions at main", None)
-    assert new.data == ["data/processed/third/test", "data/raw/third"]
-    assert (removed.outcome, removed.obstacle) == (Outcome.REMOVED, None)
-    assert removed.reason == "no such data set at workspace"
+    assert (new.outcome, new.obstacles) == (Outcome.NEW, [])
+    assert new.reason == "no predictions for validation images at main"
+    assert new.data == ["data/processed/third/validation", "data/raw/third"]
+    assert removed.outcome is Outcome.REMOVED
+    assert removed.obstacles == ["no such data set at workspace; --removed first accepts that"]
+    assert review().stopped
+    accepted = review(rules=Rules(SPLIT, accepted={Outcome.REMOVED: frozenset({"first"})}))
+    assert not accepted.stopped
+    text = build_markdown(accepted)
+    assert text.count("first") == 1  # one line, and not the name of everything that is gone
+    assert "Always naming the most frequent class is right in 50.0% of them." in text
+    assert "| accuracy | 0.9500 | 0.8350 to 0.9862 |" in text
+    assert "| cat | 19 | 1 |\n| dog | 1 | 19 |" in text
 
 
-def test_a_data_set_without_predictions_at_either_revision_passes(repository: Repository) -> None:
+def test_a_data_set_that_was_never_run_stops_the_change(repository: Repository) -> None:
     repository.set("datasets.third", {"training": {"epochs": 1}})
     repository.commit("A data set that has not been run")
-    comparison = compare_dataset("third", find_revision("main"), find_revision("workspace"), {}, 15)
-    assert (comparison.outcome, comparison.obstacle) == (Outcome.NEVER_EVALUATED, None)
-    assert comparison.reason == "no predictions at either revision"
+    comparison = compare_all("HEAD")["third"]
+    assert comparison.outcome is Outcome.PREDICTIONS_MISSING
+    assert comparison.obstacles[0].startswith("no predictions for validation images at workspace")
 
 
 def test_remains_of_a_removed_data_set_are_no_results(repository: Repository) -> None:
     repository.edit_parameters(lambda content: content["datasets"].pop("first"))
-    repository.write("predictions/first.csv", "damaged\n")
+    repository.write(f"predictions/first/{SPLIT}.csv", "damaged\n")
     comparison = compare()
-    assert (comparison.outcome, comparison.obstacle) == (Outcome.REMOVED, None)
+    assert comparison.outcome is Outcome.REMOVED
     assert comparison.stale == {"main": [], "workspace": []}
 
 
-def test_the_gate_stops_for_two_outcomes() -> None:
-    stopping = {outcome for outcome in Outcome if outcome.stops}
-    assert stopping == {Outcome.PREDICTIONS_MISSING, Outcome.OTHER_IMAGES}
+def test_other_results_from_the_same_inputs_are_named_and_stop_the_change(repository: Repository) -> None:
+    """Predictions, or a network, edited by hand, with their hashes in dvc.lock."""
+    cause = dvc.read_stages(find_revision("main").section(dvc.LOCK_FILE, "stages"), "first")["train@first"]
+    same = cause.inputs["data/processed/first/train"]
+    repository.predict("first", wrong=0)
+    repository.lock(cause=same)
+    comparison = compare()
+    assert comparison.stale == {"main": [], "workspace": []}
+    (obstacle,) = comparison.obstacles
+    assert obstacle == (
+        f"other results from the same inputs: metrics/first.json, predictions/first/{SPLIT}.csv; "
+        "run dvc repro --force evaluate@first"
+    )
+    assert review().stopped
+    text = (repository.folder / "dvc.lock").read_text()
+    repository.write(
+        "dvc.lock",
+        text.replace(
+            f"path: models/first.keras\n      md5: {same}", "path: models/first.keras\n      md5: forged"
+        ),
+    )
+    (obstacle,) = compare().obstacles
+    assert "from the same inputs: models/first.keras" in obstacle
+
+
+def test_another_architecture_explains_other_results(repository: Repository) -> None:
+    first = dvc.read_stages(find_revision("main").section(dvc.LOCK_FILE, "stages"), "first")["train@first"]
+    repository.architecture = "aarch64"
+    repository.lock(cause=first.inputs["data/processed/first/train"])
+    assert compare().obstacles == []
+
+
+def test_a_data_set_that_dvc_lock_lacks_is_no_change(repository: Repository) -> None:
+    """After a merge in which one side of a conflict in dvc.lock was taken."""
+    repository.write("dvc.yaml", dump({"stages": {name: {} for name in ("preprocess", "train", "evaluate")}}))
+    content = YAML(typ="safe").load(repository.folder / "dvc.lock")
+    content["stages"] = {key: value for key, value in content["stages"].items() if "first" not in key}
+    repository.write("dvc.lock", dump(content))
+    comparison = compare()
+    assert comparison.obstacles == [
+        "not in dvc.lock: preprocess@first, train@first, evaluate@first; run dvc repro evaluate@first"
+    ]
+    assert (comparison.code, comparison.data) == ([], [])
+    assert compare("second").obstacles == []
+
+
+@pytest.mark.parametrize("files", [(CODE,), (f"{FOLDER}/files.py",), (CODE, f"{FOLDER}/deep/errors.py")])
+def test_line_ends_of_windows_are_no_change(repository: Repository, files: tuple[str, ...]) -> None:
+    """DVC takes the hash of the file as saved; git stores it with the line ends of Unix."""
+    for name in files:
+        (repository.folder / name).write_bytes(b"# code\r\n")
+    repository.lock()
+    for name in files:
+        (repository.folder / name).write_bytes(b"# code\n")
+    repository.commit("Saved on Windows")
+    comparison = compare_all("HEAD^", "HEAD")["first"]
+    assert (comparison.stale, comparison.code) == ({"HEAD^": [], "HEAD": []}, [])
+    repository.write(files[-1], "# other code\n")
+    assert compare().stale["workspace"]
 
 
 def test_a_parameter_whose_section_is_gone_is_stale(repository: Repository) -> None:
@@ -231,7 +356,10 @@ def test_a_parameter_whose_section_is_gone_is_stale(repository: Repository) -> N
         (lambda repository: repository.write(f"{FOLDER}/deep/errors.py", "# other code\n"), FOLDER),
         (lambda repository: repository.write(f"{FOLDER}/new.py", "# code\n"), FOLDER),
         (lambda repository: (repository.folder / FOLDER / "files.py").unlink(), FOLDER),
-        (lambda repository: repository.predict("first", wrong=0), "predictions/first.csv"),
+        (
+            lambda repository: (repository.folder / "metrics/first.json").write_text("{}"),
+            "metrics/first.json",
+        ),
     ],
     ids=["parameter", "code", "code in a folder", "new code", "removed code", "result"],
 )
@@ -241,8 +369,8 @@ def test_inputs_and_results_that_changed_without_a_run_are_stale_and_stop_the_ch
     change(repository)
     comparison = compare()
     assert comparison.stale == {"main": [], "workspace": [name]}
-    assert comparison.obstacle == "its results are out of date"
-    assert review(comparison).stopped
+    assert "its results are out of date" in comparison.obstacles
+    assert review().stopped
     repository.lock()
     assert compare().stale == {"main": [], "workspace": []}
 
@@ -253,8 +381,8 @@ def test_byte_code_is_not_stale(repository: Repository) -> None:
 
 
 def test_a_result_that_is_deleted_is_stale(repository: Repository) -> None:
-    (repository.folder / "predictions/first.csv").unlink()
-    assert inputs.find_stale(find_revision("workspace"), "first") == ["predictions/first.csv"]
+    (repository.folder / f"predictions/first/{SPLIT}.csv").unlink()
+    assert inputs.find_stale(find_revision("workspace"), "first") == [f"predictions/first/{SPLIT}.csv"]
 
 
 def test_a_parameter_of_another_file_is_stale_under_the_name_of_its_file(repository: Repository) -> None:
@@ -269,7 +397,7 @@ def test_code_and_data_that_changed_are_named(repository: Repository) -> None:
     repository.write(CODE, "# other code\n")
     repository.lock(first="other.dir")
     first, second = compare("first"), compare("second")
-    assert (first.code, first.data) == ([CODE], ["data/processed/first/test"])
+    assert (first.code, first.data) == ([CODE], ["data/processed/first/validation"])
     assert (second.code, second.data) == ([CODE], [])
 
 
@@ -343,7 +471,7 @@ def test_parameters_are_those_of_the_data_set() -> None:
         "datasets.first_two.seed": (0, 1),
         "evaluation.calibration_bins": (15, 14),
     }
-    comparison = compare_dataset("first", find_revision("main"), find_revision("workspace"), changed, 15)
+    comparison = compare_dataset("first", find_revision("main"), find_revision("workspace"), changed, RULES)
     assert comparison.parameters == {"datasets.first.training.epochs": (3, 4)}
 
 
@@ -358,10 +486,8 @@ def test_files_that_concern_every_stage_are_named(repository: Repository) -> Non
 
 def test_the_tolerances_are_those_of_the_base(repository: Repository) -> None:
     repository.set_tool("review.tolerance.accuracy", 1.0)
-    repository.set("evaluation.calibration_bins", 3)
     main, workspace = find_revision("main"), find_revision("workspace")
     assert gate.read_tolerance(main, workspace) == TOLERANCE
-    assert gate.read_calibration_bins(main, workspace) == 15
     assert gate.find_changed_tolerance(main, workspace) == {
         "tools.yaml: review.tolerance.accuracy": (0.002, 1.0)
     }
@@ -369,14 +495,12 @@ def test_the_tolerances_are_those_of_the_base(repository: Repository) -> None:
 
 def test_where_the_base_has_no_tolerance_the_later_revision_decides(repository: Repository) -> None:
     repository.edit_tools(lambda content: content["review"]["tolerance"].pop("log_loss"))
-    repository.edit_parameters(lambda content: content.pop("evaluation"))
     repository.commit("Without a tolerance")
     base = find_revision("HEAD")
     repository.write("params.yaml", dump(PARAMETERS))
     repository.write("tools.yaml", dump({"review": {"tolerance": {"accuracy": 1, "log_loss": 0.5}}}))
     workspace = find_revision("workspace")
     assert gate.read_tolerance(base, workspace) == {**TOLERANCE, "log_loss": 0.5}
-    assert gate.read_calibration_bins(base, workspace) == 15
     repository.run("git", "rm", "--quiet", "--force", "tools.yaml")
     repository.commit("Without tools.yaml")
     assert gate.read_tolerance(find_revision("HEAD"), workspace) == {"accuracy": 1, "log_loss": 0.5}
@@ -394,7 +518,7 @@ def test_the_tolerances_of_a_base_without_tools_yaml_are_in_params_yaml(reposito
     assert gate.read_tolerance(base, workspace) == {**TOLERANCE, "accuracy": 0.5}
     assert gate.find_changed_tolerance(base, workspace) == {
         "tools.yaml: review.tolerance.accuracy": (0.5, 0.002),
-        "tools.yaml: review.tolerance.calibration_error": (None, 0.005),
+        "tools.yaml: review.tolerance.brier_score": (None, 0.004),
         "tools.yaml: review.tolerance.log_loss": (None, 0.01),
         "tools.yaml: review.tolerance.macro_f1": (None, 0.002),
     }
@@ -409,10 +533,7 @@ def test_the_tolerances_of_a_base_without_tools_yaml_are_in_params_yaml(reposito
         ),
         ("tools.yaml", "review.tolerance.accuracy", "low", "expected a valid number, found 'low'"),
         ("tools.yaml", "review.tolerance", "low", "review.tolerance: expected a"),
-        (
-            "params.yaml", "evaluation.calibration_bins", 0,
-            "evaluation.calibration_bins: expected greater than 0, found 0",
-        ),
+        ("tools.yaml", "review.tolerance.speed", 1, "review.tolerance: expected accuracy"),
     ],
 )  # fmt: skip
 def test_malformed_settings_at_the_base_are_named(
@@ -423,7 +544,7 @@ def test_malformed_settings_at_the_base_are_named(
     repository.commit("Malformed")
     head = find_revision("HEAD")
     with pytest.raises(UserError) as error:
-        (gate.read_tolerance(head, head), gate.read_calibration_bins(head, head))
+        gate.read_tolerance(head, head)
     assert str(error.value).startswith(f"{file} at HEAD: {'.'.join(key.split('.')[:1])}.")
     assert message in str(error.value)
 
@@ -434,22 +555,22 @@ def predictions(*pairs: tuple[str, str, int]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["actual", "predicted"]).assign(probability=0.8)
 
 
-def test_the_confusions_that_changed_most_come_first() -> None:
+def test_the_confusions_that_changed_most_come_first_and_others_in_their_order() -> None:
     before = predictions(("cat", "dog", 9), ("dog", "cat", 4), ("dog", "dog", 5), ("dog", "cow", 2))
     after = predictions(
         ("cat", "dog", 9), ("dog", "cat", 1), ("dog", "dog", 3), ("dog", "cow", 2), ("dog", "ant", 5)
     )  # fmt: skip
-    assert count_confusions(before, after).to_csv(index=False).splitlines() == [
-        "actual,predicted,before,after", "dog,ant,0,5", "dog,cat,4,1", "cat,dog,9,9", "dog,cow,2,2",
+    columns = ["actual", "predicted", "before", "after"]
+    assert compare_confusions([before], [after])[columns].to_csv(index=False).splitlines() == [
+        "actual,predicted,before,after", "dog,ant,0.0,5.0", "dog,cat,4.0,1.0", "cat,dog,9.0,9.0",
+        "dog,cow,2.0,2.0",
     ]  # fmt: skip
 
 
-def test_confusions_that_changed_as_much_come_in_their_order() -> None:
-    names = [f"class {number:02}" for number in range(40)]
-    before = predictions(*((name, "other", 1 + number % 2) for number, name in enumerate(names)))
-    after = predictions(*((name, "other", 3) for name in names))
-    pairs = count_confusions(before, after)
-    assert pairs["actual"].tolist() == [*names[::2], *names[1::2]]
+def test_the_confusion_matrix_is_the_mean_over_seeds() -> None:
+    first = predictions(("cat", "dog", 1), ("cat", "cat", 3))
+    second = predictions(("cat", "cat", 4))
+    assert average_confusions([first, second]).loc["cat"].to_dict() == {"cat": 3.5, "dog": 0.5}
 
 
 def test_images_that_went_wrong_and_right_are_the_most_confident_first() -> None:

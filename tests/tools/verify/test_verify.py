@@ -19,7 +19,7 @@ from tools.verify import processors
 # Lines for the end of `main` in train.py: weights drawn without a seed.
 RANDOM = """    import random
     model.set_weights([weight + random.random() for weight in model.get_weights()])
-    model_file.save(model, layout.model(dataset))
+    model_file.save(model, layout.model(name))
 """
 
 
@@ -43,7 +43,8 @@ def test_randomness_in_a_stage_is_found_and_named(project: Project) -> None:
         f"data/processed/{TWIN}/test", f"models/{TWIN}.keras", f"models/{TWIN}.keras.sha256",
         f"models/{TWIN}.architecture",
         f"plots/history/{TWIN}.csv",
-        f"metrics/{TWIN}.json", f"predictions/{TWIN}.csv", f"plots/confusion/{TWIN}.csv",
+        f"metrics/{TWIN}.json", f"predictions/{TWIN}/validation.csv", f"predictions/{TWIN}/test.csv",
+        f"plots/confusion/{TWIN}.csv",
         f"plots/classes/{TWIN}.csv", f"plots/reliability/{TWIN}.csv", f"plots/mistakes/{TWIN}.png",
     }  # fmt: skip
     ran = re.findall(r"Running stage '(\w+)@", done.stdout + done.stderr)
@@ -128,11 +129,11 @@ def rerun(finished: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_on_another_architecture_the_metrics_count(
     rerun: Rerun, capsys: pytest.CaptureFixture[str], wrong: int, verified: bool
 ) -> None:
-    """Where other bits are no fault, as many predictions may differ as chance and tolerance allow."""
+    """Change a share of predictions: on another architecture, chance and tolerance allow some."""
     rerun.commit_architecture("riscv64")
     rerun.replace_hash(f"models/{TWIN}.keras", "f", "f")
     for project in rerun.there:
-        predictions = project.folder / f"predictions/{TWIN}.csv"
+        predictions = project.folder / f"predictions/{TWIN}/test.csv"
         table = pd.read_csv(predictions, dtype={"actual": str, "predicted": str})
         changed = table.index[table["actual"] == table["predicted"]][:wrong]
         others = [str((int(digit) + 1) % 10) for digit in table.loc[changed, "actual"]]
@@ -196,7 +197,7 @@ def test_what_was_committed_without_running_it_is_not_verified(
     project.commit("Without dvc repro")
     done = project.here("tools.verify", TWIN, expect=1)
     assert done.stdout.splitlines()[1:] == [
-        f"{TWIN}: NOT verified: dvc.lock was made with, or made, another {name}: "
+        f"{TWIN}: NOT verified: dvc.lock records another version of {name}: "
         f"run dvc repro evaluate@{TWIN} and commit."
     ]
 

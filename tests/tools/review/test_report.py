@@ -1,0 +1,97 @@
+"""Reports of a bounded length, whatever is compared."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from markdown_it import MarkdownIt
+
+from stages.scoring import scores
+from tools.common.markdown import unescape
+from tools.common.revision import Result, Revision
+from tools.review.comment import MOST_CHARACTERS
+from tools.review.comparison import Comparison, Outcome, Review, compare_results
+from tools.review.report import build_markdown
+
+TOLERANCE = {"accuracy": 0.002, "log_loss": 0.01}
+
+
+def results(classes: list[str], images: int, seed: int) -> Result:
+    """Return the results of a network that is right in about half of the images."""
+    random = np.random.default_rng(seed)
+    labels = np.arange(images) % len(classes)
+    guesses = np.where(random.random(images) < 0.5, labels, random.integers(0, len(classes), images))
+    table = pd.DataFrame({"actual": np.array(classes)[labels], "predicted": np.array(classes)[guesses]})
+    table["probability"] = 0.5
+    table["probability_of_actual"] = np.where(guesses == labels, 0.5, 0.1)
+    table["sum_of_squares"] = 0.3
+    return Result(table, {"accuracy": float((guesses == labels).mean())})
+
+
+def compared(dataset: str, classes: list[str], images: int, parameters: int = 0) -> Comparison:
+    before, after = ([results(classes, images, seed)] for seed in (0, 1))
+    changed = {f"datasets.{dataset}.network.{number}": (number, "x" * 500) for number in range(parameters)}
+    comparison = Comparison(dataset, changed, [], [], {}, Outcome.COMPARED, "", [], before, after)
+    comparison.differences = compare_results(before, after, TOLERANCE)
+    comparison.classes = classes
+    return comparison
+
+
+def report(*comparisons: Comparison) -> str:
+    base, later = Revision("main", None), Revision("workspace", None)
+    return build_markdown(Review(base, later, "validation", list(comparisons), {}, [], TOLERANCE))
+
+
+@pytest.mark.parametrize(
+    "comparisons",
+    [
+        [compared(f"set_{number}", [f"class {name}" for name in range(12)], 240) for number in range(25)],
+        [compared("many", [f"class {name}" for name in range(10_000)], 20_000)],
+        [compared("long", [f"{name} " + "long name " * 100 for name in range(12)], 240, parameters=50)],
+    ],
+    ids=["25 data sets", "10,000 classes", "long names and 50 parameters"],
+)
+def test_a_report_fits_into_a_comment_and_keeps_its_explanation(comparisons: list[Comparison]) -> None:
+    text = report(*comparisons)
+    assert len(text) < MOST_CHARACTERS
+    assert text.index("**Passed**") < text.index("| accuracy |") < text.index("## What the verdicts mean")
+    assert text.rstrip().endswith("`--tolerance` replaces both.")
+
+
+def test_what_is_left_out_is_named() -> None:
+    classes = [f"class {name}" for name in range(12)]
+    text = report(*(compared(f"set_{number}", classes, 240) for number in range(25)))
+    shown = [number for number in range(25) if f"\n## set_{number}\n" in text]
+    assert 5 < len(shown) < 25
+    left = f"Left out here, for its length: {', '.join(f'set_{number}' for number in range(len(shown), 25))}"
+    assert left[:80] in text
+    assert all(f"- **set_{number}**: accuracy" in text for number in range(25))
+
+
+def test_parameters_beyond_a_dozen_are_counted() -> None:
+    text = report(compared("many", ["a", "b"], 40, parameters=50))
+    assert text.count("| datasets.many.network.") == 12
+    assert "And 38 more." in text
+
+
+def test_every_cell_of_a_confusion_matrix_is_a_cell_of_the_table() -> None:
+    html = (
+        MarkdownIt("commonmark").enable("table").render(report(compared("some", ["a|b", "*c*", "_d_"], 60)))
+    )
+    assert '<th style="text-align:right">a|b</th>' in html
+    assert "<td>*c*</td>" in html
+
+
+def test_a_terminal_shows_no_escapes() -> None:
+    text = report(compared("some", ["a|b", "*c*", "@user"], 60))
+    assert r"a\|b" in text
+    plain = unescape(text)
+    assert "a|b" in plain
+    assert "*c*" in plain
+    assert "@user" in plain
+    assert "\\" not in plain
+
+
+def test_scores_of_a_table_are_those_of_the_evaluation() -> None:
+    """The tables made here are such as the evaluation makes."""
+    columns = set(scores.prediction_table(np.array([0]), np.eye(2, dtype=np.float32)[:1], ["a", "b"]))
+    assert set(results(["a", "b"], 10, 0).predictions) == columns
