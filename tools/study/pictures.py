@@ -72,7 +72,7 @@ def draw_pairs(results: Results) -> None:
             images.append(np.zeros_like(results.test.images[0]))
             captions.append("")
     title = f"Taken for the other class of a pair by how many seeds of {', '.join(configurations)}"
-    gallery.save(
+    gallery.draw_gallery(
         FOLDER / f"{results.name}-pairs.png",
         title,
         np.array(images).reshape(-1, *results.test.images.shape[1:]),
@@ -91,7 +91,7 @@ def draw_mistakes(results: Results) -> None:
         _write_caption(row, classes[labels[row]], classes[_find_commonest_prediction(results, row)])
         for row in rows
     ]
-    gallery.save(FOLDER / f"{results.name}-mistakes.png", title, results.test.images[rows], captions)
+    gallery.draw_gallery(FOLDER / f"{results.name}-mistakes.png", title, results.test.images[rows], captions)
 
 
 def _find_commonest_prediction(results: Results, row: int) -> int:

@@ -137,7 +137,7 @@ def plan_runs(name: str, parameters: Parameters, settings: Settings) -> list[Run
 
 def compute_fingerprint(name: str) -> str:
     """Return the fingerprint of all arrays of a data set."""
-    return arrays.fingerprint(layout.processed(name, split) for split in layout.SPLITS)
+    return arrays.compute_fingerprint(layout.processed(name, split) for split in layout.SPLITS)
 
 
 def _check_configurations(study: Study, settings: Settings) -> None:

@@ -1,5 +1,6 @@
 """The records of a study: one line of JSON for each training, one file for each data set, kept in git."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from stages.common.fields import Positive
 from stages.common.validation import Section, validate
 
 FOLDER = Path("tools/study/records")
+PREDICTIONS = Path("studies")  # not kept in git: half a megabyte for each training
 Scores = dict[str, float]
 
 
@@ -48,6 +50,18 @@ def build_key(identity: dict[str, Any]) -> str:
 def record_path(name: str) -> Path:
     """Return the file with the records of a data set."""
     return FOLDER / f"{name}.jsonl"
+
+
+def predictions_path(name: str, key: str, split: str) -> Path:
+    """Return the file with the predictions of a training for a split.
+
+    Args:
+        name: of the data set.
+        key: of the record.
+        split: validation or test.
+    """
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    return PREDICTIONS / name / f"{digest:.16}-{split}.csv"
 
 
 def read(name: str) -> dict[str, Record]:

@@ -12,12 +12,12 @@ from stages.common import layout
 from stages.common.backend import keras
 from stages.common.errors import UserError
 from stages.common.seeds import derive_seed
-from stages.evaluate import predict
+from stages.evaluate import predict, write_table
 from stages.scoring import scores
 from stages.splits import arrays
 from stages.splits.arrays import Split
 from stages.train import train
-from tools.study import plan
+from tools.study import plan, records
 from tools.study.plan import Run
 from tools.study.records import Record, Scores
 
@@ -66,7 +66,7 @@ def average_over_shifts(model: keras.Model, split: Split, shift: int) -> NDArray
 
 
 def perform_run(run: Run) -> Record:
-    """Train a network, score it, and return the record.
+    """Train a network, score it, write its predictions if it is of a whole configuration, return the record.
 
     Raises:
         UserError: if the arrays are not those of the plan, or if the training diverged.
@@ -90,20 +90,24 @@ def perform_run(run: Run) -> Record:
     def compute_scores(split: Split, probabilities: NDArray[np.float32]) -> Scores:
         return scores.round_metrics(scores.compute_metrics(split.labels, probabilities, run.bins))
 
+    probabilities = {"validation": predict(model, validation)}
     test_scores: dict[str, Any] = {}
     if run.scores_test_images:
-        probabilities = predict(model, test)
-        test_scores["test"] = compute_scores(test, probabilities)
+        probabilities["test"] = predict(model, test)
+        test_scores["test"] = compute_scores(test, probabilities["test"])
     if run.scores_shifted_images:
         test_scores["averaged"] = compute_scores(test, average_over_shifts(model, test, run.shift))
-        predictions = probabilities.argmax(axis=1)
+        predictions = probabilities["test"].argmax(axis=1)
         test_scores["mistakes"] = {
             str(row): int(predictions[row]) for row in np.flatnonzero(predictions != test.labels)
         }
+        for name, split in (("validation", validation), ("test", test)):
+            table = scores.prediction_table(split.labels, probabilities[name], run.dataset.classes)
+            write_table(records.predictions_path(run.name, run.key, name), table)
     return Record(
         run=run.identity(),
         weights=model.count_params(),
         seconds=round(seconds, 1),
-        validation=compute_scores(validation, predict(model, validation)),
+        validation=compute_scores(validation, probabilities["validation"]),
         **test_scores,
     )
