@@ -33,7 +33,8 @@ def main(name: str, count: int) -> None:
     best = report.find_best(results)
     if best is None:
         raise UserError(
-            f"search: expected a complete trial, found {len(results)} that failed; see {name}.csv"
+            f"search: expected a complete trial, found {len(results)} that failed; see "
+            f"{trials.FOLDER / name}.csv, and correct the space"
         )
     importances = report.estimate_importances(results, task.search.seed)
     if importances:

@@ -21,7 +21,7 @@ def build_table(trials: list[FrozenTrial], search_space: Space) -> pd.DataFrame:
     """Return the table of trials, the best first.
 
     Returns:
-        A row for each trial: trial (its number), state, val_accuracy (of its best epoch), epochs, seconds,
+        A row for each trial: trial (its number), state, val_accuracy (of its last epoch), epochs, seconds,
         the value of each hyperparameter, error.
     """
     rows = [

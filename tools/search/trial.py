@@ -66,7 +66,7 @@ def compute_fingerprint(name: str) -> str:
     Raises:
         UserError: if the arrays of the data set are missing.
     """
-    data = arrays.fingerprint(layout.processed(name, split) for split in SPLITS_READ)
+    data = arrays.compute_fingerprint(layout.processed(name, split) for split in SPLITS_READ)
     return hashlib.sha256(f"{PROGRAM} {data}".encode()).hexdigest()
 
 

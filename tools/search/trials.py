@@ -167,7 +167,7 @@ def _build_trial(task: Task, number: int, params: dict[str, Any], outcome: Outco
     state = TrialState.PRUNED if outcome.is_pruned else TrialState.COMPLETE
     return optuna.trial.create_trial(
         state=TrialState.FAIL if outcome.error else state,
-        value=max(outcome.accuracies) if outcome.accuracies and not outcome.error else None,
+        value=outcome.accuracies[-1] if outcome.accuracies and not outcome.error else None,
         params=params,
         distributions=space.build_distributions(task.search.space),
         intermediate_values=dict(enumerate(outcome.accuracies)),

@@ -17,15 +17,23 @@ def test_the_commands_of_the_document_run_one_after_the_other(project: Project) 
     project.commit("A short training")
     commands = [line for line in block.splitlines() if line and not line.startswith("#")]
     outputs = {command: project.run("bash", "-euc", command).stdout for command in commands}
-    (table,) = (output for command, output in outputs.items() if "exp show" in command)
-    header, _, *rows = table.strip().splitlines()
-    columns = [column.strip() for column in header.strip("|").split("|")]
-    assert {f"datasets.digits.{name}" for name in ("network.dropout", "training.learning_rate")} < set(
-        columns
-    )
-    assert [column for column in columns if column.endswith("accuracy")] == ["metrics/digits.json:accuracy"]
-    assert not [column for column in columns if "data" in column.split("/")]
-    assert len(rows) >= 5  # the workspace, the commit, the experiment, and two of the grid
+    (table,) = (output for command, output in outputs.items() if "tools.search.experiments" in command)
+    title, header, *rows = table[table.index("digits, on") :].strip().splitlines()
+    assert title == "digits, on the validation images:"
+    assert header.split() == ["experiment", "changed", "accuracy", "log_loss"]
+    assert max(map(len, rows)) <= 120
+    changed = {re.split(r"  +", row)[0]: re.split(r"  +", row)[1] for row in rows}
+    assert len(changed) == 5  # the workspace, the commit, the experiment, and two of the grid
+    assert changed["dropout"] == "network.dropout=0.4"
+    # The grid does not inherit the dropout of the experiment before it.
+    assert sorted(changed.values()) == [
+        "network.dropout=0.4", "training.learning_rate=0.001", "training.learning_rate=0.01", "unchanged",
+        "unchanged",
+    ]  # fmt: skip
+    accuracies = [float(row.split()[-2]) for row in rows]
+    assert accuracies == sorted(accuracies, reverse=True)
+    (differences,) = (output for command, output in outputs.items() if "exp diff" in command)
+    assert "network.dropout" in differences
     assert "dropout: 0.4" in (project.folder / "params.yaml").read_text()
 
 
