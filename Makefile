@@ -6,7 +6,7 @@ INSTALLED = .venv/installed
 ADD = python -m pip install --quiet --disable-pip-version-check --require-hashes -r
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo repro review test lint verify new try search study share bench
+.PHONY: help demo repro review test lint verify new try search experiments study share bench
 .PHONY: install repair audit coverage mutants torture emulate pictures comment lock
 
 help:
@@ -20,11 +20,13 @@ demo: $(INSTALLED) ## the whole pipeline on the small data set: no data to downl
 
 repro: $(INSTALLED) ## the whole pipeline: what changed, and nothing else; JOBS=2 runs two data sets at a time
 	python -m tools.repair --quick
-	$(if $(JOBS),-dvc stage list --name-only | grep ^evaluate@ | xargs -P "$(JOBS)" -n 1 dvc repro)
+	$(if $(JOBS),-dvc stage list --name-only | grep ^evaluate@ | xargs -P "$(JOBS)" -n 1 sh -c 'dvc repro "$$0" || exit 1')
 	dvc repro
 
-review: $(INSTALLED) ## what changed since BASE=main, as review/report.html; SEEDS=5 trains both with 5 seeds
-	python -m tools.review "$(BASE)" $(if $(SEEDS),--seeds $(SEEDS))
+# With CODE=../base, the code of the review is that of another checkout, so that a change does not judge itself.
+review: $(INSTALLED) ## what changed since BASE=main, as review/report.html; SEEDS=3 judges by 3 trainings; SPLIT=test
+	$(if $(CODE),PYTHONPATH="$(abspath $(CODE))" python -P,python) -m tools.review "$(BASE)" $(LATER) \
+		$(if $(SEEDS),--seeds $(SEEDS)) $(if $(SPLIT),--split $(SPLIT))
 
 test: $(INSTALLED) ## the test suite; ALL=1 with the slowest tests, as CI runs it
 	python -m pytest $(if $(ALL),,-m "not slow")
@@ -48,6 +50,10 @@ try: $(INSTALLED) ## a network that tools.yaml has under a name: DATASET=mnist C
 search: $(INSTALLED) ## better hyperparameters for DATASET=digits, from TRIALS=50 of the space in tools.yaml
 	@$(if $(DATASET),,$(error expected make search DATASET=digits, or another key of datasets in params.yaml))
 	python -m tools.search "$(DATASET)" --trials $(or $(TRIALS),50)
+
+experiments: $(INSTALLED) ## the experiments of DATASET=digits, the best on the validation images first
+	@$(if $(DATASET),,$(error expected make experiments DATASET=digits, or another key of datasets in params.yaml))
+	@python -m tools.search.experiments "$(DATASET)"
 
 study: $(INSTALLED) ## docs/accuracy.md: each configuration, trained with several seeds; six hours, goes on after a stop
 	python -m tools.study
