@@ -9,7 +9,8 @@ from helpers import ROOT
 
 TEXT = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
 ROOMS = {"sources", "splits", "network", "scoring", "common"}
-STAGES = {"fetch", "preprocess", "train", "evaluate"}
+# Of parameters and of each stage, the arrow to common is not drawn.
+MODULES = {"parameters", "fetch", "preprocess", "train", "evaluate"}
 
 
 def drawn_arrows() -> set[tuple[str, str]]:
@@ -45,7 +46,7 @@ def test_its_arrows_are_the_imports() -> None:
         for other in rooms_of(file) - {room}
     }
     arrows |= {
-        (stage, room) for stage in STAGES for room in rooms_of(ROOT / f"stages/{stage}.py") - {"common"}
+        (module, room) for module in MODULES for room in rooms_of(ROOT / f"stages/{module}.py") - {"common"}
     }
     assert drawn_arrows() == arrows
 
@@ -58,6 +59,11 @@ def test_no_stage_imports_a_tool() -> None:
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\((?!http)([^)#]+)\)", TEXT))))
 def test_its_links_lead_to_files(target: str) -> None:
     assert (ROOT / "docs" / target).exists()
+
+
+@pytest.mark.parametrize(("name", "target"), re.findall(r"\[\w+\.(?!py\b)(\w+)\]\(([^)]+\.py)\)", TEXT))
+def test_its_functions_are_in_their_files(name: str, target: str) -> None:
+    assert f"\ndef {name}(" in (ROOT / "docs" / target).read_text(encoding="utf-8")
 
 
 def test_docstrings_open_with_a_noun_or_an_imperative() -> None:

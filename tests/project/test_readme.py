@@ -19,7 +19,7 @@ SET_UP = {
     "make test",
     "make repro",
     "make verify",
-    "make review BASE=main",
+    "make review BASE=main SEEDS=3",
     ". .venv/bin/activate",
 }
 
@@ -44,9 +44,9 @@ def test_every_other_command_runs_one_after_the_other(project: Project) -> None:
         project.run("bash", "-euc", line)
 
 
-def committed_metrics(dataset: str) -> dict[str, float]:
+def committed_metrics(dataset: str, split: str = "test") -> dict[str, float]:
     shown = ["git", "show", f"HEAD:metrics/{dataset}.json"]
-    return json.loads(subprocess.run(shown, cwd=ROOT, capture_output=True, check=True).stdout)
+    return json.loads(subprocess.run(shown, cwd=ROOT, capture_output=True, check=True).stdout)[split]
 
 
 def test_the_table_shows_the_committed_metrics_and_what_they_are_of() -> None:
@@ -61,7 +61,7 @@ def test_the_table_shows_the_committed_metrics_and_what_they_are_of() -> None:
         assert float(macro_f1) == pytest.approx(metrics["macro_f1"], abs=0.0006)
         training, validation, test = (int(number.replace(",", "")) for number in images)
         assert (int(epochs), validation) == (dataset.training.epochs, dataset.validation_images)
-        files = dataset.files.by_name()
+        files = dataset.files.items_by_file()
         # One byte for each label, after the header.
         labels = [files[name].bytes - 8 for name in (layout.TRAIN_LABELS, layout.TEST_LABELS)]
         assert labels == [training + validation, test]
@@ -75,16 +75,14 @@ def test_the_accuracies_over_seeds_are_those_of_the_study() -> None:
         assert re.findall(rf"^\| `{name}` \| (\S+ ± \S+) \| \S+ to ", study, flags=re.MULTILINE) == shown
 
 
-def test_the_example_of_a_review_starts_from_the_committed_metrics() -> None:
-    rows = re.findall(
-        r"^> \| (\w+) \| ([\d.]+) \| ([\d.]+) \| (\S+) \| (\S+) to (\S+) \|", README, re.MULTILINE
-    )
-    committed = committed_metrics("fashion_mnist")
+def test_the_example_of_a_review_starts_from_the_committed_network() -> None:
+    """Its first seed is that of the committed metrics; the others are near."""
+    rows = re.findall(r"^> \| (\w+) \| ([\d.]+) \| ([\d.]+) \| (\S+) \|", README, re.MULTILINE)
+    committed = committed_metrics("fashion_mnist", "validation")
     assert [row[0] for row in rows] == list(committed)
-    for metric, before, after, difference, low, high in rows:
-        assert float(before) == pytest.approx(committed[metric], abs=6e-5)
-        assert float(after) - float(before) == pytest.approx(float(difference), abs=2e-4)
-        assert float(low) < float(difference) < float(high)
+    for metric, before, after, difference in rows:
+        assert float(before) == pytest.approx(committed[metric], abs=0.005)
+        assert float(difference) == pytest.approx(float(after) - float(before), abs=1.5e-4)
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\((?!http)([^)#]+)\)", README))))
@@ -94,6 +92,6 @@ def test_links_lead_to_files(target: str) -> None:
 
 def test_every_top_level_folder_is_explained() -> None:
     tracked = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")}
-    ignored = {"cards", "dvc_plots", "review", "searches", "__pycache__"}
+    ignored = {"cards", "dvc_plots", "review", "searches", "studies", "__pycache__"}
     missing = [name for name in sorted(tracked - ignored) if f"| `{name}/` " not in README]
     assert missing == []

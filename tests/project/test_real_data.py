@@ -54,7 +54,7 @@ def raw(dataset: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_files_have_the_pinned_hashes(dataset: str, raw: Path) -> None:
-    files = parameters.load(ROOT / "params.yaml").dataset(dataset).files.by_name()
+    files = parameters.load(ROOT / "params.yaml").dataset(dataset).files.items_by_file()
     found = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in raw.iterdir()}
     assert found == {name: file.sha256 for name, file in files.items()}
 

@@ -108,7 +108,7 @@ def remove_rotten_results() -> Iterator[str]:
     """Remove raw files, arrays and models with other checksums than their stage wrote."""
     for dataset, settings in parameters.load().datasets.items():
         raw = layout.raw(dataset)
-        for name, expected in settings.files.by_name().items():
+        for name, expected in settings.files.items_by_file().items():
             if (raw / name).exists() and checksums.sha256(raw / name) != expected.sha256:
                 shutil.rmtree(raw)
                 yield f"{raw / name}: another file than it was; the folder removed"

@@ -1,4 +1,4 @@
-"""What a killed DVC, a full disk or a rotten one leaves behind is put right; nothing else is touched."""
+"""Repair of the remains of a killed DVC, of a full disk and of a rotten one; nothing else is touched."""
 
 import json
 import os
