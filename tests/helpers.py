@@ -115,6 +115,9 @@ ENVIRONMENT = {
     "GIT_CONFIG_GLOBAL": os.devnull,
     "PYTHONWARNINGS": "",
     "DATASETS_MIRROR": None,
+    # Of `make test`, which would have a make that a test runs write that it is the second one.
+    "MAKEFLAGS": None,
+    "MAKELEVEL": None,
 }
 
 
