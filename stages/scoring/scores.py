@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import ndtri
 from sklearn.metrics import (
     accuracy_score,
     brier_score_loss,
@@ -20,6 +21,7 @@ from stages.common.layout import DECIMALS
 MOST_CLASSES_DRAWN = 50  # a larger confusion matrix cannot be read
 # scikit-learn keeps a probability in float32 at least this far from 0 before it takes the logarithm.
 SMALLEST_PROBABILITY = float(np.finfo(np.float32).eps)
+LEVEL = 0.95  # of the intervals in the tables
 
 
 def compute_metrics(labels: NDArray[Any], probabilities: NDArray[np.float32], bins: int) -> dict[str, float]:
@@ -84,7 +86,8 @@ def reliability_table(correct: NDArray[np.bool_], confidence: NDArray[Any], bins
         bins: the number of bins.
 
     Returns:
-        A row for each bin that has predictions: bin (from 1), images, mean confidence, accuracy.
+        A row for each bin that has predictions: bin (from 1), images, mean confidence, accuracy, and the
+        interval of the accuracy, low to high.
     """
     table = pd.DataFrame(
         {"confidence": confidence.astype(np.float64), "accuracy": correct.astype(np.float64)}
@@ -92,7 +95,30 @@ def reliability_table(correct: NDArray[np.bool_], confidence: NDArray[Any], bins
     grouped = table.groupby(find_bins(table["confidence"].to_numpy(), bins) + 1)
     means = grouped.mean()
     means.insert(0, "images", grouped.size())
+    means["low"], means["high"] = wilson_interval(grouped["accuracy"].sum(), grouped.size())
     return means.rename_axis("bin").reset_index()
+
+
+def wilson_interval(successes: NDArray[Any], trials: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Compute confidence intervals of proportions, which have a width also where all trials succeed.
+
+    Source: Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", 1927.
+
+    Args:
+        successes: counts.
+        trials: counts of the same shape.
+
+    Returns:
+        The lower and the upper bounds, between 0 and 1; missing (nan) where there are no trials.
+    """
+    z = ndtri((1 + LEVEL) / 2)
+    trials = np.where(trials > 0, trials, np.nan)
+    share = successes / trials
+    centre = share + z**2 / (2 * trials)
+    half_width = z * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
+    scale = 1 + z**2 / trials
+    # The bounds of 0 and 1 would be off by the last bit.
+    return np.clip((centre - half_width) / scale, 0, 1), np.clip((centre + half_width) / scale, 0, 1)
 
 
 def confusion_table(labels: NDArray[Any], predictions: NDArray[Any], classes: Sequence[str]) -> pd.DataFrame:
@@ -122,16 +148,28 @@ def confusion_table(labels: NDArray[Any], predictions: NDArray[Any], classes: Se
 
 
 def class_table(labels: NDArray[Any], predictions: NDArray[Any], classes: Sequence[str]) -> pd.DataFrame:
-    """Return precision, recall and F1 of each class; arguments as `confusion_table`.
+    """Return precision, recall and F1 of each class, with their intervals; arguments as `confusion_table`.
+
+    F1 is 2 s / (1 + s), where s is the share of right images among those that are of the class, or are taken
+    for it, or both; so its interval is that of the share, transformed in the same way.
 
     Returns:
-        A row for each class: class, precision, recall and f1; scores of a class without examples are missing.
+        A row for each class: class, precision, recall, f1, and precision_low, precision_high and so on.
+        Scores of a class without examples are missing, as is the interval of the precision of a class that
+        is never predicted.
     """
-    precision, recall, f1, examples = precision_recall_fscore_support(
+    right, examples, predicted = (
+        np.bincount(indices, minlength=len(classes))
+        for indices in (labels[labels == predictions], labels, predictions)
+    )
+    precision, recall, f1, _ = precision_recall_fscore_support(
         labels, predictions, labels=range(len(classes)), zero_division=0
     )
     table = pd.DataFrame({"class": classes, "precision": precision, "recall": recall, "f1": f1})
-    return table.where(table.index.isin(np.flatnonzero(examples))[:, None] | (table.columns == "class"))
+    for measure, trials in (("precision", predicted), ("recall", examples), ("f1", examples + predicted - right)):
+        for bound, share in zip(("low", "high"), wilson_interval(right, trials), strict=True):
+            table[f"{measure}_{bound}"] = 2 * share / (1 + share) if measure == "f1" else share
+    return table.where((examples > 0)[:, None] | (table.columns == "class"))
 
 
 def prediction_table(

@@ -1,17 +1,15 @@
 """Report of a review as a web page in a single file, with the pictures."""
 
 import base64
-from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from tools.common import page
 from tools.review import report
 from tools.review.comparison import Comparison, Picture, Review
 from tools.review.statistics import Difference, Verdict
 
-TEMPLATE = Path(__file__).with_name("page.html.jinja")
 CLASSES = {
     Verdict.BETTER: "better",
     Verdict.WORSE: "worse",
@@ -22,12 +20,9 @@ CLASSES = {
 
 def build(review: Review) -> str:
     """Return the page; it loads no other file."""
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     summary = report.summarize(review)
-    return template.render(
+    return page.render(
+        "review/page.html.jinja",
         title=f"{review.base.name} → {review.later.name}",
         stopped=review.stopped,
         head=_render(summary["title"]),

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binomtest
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
@@ -15,6 +16,7 @@ from stages.scoring.scores import (
     prediction_table,
     reliability_table,
     round_metrics,
+    wilson_interval,
 )
 
 
@@ -73,8 +75,21 @@ def test_calibration_error_by_hand() -> None:
         "images": [2, 2],
         "confidence": [pytest.approx(0.65), pytest.approx(0.95)],
         "accuracy": [0.5, 1.0],
+        "low": [pytest.approx(0.0945, abs=5e-5), pytest.approx(0.3424, abs=5e-5)],
+        "high": [pytest.approx(0.9055, abs=5e-5), 1.0],
     }
-    assert list(reliability_table(correct, confidence, bins=4)) == ["bin", "images", "confidence", "accuracy"]
+
+
+def test_intervals_of_proportions_are_those_of_scipy() -> None:
+    successes, trials = np.array([0, 1, 1, 7, 360, 5_000]), np.array([1, 1, 2, 9, 360, 10_000])
+    found = np.transpose(wilson_interval(successes, trials))
+    expected = [
+        binomtest(success, trial).proportion_ci(method="wilson")
+        for success, trial in zip(successes.tolist(), trials.tolist(), strict=True)
+    ]
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+    assert (found[:, 0] < found[:, 1]).all()
+    assert np.isnan(wilson_interval(np.array([0]), np.array([0]))).all()
 
 
 def test_calibration_error_agrees_with_the_calibration_curve(
@@ -165,12 +180,35 @@ def test_the_confusion_table_equals_scikit_learns_matrix(
 def test_the_class_table_by_hand() -> None:
     missing = pytest.approx(np.nan, nan_ok=True)  # of a class without examples
     table = class_table(np.array([0, 0, 1, 1, 3]), np.array([0, 1, 1, 1, 0]), ["b", "a", "never", "missed"])
-    assert table.to_dict("list") == {
+    assert table[["class", "precision", "recall", "f1"]].to_dict("list") == {
         "class": ["b", "a", "never", "missed"],
         "precision": [0.5, pytest.approx(2 / 3), missing, 0],
         "recall": [0.5, 1, missing, 0],
         "f1": [0.5, pytest.approx(0.8), missing, 0],
     }
+    low, high = wilson_interval(np.array([1, 2, 0]), np.array([2, 3, 0]))
+    for bound, of_precision in (("low", low), ("high", high)):
+        assert table[f"precision_{bound}"].to_list() == pytest.approx(
+            [of_precision[0], of_precision[1], np.nan, np.nan], nan_ok=True
+        )
+    low, high = wilson_interval(np.array([1, 2, 0]), np.array([2, 2, 1]))
+    for bound, of_recall in (("low", low), ("high", high)):
+        assert table[f"recall_{bound}"].to_list() == pytest.approx(
+            [of_recall[0], of_recall[1], np.nan, of_recall[2]], nan_ok=True
+        )
+
+
+def test_the_interval_of_f1_covers_it_in_nineteen_of_twenty_cases() -> None:
+    """Draw test sets of 200 images with a known confusion matrix; for large sets F1 is that of its shares."""
+    random = np.random.default_rng(0)
+    shares = np.array([[0.3, 0.1], [0.05, 0.55]])
+    true_f1 = 2 * 0.3 / (2 * 0.3 + 0.1 + 0.05)
+    covered = 0
+    for counts in random.multinomial(200, shares.ravel(), size=1000):
+        labels, predictions = np.repeat([0, 0, 1, 1], counts), np.repeat([0, 1, 0, 1], counts)
+        row = class_table(labels, predictions, ["a", "b"]).iloc[0]
+        covered += row["f1_low"] <= true_f1 <= row["f1_high"]
+    assert 930 <= covered <= 970  # three standard deviations
 
 
 def test_the_prediction_table_has_an_example_a_row() -> None:
