@@ -95,7 +95,8 @@ def reliability_table(correct: NDArray[np.bool_], confidence: NDArray[Any], bins
     grouped = table.groupby(find_bins(table["confidence"].to_numpy(), bins) + 1)
     means = grouped.mean()
     means.insert(0, "images", grouped.size())
-    means["low"], means["high"] = wilson_interval(grouped["accuracy"].sum(), grouped.size())
+    successes, trials = grouped["accuracy"].sum(), grouped.size()
+    means["low"], means["high"] = wilson_interval(successes.to_numpy(), trials.to_numpy())
     return means.rename_axis("bin").reset_index()
 
 
@@ -166,7 +167,11 @@ def class_table(labels: NDArray[Any], predictions: NDArray[Any], classes: Sequen
         labels, predictions, labels=range(len(classes)), zero_division=0
     )
     table = pd.DataFrame({"class": classes, "precision": precision, "recall": recall, "f1": f1})
-    for measure, trials in (("precision", predicted), ("recall", examples), ("f1", examples + predicted - right)):
+    for measure, trials in (
+        ("precision", predicted),
+        ("recall", examples),
+        ("f1", examples + predicted - right),
+    ):
         for bound, share in zip(("low", "high"), wilson_interval(right, trials), strict=True):
             table[f"{measure}_{bound}"] = 2 * share / (1 + share) if measure == "f1" else share
     return table.where((examples > 0)[:, None] | (table.columns == "class"))

@@ -151,8 +151,9 @@ def parse_predictions(content: bytes, place: str) -> pd.DataFrame:
         table = table[["actual", "predicted", *numbers]].astype(dict.fromkeys(numbers, float))
     except (ValueError, KeyError) as error:
         raise _unexpected(place, error) from None
-    positive = table["probability"].between(0, 1, inclusive="right")
-    if table.empty or not (positive & table["probability_of_actual"].between(0, 1)).all():
+    positive = table[[name for name in numbers if name != "probability_of_actual"]].gt(0)
+    possible = table[numbers].ge(0) & table[numbers].le(1)
+    if table.empty or not (positive.all(axis=None) and possible.all(axis=None)):
         raise _unexpected(place, "no rows, or a probability that is none")
     return table
 

@@ -3,6 +3,7 @@
 The sections follow Mitchell et al., "Model Cards for Model Reporting", 2019. No data or model is read.
 """
 
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from tools.common.settings import load as load_settings
 from tools.review import inputs, statistics
 
 FOLDER = Path("cards")
+MEASURES = ("precision", "recall", "f1")
 MOST_CONFUSIONS = 5
 MOST_CLASS_ROWS = 50  # of the table of classes; nobody reads more
 LIMIT_OF_EVERY_NETWORK = (
@@ -102,13 +104,20 @@ def _describe_results(result: Result) -> str:
 def _describe_classes(name: str) -> str:
     table = pd.read_csv(layout.classes(name), dtype={"class": str}, keep_default_na=False, na_values=[""])
     worst = table.nsmallest(MOST_CLASS_ROWS, "f1", keep="first").sort_index()
-    rows = [[row[0], *map(_format_score, row[1:])] for row in worst.itertuples(index=False)]
-    note = "" if len(worst) == len(table) else f"The {len(worst)} of {len(table)} with the lowest f1.\n\n"
-    return note + _table(["class", "precision", "recall", "f1"], rows)
+    rows = [
+        [row["class"], *(_format_score(row, measure) for measure in MEASURES)]
+        for row in worst.to_dict("records")
+    ]
+    note = "" if len(worst) == len(table) else f" The {len(worst)} of {len(table)} with the lowest f1."
+    return f"Each score with its 95 % interval.{note}\n\n" + _table(["class", *MEASURES], rows)
 
 
-def _format_score(value: float) -> str:
-    return "-" if np.isnan(value) else f"{value:.4g}"
+def _format_score(row: Mapping[Hashable, float], measure: str) -> str:
+    """Return a score of a class, with its interval if it has one."""
+    score, low, high = row[measure], row[f"{measure}_low"], row[f"{measure}_high"]
+    if np.isnan(score):
+        return "-"
+    return f"{score:.4g}" if np.isnan(low) else f"{score:.4g}, {low:.4g} to {high:.4g}"
 
 
 def _describe_confusions(predictions: pd.DataFrame) -> str:

@@ -1,7 +1,7 @@
 """Compare the results of two revisions, and write review/report.md and review/report.html.
 
-Exit code: 0 if the change passes; 1 if a metric is certainly worse by more than its tolerance, or if results
-cannot be compared; 2 after a mistake.
+Exit code: 0 if the change passes; 1 if a metric is shown to be worse by more than its tolerance, or if
+results cannot be compared; 2 after a mistake.
 """
 
 import argparse
@@ -12,16 +12,9 @@ from stages.common.errors import UserError
 from tools.common import markdown
 from tools.common.revision import WORKSPACE, find_revision
 from tools.review import inputs, page, pictures, report, seeds
-from tools.review.comparison import (
-    OPTIONS,
-    Outcome,
-    Review,
-    Rules,
-    compare_results,
-    compare_revisions,
-    list_datasets,
-)
+from tools.review.comparison import compare_results, compare_revisions, list_datasets
 from tools.review.metrics import METRICS
+from tools.review.review import OPTIONS, Outcome, Review, Rules
 
 FOLDER = Path("review")
 

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from stages.common import files
-from tools.review import predictions, statistics
-from tools.review.comparison import Comparison, Picture, Review
+from tools.review import predictions
+from tools.review.review import Comparison, Picture, Review
 from tools.review.sections import format_count
 from tools.review.statistics import Verdict
 
@@ -27,7 +27,7 @@ def draw(review: Review, comparison: Comparison, folder: Path) -> list[Picture]:
 
     In the difference, green is better and red is worse. The strength of a colour is 1 - p, to the third
     power, p being the p-value of the cell alone: the paler, the more likely chance. A frame marks what is
-    certainly better or worse, allowing for the number of cells.
+    better or worse, allowing for the number of cells.
     """
     tables = {
         revision.name: [result.predictions for result in results]
@@ -47,11 +47,11 @@ def draw(review: Review, comparison: Comparison, folder: Path) -> list[Picture]:
             matrix = predictions.average_confusions(side).reindex(index=names, columns=names, fill_value=0)
             _draw_counts(panel, matrix, name)
         if len(tables) > 1:
-            _draw_difference(axes[-1], names, *tables.values())
+            _draw_difference(axes[-1], comparison)
         figure.savefig(new, format="png", dpi=110)
     caption = (
         "Confusion matrices, and their difference: green is better, red is worse, the paler the more likely "
-        "chance; a frame marks what is more than chance"
+        "chance; a frame marks what is too much for chance"
         if len(tables) > 1
         else "Confusion matrix"
     )
@@ -66,10 +66,8 @@ def _draw_counts(panel: Axes, matrix: pd.DataFrame, title: str) -> None:
     panel.set_title(title, parse_math=False)
 
 
-def _draw_difference(
-    panel: Axes, names: list[str], before: list[pd.DataFrame], after: list[pd.DataFrame]
-) -> None:
-    count = len(names)
+def _draw_difference(panel: Axes, comparison: Comparison) -> None:
+    names, count = comparison.classes, len(comparison.classes)
     strength, texts = np.zeros((count, count)), [[""] * count for _ in names]
     colours = np.full((count, count), GREEN)
     frames = []
@@ -83,10 +81,10 @@ def _draw_difference(
         if verdict in (Verdict.BETTER, Verdict.WORSE):
             frames.append((row, column))
 
-    for cell in statistics.compare_classes(before, after).to_dict("records"):
+    for cell in comparison.changes_of_classes.to_dict("records"):
         change = cell["gained"] - cell["lost"]
         put(cell["class"], cell["class"], change, cell["p"], cell["verdict"], good=change > 0)
-    for cell in statistics.compare_confusions(before, after).to_dict("records"):
+    for cell in comparison.changes_of_confusions.to_dict("records"):
         change = cell["after"] - cell["before"]
         put(cell["actual"], cell["predicted"], change, cell["p"], cell["verdict"], good=change < 0)
     _draw_cells(panel, names, strength, colours, texts)

@@ -26,6 +26,7 @@ class Metric:
         compute_step: the function from the number of classes to the difference of an image's value between
             a network that knows the class of the image and a network that guesses.
         largest: the largest possible value.
+        fewest_images: of each class, on average, without which no interval is known.
     """
 
     larger_is_better: bool
@@ -33,6 +34,12 @@ class Metric:
     compute_values: Callable[[pd.DataFrame], Values]
     compute_step: Callable[[int], float]
     largest: float = 1.0
+    fewest_images: int = 0
+
+    def is_known(self, table: pd.DataFrame) -> bool:
+        """Return whether the value and its interval can be computed from a table of predictions."""
+        enough = len(table) >= self.fewest_images * table["actual"].nunique()
+        return enough and set(self.columns) <= set(table)
 
 
 def _right(table: pd.DataFrame) -> Values:
@@ -51,10 +58,8 @@ def _brier_scores(table: pd.DataFrame) -> Values:
 def _macro_f1_values(table: pd.DataFrame) -> Values:
     """Return macro F1 plus the influence of each image on it, the mean of which is 0.
 
-    Macro F1 is a function of sums over images: for each class that occurs, of the images of the class, of the
-    images predicted as the class, and of both. To first order, it changes with an image as much as its
-    gradient says (the infinitesimal jackknife: Efron, "The Jackknife, the Bootstrap and Other Resampling
-    Plans", 1982, chapter 6).
+    The influence of an image is what leaving it out takes away, times the number of the others (the
+    jackknife: Efron, "The Jackknife, the Bootstrap and Other Resampling Plans", 1982, chapter 2).
     """
     classes, actual = np.unique(table["actual"], return_inverse=True)
     predicted = pd.Index(classes).get_indexer(pd.Index(table["predicted"]))
@@ -62,10 +67,17 @@ def _macro_f1_values(table: pd.DataFrame) -> Values:
     count, hit = len(classes), predicted == actual
     hits = np.bincount(actual[hit], minlength=count)
     both = np.bincount(actual, minlength=count) + np.bincount(predicted[known], minlength=count)
-    slope = 2 * hits / both**2  # by one more image of the class, or predicted as the class
-    influence = hit * (2 / both)[actual] - slope[actual] - np.where(known, slope[predicted], 0.0)
-    values: Values = (2 * hits / both).mean() + len(table) * influence / count
-    return values
+    f1 = _f1(hits, both)
+    without = np.where(hit, _f1(hits - 1, both - 2)[actual], _f1(hits, both - 1)[actual]) - f1[actual]
+    without += np.where(known & ~hit, _f1(hits, both - 1)[predicted] - f1[predicted], 0.0)
+    influence = -(len(table) - 1) * without / count
+    return np.asarray(f1.mean() + influence - influence.mean())
+
+
+def _f1(hits: NDArray[np.int64], both: NDArray[np.int64]) -> Values:
+    """Return F1 of classes by the numbers of hits, and of images of the class plus images taken for it."""
+    scores_of_classes: Values = np.divide(2.0 * hits, both, out=np.zeros(len(hits)), where=both > 0)
+    return scores_of_classes
 
 
 # A metric of `stages.scoring.scores.compute_metrics` gets a verdict if there is an entry of that name here.
@@ -74,13 +86,13 @@ def _macro_f1_values(table: pd.DataFrame) -> Values:
 # 2019).
 METRICS = {
     "accuracy": Metric(True, ("actual", "predicted"), _right, lambda _: 1.0),
-    "macro_f1": Metric(True, ("actual", "predicted"), _macro_f1_values, lambda _: 1.0),
-    "log_loss": Metric(False, ("probability_of_actual",), _losses, log, inf),
+    "macro_f1": Metric(True, ("actual", "predicted"), _macro_f1_values, lambda _: 1.0, fewest_images=5),
+    "log_loss": Metric(False, ("probability_of_actual",), _losses, lambda classes: log(max(classes, 2)), inf),
     "brier_score": Metric(
         False,
         ("probability_of_actual", "sum_of_squares"),
         _brier_scores,
-        lambda classes: 1 - 1 / classes,
+        lambda classes: 1 - 1 / max(classes, 2),
         2.0,
     ),
 }

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from tools.common import page
 from tools.review import report
-from tools.review.comparison import Comparison, Picture, Review
+from tools.review.review import Comparison, Picture, Review
 from tools.review.statistics import Difference, Verdict
 
 CLASSES = {

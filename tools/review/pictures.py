@@ -13,8 +13,8 @@ from tools.common import dvc
 from tools.common.revision import WORKSPACE, Revision
 from tools.plots.pictures import draw_chart
 from tools.review import confusion_picture, predictions
-from tools.review.comparison import Comparison, Picture, Review
 from tools.review.inputs import find_split
+from tools.review.review import Comparison, Picture, Review
 
 HALF_COLUMNS = 4  # of images in a picture that stands beside another
 

@@ -3,10 +3,10 @@
 from tools.common.markdown import escape
 from tools.common.revision import SHORT_HASH, Revision
 from tools.review.comment import MOST_CHARACTERS
-from tools.review.comparison import Comparison, Outcome, Review
+from tools.review.estimates import CONFIDENCE
 from tools.review.metrics import METRICS
+from tools.review.review import Comparison, Outcome, Review
 from tools.review.sections import describe, describe_alone, describe_parameters, join, shorten
-from tools.review.statistics import CONFIDENCE
 
 ROOM = MOST_CHARACTERS - 2000  # for what the comment says besides
 MOST_DATASETS = 30  # of which the head has a line each
@@ -73,9 +73,22 @@ def judge(review: Review) -> str:
         for obstacle in comparison.obstacles
     ]
     if not worse and not obstacles:
-        return f"**Passed**: nothing is certainly worse than {base} by more than its tolerance."
+        passed = f"**Passed**: nothing is shown to be worse than {base} by more than its tolerance."
+        unjudged = _list_unjudged(review)
+        return f"{passed} Without a verdict: {'; '.join(unjudged)}." if unjudged else passed
     text = f"**Stopped**: {subject} worse than {base}: {'; '.join(worse)}." if worse else "**Stopped**."
     return f"{text} **Not comparable**: {'; '.join(obstacles)}." if obstacles else text
+
+
+def _list_unjudged(review: Review) -> list[str]:
+    """Return the metrics that have a tolerance, but cannot be compared, where others are."""
+    return [
+        f"{shorten(comparison.dataset)}: {metric}"
+        for comparison in review.comparisons
+        if comparison.differences
+        for metric in review.tolerance
+        if metric not in {difference.metric for difference in comparison.differences}
+    ]
 
 
 def explain(review: Review) -> str:
@@ -89,13 +102,22 @@ def explain(review: Review) -> str:
     if review.seeds > 1:
         scope = (
             f"Both revisions were trained with {review.seeds} seeds each. An interval covers other seeds and "
-            "other images of the same kind, so the verdicts are about the change."
+            "other images of the same kind, so the verdicts are about the change, if networks learn from "
+            "these training images."
+        )
+        chance = (
+            f"Even if nothing has changed, up to one in twenty of the {len(differences)} verdicts is "
+            "expected to be better or worse."
         )
     else:
         scope = (
             "There is one training of each revision. An interval covers other images of the same kind, but "
             "not other seeds: the verdicts are about these two networks. Whether the change made the "
             "difference, or the luck of the seed, is for `make review SEEDS=3`."
+        )
+        chance = (
+            f"Even if nothing has changed but the seed, one in twenty of the {len(differences)} verdicts and "
+            "more may be better or worse."
         )
     choice = (
         "The images are those of the validation split, which may choose; `SPLIT=test` is the last look."
@@ -109,11 +131,10 @@ def explain(review: Review) -> str:
             f"{scope} {choice}",
             f"The intervals are {100 * CONFIDENCE:g} % confidence intervals of the difference. **better** "
             "and **worse**: the interval is on one side of 0. **as good**: the interval contains 0, and all "
-            "of it is within the tolerance. **cannot tell**: neither. Even if nothing has changed, one in "
-            f"twenty of the {len(differences)} verdicts is expected to be better or worse. Smaller is better "
+            f"of it is within the tolerance. **cannot tell**: neither. {chance} Smaller is better "
             f"for {' and '.join(smaller)}. The calibration error is biased by an amount that depends on the "
-            "network, so it has no verdict. The verdicts on classes and confusions allow for their number "
-            "(Benjamini and Hochberg).",
+            "network, so it has no verdict. The verdicts on classes allow for the number of classes, and "
+            "those on confusions for theirs (Benjamini and Hochberg).",
             "The gate stops a change if all of an interval is worse by more than the tolerance: "
             f"{tolerances or 'none'}. The tolerances are those of {base}; where {base} has none, {later} "
             "decides. `--tolerance` replaces both.",

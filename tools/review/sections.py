@@ -7,10 +7,13 @@ import pandas as pd
 
 from tools.common.markdown import escape, number_table
 from tools.review import statistics
-from tools.review.comparison import Comparison, Review
-from tools.review.statistics import POWER, Difference, Verdict
+from tools.review.estimates import POWER
+from tools.review.metrics import METRICS
+from tools.review.review import Comparison, Review
+from tools.review.statistics import Difference, Verdict
 
 MOST_CLASSES = 12  # of a confusion matrix that a comment can hold
+FEW_SEEDS = 5  # fewer say little of how much seeds matter
 MOST_ROWS = 12  # of the other tables; the first rows are those that matter most
 NONE = "·"  # in a cell of a confusion matrix, where a 0 would catch the eye
 MOST_CHARACTERS = 40  # of a name
@@ -25,11 +28,6 @@ def shorten(content: object, characters: int = MOST_CHARACTERS) -> str:
 
 def describe(review: Review, comparison: Comparison) -> dict[str, str]:
     """Return the parts of the section of a data set whose predictions differ, by their names, in order."""
-    before, after = (
-        [result.predictions for result in side] for side in (comparison.before, comparison.after)
-    )
-    classes = statistics.compare_classes(before, after)
-    pairs = statistics.compare_confusions(before, after)
     return {
         "title": f"## {shorten(comparison.dataset)}",
         "parameters": describe_parameters(review, comparison.parameters) or "Parameters: unchanged.",
@@ -37,8 +35,8 @@ def describe(review: Review, comparison: Comparison) -> dict[str, str]:
         f"Data: {join(comparison.data) or 'unchanged'}.",
         "metrics": _metric_table(review, comparison),
         "power": _describe_power(review, comparison.differences),
-        "confusions": f"### Confusions\n\n{_describe_confusions(review, comparison.classes, classes, pairs)}",
-        "classes": f"### Classes\n\n{_class_table(review, classes)}",
+        "confusions": f"### Confusions\n\n{_describe_confusions(review, comparison)}",
+        "classes": f"### Classes\n\n{_class_table(review, comparison.changes_of_classes)}",
     }
 
 
@@ -79,8 +77,7 @@ def describe_parameters(review: Review, parameters: dict[str, tuple[object, obje
         for name, values in list(parameters.items())[:MOST_ROWS]
     ]
     table = number_table(["parameter", shorten(review.base.name), shorten(review.later.name)], rows)
-    left = len(parameters) - len(rows)
-    return f"{table}\n\nAnd {left} more." if left else table
+    return _count_left(table, len(parameters) - len(rows))
 
 
 def join(names: list[str]) -> str:
@@ -103,7 +100,7 @@ def format_count(count: float) -> str:
 def _metric_table(review: Review, comparison: Comparison) -> str:
     rows = []
     for difference in comparison.differences:
-        low, high = difference.estimate.interval
+        low, high = difference.interval
         rows.append(
             [
                 difference.metric,
@@ -135,32 +132,38 @@ def _describe_power(review: Review, differences: list[Difference]) -> str:
         return ""
     lines = []
     for difference in unanswered:
-        line = f"- {difference.metric}: {difference.estimate.detectable:.4f}"
-        if difference.tolerance:
-            line += f"; to find {difference.tolerance:g}, the tolerance: {_count_needed(review, difference)}"
-        lines.append(f"{line}.")
+        detectable, tolerance = difference.estimate.detectable, difference.tolerance
+        if detectable > METRICS[difference.metric].largest:
+            lines.append(f"- {difference.metric}: none, from so few images.")
+        elif tolerance and tolerance < detectable:
+            needed = f"to find {tolerance:g}, the tolerance: {_count_needed(review, difference)}"
+            lines.append(f"- {difference.metric}: {detectable:.4f}; {needed}.")
+        else:
+            lines.append(f"- {difference.metric}: {detectable:.4f}.")
+    rough = " (a rough figure, from so few seeds)" if 1 < review.seeds < FEW_SEEDS else ""
     return (
-        "Where this review cannot tell, it would have found a true difference of this size in "
-        f"{10 * POWER:g} of 10 cases:\n\n" + "\n".join(lines)
+        "Where this review cannot tell, it would have found a true difference of about this size in "
+        f"{10 * POWER:g} of 10 cases{rough}:\n\n" + "\n".join(lines)
     )
 
 
 def _count_needed(review: Review, difference: Difference) -> str:
     """Return how many seeds or images would find a difference as large as the tolerance."""
-    estimate, tolerance = difference.estimate, difference.tolerance or 0.0
-    images, seeds = estimate.count_images_for(tolerance), estimate.count_seeds_for(tolerance)
+    estimate, size = difference.estimate, difference.tolerance or 0.0
+    images, seeds = estimate.count_images_for(size), estimate.count_seeds_for(size)
     texts = []
     if seeds < inf:
-        texts.append(f"{seeds:,.0f} seeds each")
+        texts.append(f"about {seeds:,.0f} seeds each")
     if images < inf:
-        texts.append(f"{images:,.0f} {review.split} images")
+        texts.append(f"about {images:,.0f} {review.split} images")
     return " or ".join(texts) or "more seeds and more images"
 
 
-def _describe_confusions(review: Review, names: list[str], classes: pd.DataFrame, pairs: pd.DataFrame) -> str:
+def _describe_confusions(review: Review, comparison: Comparison) -> str:
     base, later = shorten(review.base.name), shorten(review.later.name)
+    names, pairs = comparison.classes, comparison.changes_of_confusions
     if len(names) > MOST_CLASSES:
-        changed = pairs[pairs["before"] != pairs["after"]].head(MOST_ROWS)
+        changed = pairs[pairs["before"] != pairs["after"]]
         rows = [
             [
                 shorten(pair["actual"]),
@@ -169,11 +172,12 @@ def _describe_confusions(review: Review, names: list[str], classes: pd.DataFrame
                 format_count(pair["after"]),
                 emphasize(pair["verdict"]),
             ]
-            for pair in changed.to_dict("records")
+            for pair in changed.head(MOST_ROWS).to_dict("records")
         ]
-        return number_table(["class", "taken for", base, later, "verdict"], rows) if rows else "None changed."
+        table = number_table(["class", "taken for", base, later, "verdict"], rows)
+        return _count_left(table, len(changed) - len(rows)) if rows else "None changed."
     cells = {(pair["actual"], pair["predicted"]): pair for pair in pairs.to_dict("records")}
-    right = {row["class"]: row for row in classes.to_dict("records")}
+    right = {row["class"]: row for row in comparison.changes_of_classes.to_dict("records")}
 
     def describe_cell(actual: str, predicted: str) -> str:
         if actual == predicted:
@@ -194,7 +198,7 @@ def _describe_confusions(review: Review, names: list[str], classes: pd.DataFrame
 
     return (
         f"Rows are the classes of the images, columns the predictions at {later}; in brackets the change "
-        f"from {base}, bold where it is more than chance.\n\n" + _matrix(names, describe_cell)
+        f"from {base}, bold where it is too much for chance.\n\n" + _matrix(names, describe_cell)
     )
 
 
@@ -226,5 +230,9 @@ def _class_table(review: Review, classes: pd.DataFrame) -> str:
     ]
     recalls = [f"recall at {shorten(revision.name)}" for revision in (review.base, review.later)]
     table = number_table(["class", "images", *recalls, "lost", "gained", "verdict"], rows)
-    left = len(classes) - len(rows)
+    return _count_left(table, len(classes) - len(rows))
+
+
+def _count_left(table: str, left: int) -> str:
+    """Return a table, with the number of rows that are left out."""
     return f"{table}\n\nAnd {left:,} more." if left else table

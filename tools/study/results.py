@@ -15,7 +15,7 @@ from stages.splits import arrays
 from stages.splits.arrays import Split
 from tools.common.settings import Settings
 from tools.common.variations import DEFAULT
-from tools.review.statistics import CONFIDENCE
+from tools.review.estimates import CONFIDENCE
 from tools.study import plan, records
 from tools.study.plan import Run
 from tools.study.records import Record

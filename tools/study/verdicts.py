@@ -28,6 +28,7 @@ SEEDS = 10
 SEEDS_OF_A_REVIEW = (1, 3)
 MOST_PAIRS = 100  # of groups of seeds; more would share most of their networks
 LOSSES = (0.002, 0.005, 0.01, 0.02)  # of accuracy
+ROUNDING = 0.2  # of a loss to a number of images: beyond, it is another loss
 DRAWN_FROM = 5  # times as many unsure images as are made wrong
 SPLIT = "validation"
 
@@ -114,7 +115,7 @@ def worsen(table: pd.DataFrame, loss: float, random: np.random.Generator) -> pd.
     unsure = table.loc[right, "probability"].sort_values(kind="stable").index[: DRAWN_FROM * count]
     drawn = random.choice(unsure.to_numpy(), size=count, replace=False)
     names = np.unique(table["actual"])
-    following = dict(zip(names, np.roll(names, 1), strict=True))
+    following = dict(zip(names, np.roll(names, -1), strict=True))
     worse = table.copy()
     worse.loc[drawn, "predicted"] = table.loc[drawn, "actual"].map(following)
     rest = (1 - table.loc[drawn, "probability"]) / (len(names) - 1)
@@ -166,7 +167,8 @@ def measure_power(networks: Networks, tolerance: Mapping[str, float]) -> list[li
             stops = np.mean(
                 [any(difference.is_beyond_tolerance for difference in review) for review in reviews]
             )
-            cells.append(f"{found:.0%}, {stops:.0%}")
+            real = round(loss * len(networks.tables[0])) / len(networks.tables[0])
+            cells.append(f"{found:.0%}, {stops:.0%}" if abs(real / loss - 1) < ROUNDING else "-")
         rows.append([f"{networks.dataset}, `{networks.configuration}`", f"{seeds}", *cells])
     return rows
 

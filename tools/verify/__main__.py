@@ -122,7 +122,7 @@ def report(dataset: str, head: Revision, expected: Mapping[str, Stage], folders:
 
 
 def do_metrics_agree(dataset: str, head: Revision, folder: Path) -> bool:
-    """Return whether no metric certainly differs by more than a review tolerates; print each metric.
+    """Return whether no metric is shown to differ by more than a review tolerates; print each metric.
 
     A metric differs if all of its 95 % interval, from `tools.review.statistics.compare`, is beyond the
     tolerance, in either direction. A metric without a tolerance decides nothing.
@@ -135,7 +135,7 @@ def do_metrics_agree(dataset: str, head: Revision, folder: Path) -> bool:
         raise UserError(f"{path} at {head.name}: expected the predictions for the same test images")
     agree = True
     for difference in statistics.compare([before], [after], tolerance):
-        low, high = difference.estimate.interval
+        low, high = difference.interval
         allowed = float("inf") if difference.tolerance is None else difference.tolerance
         within = max(low, -high) <= allowed
         agree &= within

@@ -81,14 +81,15 @@ def test_every_chart_has_marks_labels_and_the_counts(
     changed: Project, open_page: Callable[[Path], Opened]
 ) -> None:
     by_title = charts(open_page(draw(changed, "show")))
-    titles = ("learning curves", "confusion matrix", "scores of each class", "reliability diagram")
+    of_test_images = ("confusion matrix", "scores of each class", "reliability diagram")
+    titles = ("learning curves", *(f"{title}, test images" for title in of_test_images))
     assert sorted(by_title) == sorted(f"{name}: {title}" for name in ("digits", TWIN) for title in titles)
     for title, chart in by_title.items():
-        assert chart["marks"] >= 4, title
-    matrix = by_title["digits: confusion matrix"]
+        assert chart["marks"] >= 3, title
+    matrix = by_title["digits: confusion matrix, test images"]
     assert matrix["axes"] == CLASSES * 2
     assert matrix["panels"] == [counts(confusion(changed, "HEAD", "digits"))]
-    assert by_title["digits: scores of each class"]["axes"][:10] == CLASSES
+    assert by_title["digits: scores of each class, test images"]["axes"][:10] == CLASSES
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,7 @@ def test_a_difference_panel_for_each_later_revision(
     changed: Project, open_page: Callable[[Path], Opened], revisions: list[str], base: str, later: list[str]
 ) -> None:
     by_title = charts(open_page(draw(changed, "diff", *revisions)))
-    matrix = by_title[f"{TWIN}: confusion matrix"]
+    matrix = by_title[f"{TWIN}: confusion matrix, test images"]
     names = [base, *later]
     tables = {name: confusion(changed, "slower" if name == "workspace" else name, TWIN) for name in names}
     titles, expected = names.copy(), [counts(tables[name]) for name in names]
@@ -118,16 +119,16 @@ def test_a_difference_panel_for_each_later_revision(
     assert matrix["panels"] == expected
     assert matrix["panel_titles"] == titles
     in_order = [base, *sorted(later, key=lambda name: name == "workspace")]
-    assert by_title[f"{TWIN}: learning curves"]["legend"] == ["training", "validation", *in_order]
-    assert by_title[f"{TWIN}: scores of each class"]["legend"] == in_order
-    assert by_title[f"{TWIN}: reliability diagram"]["legend"][: len(in_order)] == in_order
+    assert by_title[f"{TWIN}: learning curves"]["legend"] == in_order
+    assert by_title[f"{TWIN}: scores of each class, test images"]["legend"] == in_order
+    assert by_title[f"{TWIN}: reliability diagram, test images"]["legend"][: len(in_order)] == in_order
 
 
 def test_gains_are_green_losses_are_red_and_an_unchanged_matrix_is_named(
     changed: Project, open_page: Callable[[Path], Opened]
 ) -> None:
     by_title = charts(open_page(draw(changed, "diff", "main")))
-    fills = by_title[f"{TWIN}: confusion matrix"]["fills"][2]
+    fills = by_title[f"{TWIN}: confusion matrix, test images"]["fills"][2]
     before, after = (confusion(changed, commit, TWIN) for commit in ("main", "slower"))
     more = after["count"] - before["count"]
     gains = more.where(after["actual"] == after["predicted"], -more)
@@ -143,10 +144,123 @@ def test_gains_are_green_losses_are_red_and_an_unchanged_matrix_is_named(
         colours.add(colour)
     assert colours == {BETTER, WORSE, None}
 
-    unchanged = by_title["digits: confusion matrix"]
+    unchanged = by_title["digits: confusion matrix, test images"]
     assert unchanged["panel_titles"][2] == "workspace minus main: unchanged"
     assert unchanged["panels"][2] == []
     assert set(unchanged["fills"][2]) == {"rgb(255, 255, 255)"}
+
+
+# The sections of the page: their headings, the kinds of their plots in order, and what is folded away.
+SECTIONS = """() => [...document.querySelectorAll('main > section')].map(section => ({
+    heading: section.querySelector('h2').textContent,
+    plots: [...section.querySelectorAll('.grid > div')].map(plot => plot.id),
+    folded: section.querySelector(':scope > details:not([open]) > summary')?.textContent ?? null,
+}))"""
+SIDEWAYS = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+def test_plots_stand_under_their_data_set_the_confusion_matrix_first(
+    changed: Project, open_page: Callable[[Path], Opened]
+) -> None:
+    opened = open_page(draw(changed, "show"))
+    kinds = ("confusion", "classes", "history", "reliability", "mistakes")
+    endings = ("csv", "csv", "csv", "csv", "png")
+    assert opened.page.evaluate(SECTIONS) == [
+        {
+            "heading": name,
+            "plots": [f"plots_{kind}_{name}_{ending}" for kind, ending in zip(kinds, endings, strict=True)],
+            "folded": None,
+        }
+        for name in ("digits", TWIN)
+    ]
+    assert opened.page.locator("nav a").all_inner_texts() == ["digits", TWIN]
+
+
+def test_plots_of_the_user_have_a_section_of_their_own(
+    project: Project, open_page: Callable[[Path], Opened]
+) -> None:
+    (project.folder / "sizes.csv").write_text("size,count\n1,2\n2,4\n", encoding="utf-8")
+    path = project.folder / "dvc.yaml"
+    own = "\nplots:\n  - sizes.csv:\n      x: size\n      y: count\n"
+    path.write_text(path.read_text(encoding="utf-8") + own, encoding="utf-8")
+    sections = open_page(draw(project, "show")).page.evaluate(SECTIONS)
+    assert [section["heading"] for section in sections] == ["digits", TWIN, "Other plots"]
+    assert len(sections[2]["plots"]) == 1
+
+
+def test_a_data_set_without_a_change_is_folded_away(
+    changed: Project, open_page: Callable[[Path], Opened]
+) -> None:
+    opened = open_page(draw(changed, "diff", "main"))
+    folded = {section["heading"]: section["folded"] for section in opened.page.evaluate(SECTIONS)}
+    assert folded == {"digits": "The same in all of these revisions", TWIN: None}
+    opened.page.locator("#digits > details > summary").click()
+    assert opened.page.locator("#plots_confusion_digits_csv svg.marks").is_visible()
+
+
+@pytest.mark.parametrize("command", [("show",), ("diff", "main"), ("diff", "slower", "main", "slower~0")])
+@pytest.mark.parametrize("width", [1280, 700])
+def test_the_page_needs_no_sideways_scrolling(
+    changed: Project, open_page: Callable[[Path], Opened], command: tuple[str, ...], width: int
+) -> None:
+    opened = open_page(draw(changed, *command))
+    opened.page.set_viewport_size({"width": width, "height": 800})
+    assert opened.page.evaluate(SIDEWAYS) == 0
+    for chart in opened.page.locator(f"#{TWIN} svg.marks").all():
+        box = chart.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+
+
+def test_scores_and_reliability_have_their_intervals(
+    changed: Project, open_page: Callable[[Path], Opened]
+) -> None:
+    page = open_page(draw(changed, "show")).page
+    for kind, expected in (("classes", 3 * len(CLASSES)), ("reliability", None)):
+        table = pd.read_csv(changed.folder / f"plots/{kind}/digits.csv")
+        lines = page.locator(f"#plots_{kind}_digits_csv .mark-rule.role-mark line")
+        assert lines.count() == (expected or len(table))
+        assert page.locator(f"#plots_{kind}_digits_csv .mark-symbol.role-mark path").count() == lines.count()
+
+
+def test_intervals_are_left_out_of_revisions_that_have_none(
+    project: Project, open_page: Callable[[Path], Opened]
+) -> None:
+    project.run("git", "switch", "--quiet", "--create", "before-intervals")
+    for kind in ("classes", "reliability"):
+        path = project.folder / f"plots/{kind}/digits.csv"
+        table = pd.read_csv(path)
+        bounds = [name for name in table if name.endswith(("low", "high"))]
+        assert bounds
+        table.drop(columns=bounds).to_csv(path, index=False)
+    project.commit("As it was before there were intervals")
+    page = open_page(draw(project, "diff", "before-intervals", "main")).page
+    symbols = page.locator("#plots_classes_digits_csv .mark-symbol.role-mark path")
+    lines = page.locator("#plots_classes_digits_csv .mark-rule.role-mark line")
+    assert symbols.count() == 2 * lines.count() == 2 * 3 * len(CLASSES)
+
+
+VALIDATION_LOSS_AXIS = "#plots_history_digits_csv .role-scope.cell >> nth=1 >> .role-axis-label text"
+
+
+def test_the_axes_of_learning_curves_fit_the_end_of_the_training(
+    changed: Project, open_page: Callable[[Path], Opened]
+) -> None:
+    """The first epochs, ten times as far away, do not press the last ones together."""
+    by_title = charts(open_page(draw(changed, "show")))
+    chart = by_title["digits: learning curves"]
+    assert chart["panel_titles"] == [
+        "validation accuracy",
+        "validation loss",
+        "training accuracy",
+        "training loss",
+    ]
+    history = pd.read_csv(changed.folder / "plots/history/digits.csv")
+    labels = open_page(draw(changed, "show")).page.locator(VALIDATION_LOSS_AXIS).all_text_contents()
+    later = history["val_loss"][len(history) // 2 :]
+    assert history["val_loss"].max() > 10 * later.max()  # else this would show nothing
+    assert later.min() < max(map(float, labels)) < 3 * later.max()
 
 
 def test_a_revision_without_the_file_is_left_out(
@@ -155,7 +269,9 @@ def test_a_revision_without_the_file_is_left_out(
     project.run("git", "switch", "--quiet", "--create", "without")
     project.run("git", "rm", "--quiet", f"plots/confusion/{TWIN}.csv")
     project.commit("Without the twin's confusion matrix")
-    matrix = charts(open_page(draw(project, "diff", "without", "main")))[f"{TWIN}: confusion matrix"]
+    matrix = charts(open_page(draw(project, "diff", "without", "main")))[
+        f"{TWIN}: confusion matrix, test images"
+    ]
     assert matrix["panels"] == [counts(confusion(project, "main", TWIN))]
 
 
@@ -172,7 +288,9 @@ def test_swapped_axes_at_the_base_do_not_transpose_the_matrix(
     )
     other.run("dvc", "commit", "--force")
     other.commit("Axes the other way")
-    matrix = charts(open_page(draw(other, "diff", "slower", "main")))[f"{TWIN}: confusion matrix"]
+    matrix = charts(open_page(draw(other, "diff", "slower", "main")))[
+        f"{TWIN}: confusion matrix, test images"
+    ]
     assert matrix["axis_titles"] == ["actual", "predicted", "predicted", "predicted"]
     assert matrix["panels"][:2] == [
         counts(confusion(other, revision, TWIN)) for revision in ("slower", "main")

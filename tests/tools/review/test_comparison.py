@@ -15,18 +15,12 @@ from tools.common import dvc
 from tools.common.dvc import Stage
 from tools.common.revision import find_revision
 from tools.review import gate, inputs
-from tools.review.comparison import (
-    Comparison,
-    Outcome,
-    Review,
-    Rules,
-    compare_dataset,
-    compare_revisions,
-    list_datasets,
-)
+from tools.review.comparison import compare_dataset, compare_revisions, list_datasets
+from tools.review.confusions import compare_confusions
 from tools.review.predictions import average_confusions, find_changed_images
 from tools.review.report import build_markdown
-from tools.review.statistics import Verdict, compare_confusions
+from tools.review.review import Comparison, Outcome, Review, Rules
+from tools.review.statistics import Verdict
 
 TOLERANCE = {"accuracy": 0.002, "macro_f1": 0.002, "log_loss": 0.01, "brier_score": 0.004}
 PARAMETERS = {

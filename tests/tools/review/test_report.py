@@ -1,5 +1,7 @@
 """Reports of a bounded length, whatever is compared."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,8 +11,9 @@ from stages.scoring import scores
 from tools.common.markdown import unescape
 from tools.common.revision import Result, Revision
 from tools.review.comment import MOST_CHARACTERS
-from tools.review.comparison import Comparison, Outcome, Review, compare_results
+from tools.review.comparison import compare_results
 from tools.review.report import build_markdown
+from tools.review.review import Comparison, Outcome, Review
 
 TOLERANCE = {"accuracy": 0.002, "log_loss": 0.01}
 
@@ -71,6 +74,54 @@ def test_parameters_beyond_a_dozen_are_counted() -> None:
     text = report(compared("many", ["a", "b"], 40, parameters=50))
     assert text.count("| datasets.many.network.") == 12
     assert "And 38 more." in text
+
+
+def test_of_many_confusions_the_surest_come_first_and_the_rest_are_counted() -> None:
+    """Many pairs change by many images and back, which may be chance; one changes by fewer, which is not."""
+    names = [f"class {number:02d}" for number in range(14)]
+    actual = np.repeat(names, 600)
+    before = pd.DataFrame({"actual": actual, "predicted": actual})
+    after = before.copy()
+    for number in range(13):
+        rows, wrong = np.flatnonzero(actual == names[number]), names[(number + 1) % 14]
+        before.loc[rows[:300], "predicted"] = wrong
+        after.loc[rows[275:600], "predicted"] = wrong
+    after.loc[np.flatnonzero(actual == names[13])[:22], "predicted"] = names[0]
+    sides = [[Result(table, {"accuracy": 0.5})] for table in (before, after)]
+    comparison = Comparison("many", {}, [], [], {}, Outcome.COMPARED, "", [], *sides)
+    comparison.differences, comparison.classes = compare_results(*sides, TOLERANCE), names
+    lines = report(comparison).splitlines()
+    first = lines.index("| class | taken for | main | workspace | verdict |") + 2
+    assert lines[first] == "| class 13 | class 00 | 0 | 22 | **worse** |"
+    assert lines[first + 12 : first + 14] == ["", "And 2 more."]
+
+
+def test_a_metric_that_has_a_tolerance_and_no_verdict_is_named() -> None:
+    comparison = compared("some", ["a", "b"], 40)
+    table = comparison.after[0].predictions.drop(columns="probability_of_actual")
+    comparison.after = [Result(table, comparison.after[0].metrics)]
+    comparison.differences = compare_results(comparison.before, comparison.after, TOLERANCE)
+    assert "by more than its tolerance. Without a verdict: some: log_loss." in report(comparison)
+
+
+def test_results_that_lack_a_column_are_shown_without_its_intervals() -> None:
+    comparison = compared("some", ["a", "b"], 40)
+    table = comparison.after[0].predictions.drop(columns="sum_of_squares")
+    comparison.before, comparison.differences = [], []
+    comparison.after = [Result(table, {"accuracy": 0.5, "brier_score": 0.5})]
+    comparison.outcome = Outcome.NEW
+    text = report(comparison)
+    assert "\n| brier_score | 0.5000 |  |\n" in text
+    assert "\n| accuracy | 0.5000 | 0." in text
+
+
+def test_what_a_review_could_not_find_is_said_with_what_would() -> None:
+    small = report(compared("some", ["a", "b"], 2))
+    assert "- accuracy: none, from so few images." in small
+    large = report(compared("some", ["a", "b"], 2000))
+    assert re.search(
+        r"- accuracy: 0\.0\d{3}; to find 0\.002, the tolerance: about [\d,]+ validation images\.", large
+    )
 
 
 def test_every_cell_of_a_confusion_matrix_is_a_cell_of_the_table() -> None:

@@ -197,7 +197,7 @@ def test_the_reverse_change_passes_and_an_earlier_review_is_removed(reviewed: Pr
     stray = reviewed.folder / "review/old-confusion.png"
     stray.write_bytes(b"of an earlier review")
     text = review(reviewed, "slower", "main")
-    assert "**Passed**: nothing is certainly worse than slower" in text
+    assert "**Passed**: nothing is shown to be worse than slower" in text
     verdicts = re.findall(r"^\| ([a-z]\w+) \| .* \| \*\*(\w+)\*\* \|$", text, re.MULTILINE)
     assert dict(verdicts) == dict.fromkeys(metrics.METRICS, "better")
     assert not stray.exists()
@@ -216,7 +216,7 @@ def test_a_change_of_a_comment_takes_a_line_for_each_data_set(project: Project) 
     project.commit("A comment")
     assert review(project, "HEAD^") == (
         f"# HEAD^ ({commit(project, 'HEAD^')}, {date(project, 'HEAD^')}) → workspace\n\n"
-        "**Passed**: nothing is certainly worse than HEAD^ by more than its tolerance.\n\n"
+        "**Passed**: nothing is shown to be worse than HEAD^ by more than its tolerance.\n\n"
         "- **digits**: the same predictions for all 240 validation images; changed: stages/preprocess.py\n"
         f"- **{TWIN}**: the same predictions for all 240 validation images; changed: stages/preprocess.py\n"
     )
@@ -455,6 +455,10 @@ def test_misuse_ends_with_2(reviewed: Project, arguments: list[str]) -> None:
         "actual,predicted,probability,probability_of_actual\n3,4,0,0\n",
         "actual,predicted,probability,probability_of_actual\n3,4,0.9,-0.1\n",
         "actual,predicted,probability,probability_of_actual\n3,4,high,0.1\n",
+        *(
+            f"actual,predicted,probability,probability_of_actual,sum_of_squares\n3,4,0.9,0.1,{wrong}\n"
+            for wrong in ("nan", "inf", "-7", "0", "1.5")
+        ),
     ],
 )
 def test_damaged_predictions_are_named(content: str) -> None:

@@ -52,9 +52,10 @@ def test_seeds_find_out_that_only_luck_differs() -> None:
 
 def test_a_larger_loss_is_found_more_often() -> None:
     for row in verdicts.measure_power(networks(luck=0.02), TOLERANCE):
-        found = [share(cell.split(", ")[0]) for cell in row[2:]]
+        assert row[2] == "-"  # 0.2 points of 800 images are no whole number of them
+        found = [share(cell.split(", ")[0]) for cell in row[3:]]
         assert found == sorted(found)
-        assert found[0] < 0.5 < found[-1]
+        assert found[0] < 0.3 < found[-1]
 
 
 @pytest.mark.parametrize("loss", [0.01, 0.05])
