@@ -1,31 +1,18 @@
-"""Everything that knows DVC's private files and output, so that the next DVC is one file's work.
+"""Commands of DVC, their JSON, and the files in .dvc."""
 
-The commands and their JSON, dvc.lock, the files in .dvc/tmp, the cache, and the hashes of files and folders.
-"""
-
-import hashlib
-import itertools
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
-
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from stages.common.errors import UserError
 
 PIPELINE_FILE = Path("dvc.yaml")
-LOCK_FILE = Path("dvc.lock")
-FOLDER_SUFFIX = ".dir"  # of the hash of a folder
-MOST_FILES_OF_MIXED_ENDS = 14  # 16,384 combinations are tried in half a second
 CACHE = Path(".dvc/cache")
 RUN_LOCK = Path(".dvc/tmp/lock")  # held by every command that changes something, but not while a stage runs
 USED_FILES = Path(".dvc/tmp/rwlock")  # the files that running commands read and write, with their processes
@@ -149,62 +136,6 @@ def read_charts(action: str, *arguments: str) -> dict[str, list[dict[str, Any]]]
     return charts
 
 
-@dataclass(frozen=True)
-class Stage:
-    """A stage as dvc.lock records its last run.
-
-    Attributes:
-        inputs: the MD5 hash of each file or folder, by its path; empty where dvc.lock has no hash.
-        outputs: the same for the files and folders that the stage wrote.
-        parameters: by file, and by dotted name, the values.
-    """
-
-    inputs: dict[str, str]
-    outputs: dict[str, str]
-    parameters: dict[str, dict[str, Any]]
-
-
-def read_stages(section: Mapping[str, Any], dataset: str) -> dict[str, Stage]:
-    """Return the stages of a data set, by name, in an order in which they can run.
-
-    Args:
-        section: the content of `stages` in dvc.lock.
-        dataset: its key.
-    """
-    stages = {
-        name: Stage(
-            _read_hashes(stage.get("deps", [])), _read_hashes(stage.get("outs", [])), stage.get("params", {})
-        )
-        for name, stage in section.items()
-        if name.endswith(f"@{dataset}")
-    }
-    producers = {path: name for name, stage in stages.items() for path in stage.outputs}
-    predecessors = {
-        name: {producers[path] for path in stage.inputs if path in producers}
-        for name, stage in stages.items()
-    }
-    return {name: stages[name] for name in TopologicalSorter(predecessors).static_order()}
-
-
-def collect_inputs(stages: Mapping[str, Stage]) -> dict[str, str]:
-    """Return the hash of each input of any stage, by its path."""
-    return {path: value for stage in stages.values() for path, value in stage.inputs.items()}
-
-
-def collect_outputs(stages: Mapping[str, Stage]) -> dict[str, str]:
-    """Return the hash of each output of any stage, by its path."""
-    return {path: value for stage in stages.values() for path, value in stage.outputs.items()}
-
-
-def find_culprits(expected: Mapping[str, Stage], present: Mapping[str, Stage]) -> list[str]:
-    """Return the stages that made other outputs of equal inputs: there, differences begin."""
-    return [
-        name
-        for name, stage in expected.items()
-        if name in present and present[name].inputs == stage.inputs and present[name].outputs != stage.outputs
-    ]
-
-
 def read_processes(used_files: bytes) -> set[int]:
     """Return the numbers of the processes in the content of `USED_FILES`; an empty set if it is damaged."""
     try:
@@ -213,100 +144,3 @@ def read_processes(used_files: bytes) -> set[int]:
         return {user["pid"] for user in [*writers, *(user for users in readers for user in users)]}
     except (ValueError, AttributeError, KeyError, TypeError):
         return set()
-
-
-def parse_lock(text: str) -> dict[str, Any]:
-    """Return the stages in the text of dvc.lock, an empty mapping if the text is damaged."""
-    try:
-        stages = YAML().load(text)["stages"]
-    except (YAMLError, TypeError, KeyError):
-        return {}
-    return dict(stages) if isinstance(stages, dict) else {}
-
-
-def split_lock(text: str) -> tuple[str, str]:
-    """Split the text of dvc.lock before its last stage."""
-    *_, start = [0, *(match.start() for match in re.finditer(r"^  \S+:$", text, re.MULTILINE))]
-    return text[:start], text[start:]
-
-
-def is_complete(stage_text: str) -> bool:
-    """Return whether the text of the last stage in dvc.lock is complete; DVC writes its outputs last."""
-    sections = [
-        stage if isinstance(stage, dict) else {} for stage in parse_lock(f"stages:\n{stage_text}").values()
-    ]
-    complete = all("outs" in stage and all(stage.values()) for stage in sections)
-    return stage_text.endswith("\n") and bool(sections) and complete
-
-
-def dump_lock(stages: Mapping[str, Any], path: Path) -> None:
-    """Write a dvc.lock with these stages."""
-    YAML().dump({"schema": "2.0", "stages": dict(stages)}, path)
-
-
-def find_rotten_objects(cache: Path) -> Iterator[tuple[Path, str, str]]:
-    """Yield files of a cache with another hash than their name says: path, expected hash, present hash."""
-    for path in (cache / "files/md5").glob("[0-9a-f][0-9a-f]/*"):
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "md5").hexdigest()
-        expected = path.parent.name + path.name
-        if digest != expected.removesuffix(FOLDER_SUFFIX):
-            yield path, expected, digest
-
-
-def hash_content(content: bytes) -> str:
-    """Return the hash that DVC has for a file of this content."""
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
-
-
-def hash_folder(files: Mapping[str, bytes]) -> str:
-    """Return the hash that DVC has for a folder.
-
-    Args:
-        files: the content of each file, by its path in the folder.
-    """
-    return _hash_entries({path: hash_content(content) for path, content in files.items()})
-
-
-def file_matches(content: bytes, expected: str) -> bool:
-    """Return whether a file has the hash that DVC recorded, with line ends of Unix or of Windows.
-
-    git may store a file with other line ends than the file had when DVC took the hash.
-    """
-    return expected == hash_content(content) or expected in _hash_variants(content)
-
-
-def folder_matches(files: Mapping[str, bytes], expected: str) -> bool:
-    """Return whether a folder has the hash that DVC recorded; line ends as for `file_matches`.
-
-    Args:
-        files: the content of each file, by its path in the folder.
-        expected: the recorded hash.
-    """
-    if hash_folder(files) == expected:
-        return True
-    variants = [_hash_variants(content) for content in files.values()]
-    if len(files) <= MOST_FILES_OF_MIXED_ENDS:
-        choices: Iterable[Sequence[str]] = itertools.product(*variants)
-    else:
-        choices = zip(*variants, strict=True)  # all files with the ends of Unix, or all with those of Windows
-    return any(_hash_entries(dict(zip(files, hashes, strict=True))) == expected for hashes in choices)
-
-
-def _hash_variants(content: bytes) -> tuple[str, str]:
-    """Return the hashes of a file with the line ends of Unix, and with those of Windows."""
-    unix = content.replace(b"\r\n", b"\n")
-    return hash_content(unix), hash_content(unix.replace(b"\n", b"\r\n"))
-
-
-def _hash_entries(hashes: Mapping[str, str]) -> str:
-    entries = [{"md5": hashes[path], "relpath": path} for path in sorted(hashes, key=_split)]
-    return hash_content(json.dumps(entries, sort_keys=True).encode()) + FOLDER_SUFFIX
-
-
-def _split(path: str) -> tuple[str, ...]:
-    return tuple(path.split("/"))
-
-
-def _read_hashes(entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    return {entry["path"]: str(entry.get("md5", "")) for entry in entries}

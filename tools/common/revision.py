@@ -14,7 +14,7 @@ from ruamel.yaml.error import YAMLError
 
 from stages.common import layout
 from stages.common.errors import UserError
-from tools.common import dvc, git
+from tools.common import dvc_lock, git
 
 WORKSPACE = "workspace"  # DVC's word for the files as they are
 SHORT_HASH = 7  # characters of a commit's hash that git shows people
@@ -103,9 +103,9 @@ class Revision:
         }
         return {name: content for name, content in contents.items() if content is not None}
 
-    def stages(self, dataset: str) -> dict[str, dvc.Stage]:
+    def stages(self, dataset: str) -> dict[str, dvc_lock.Stage]:
         """Return the stages of a data set in dvc.lock, by name, in an order in which they can run."""
-        return dvc.read_stages(self.section(dvc.LOCK_FILE, "stages"), dataset)
+        return dvc_lock.read_stages(self.section(dvc_lock.FILE, "stages"), dataset)
 
     def predictions(self, dataset: str, split: str) -> pd.DataFrame | None:
         """Return the table that `scores.prediction_table` made for a split, or None if there is none."""

@@ -18,7 +18,7 @@ from stages import parameters
 from stages.common import checksums, command, files, layout, parent
 from stages.common.errors import UserError
 from stages.splits import arrays
-from tools.common import dvc, git
+from tools.common import dvc, dvc_hashes, dvc_lock, git
 
 KEPT_BY_DVC = (dvc.CACHE, Path("data"), Path("models"))
 WRITTEN_BY_STAGES = tuple(map(Path, ("data", "models", "metrics", "predictions", "plots")))
@@ -32,7 +32,7 @@ def main(*, quick: bool) -> None:
         if not kept_out:
             print("DVC is running here; nothing is repaired meanwhile.")
             return
-        repairs = [*release(dvc.USED_FILES), *complete(dvc.LOCK_FILE), *remove_copies()]
+        repairs = [*release(dvc.USED_FILES), *complete(dvc_lock.FILE), *remove_copies()]
         if not quick:
             cache = Path(dvc.run("cache", "dir").strip())
             repairs += [*remove_rotten_results(), *remove_rotten_objects(cache)]
@@ -83,12 +83,12 @@ def complete(path: Path) -> Iterator[str]:
     text = path.read_text(encoding="utf-8", errors="replace")
     if CONFLICT.search(text):
         return  # only its author can resolve a conflict
-    before, last = dvc.split_lock(text)
-    if dvc.is_complete(last):
+    before, last = dvc_lock.split(text)
+    if dvc_lock.is_complete(last):
         return
-    committed = dvc.parse_lock((git.try_run("show", f"HEAD:{path}") or b"").decode(errors="replace"))
+    committed = dvc_lock.parse((git.try_run("show", f"HEAD:{path}") or b"").decode(errors="replace"))
     with files.atomic_file(path) as new:
-        dvc.dump_lock({**committed, **dvc.parse_lock(before)}, new)
+        dvc_lock.dump({**committed, **dvc_lock.parse(before)}, new)
     yield f"{path}: was cut off; what it had lost is as in the last commit"
 
 
@@ -136,7 +136,7 @@ def _are_right(sums: Path, *paths: Path) -> bool:
 
 def remove_rotten_objects(cache: Path) -> Iterator[str]:
     """Remove files from DVC's cache with another hash than their name; DVC trusts write-protected files."""
-    for path, expected, digest in dvc.find_rotten_objects(cache):
+    for path, expected, digest in dvc_hashes.find_rotten_objects(cache):
         path.unlink()
         yield f"{path}: expected MD5 {expected}, found {digest}; removed"
 

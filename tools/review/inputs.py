@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.common import layout, params_file
-from tools.common import dvc
+from tools.common import dvc, dvc_hashes, dvc_lock
 from tools.common.revision import WORKSPACE, Revision
 
 PIPELINE = (dvc.PIPELINE_FILE, Path("requirements.lock"))
@@ -36,7 +36,7 @@ def find_changed_code(base: Revision, later: Revision, dataset: str) -> list[str
     dependencies: set[str] = set()
     for revision in (base, later):
         stages = revision.stages(dataset)
-        dependencies |= dvc.collect_inputs(stages).keys() - dvc.collect_outputs(stages).keys()
+        dependencies |= dvc_lock.collect_inputs(stages).keys() - dvc_lock.collect_outputs(stages).keys()
     folders = tuple(f"{path}/" for path in dependencies)
     files = dependencies | {path for path in base.files() | later.files() if path.startswith(folders)}
     return sorted(path for path in files if _read_text(base, path) != _read_text(later, path))
@@ -44,7 +44,7 @@ def find_changed_code(base: Revision, later: Revision, dataset: str) -> list[str
 
 def find_changed_data(base: Revision, later: Revision, dataset: str) -> list[str]:
     """Return the raw files and the splits that differ, according to dvc.lock."""
-    before, after = (dvc.collect_outputs(revision.stages(dataset)) for revision in (base, later))
+    before, after = (dvc_lock.collect_outputs(revision.stages(dataset)) for revision in (base, later))
     return sorted(
         path
         for path in before.keys() | after.keys()
@@ -54,7 +54,7 @@ def find_changed_data(base: Revision, later: Revision, dataset: str) -> list[str
 
 def find_split(revision: Revision, dataset: str, split: str) -> str | None:
     """Return the hash of the arrays of a split, according to dvc.lock; None if dvc.lock has no hash."""
-    outputs = dvc.collect_outputs(revision.stages(dataset))
+    outputs = dvc_lock.collect_outputs(revision.stages(dataset))
     return outputs.get(layout.processed(dataset, split).as_posix())
 
 
@@ -95,12 +95,14 @@ def find_stale(revision: Revision, dataset: str) -> list[str]:
     """
     stages = revision.stages(dataset)
     files, stale = revision.files(), set()
-    for path, expected in (dvc.collect_outputs(stages) | dvc.collect_inputs(stages)).items():
+    for path, expected in (dvc_lock.collect_outputs(stages) | dvc_lock.collect_inputs(stages)).items():
         if expected.endswith(".dir"):
             folder = revision.read_folder(Path(path))
-            differs = folder and not dvc.folder_matches(folder, expected)
+            differs = folder and not dvc_hashes.folder_matches(folder, expected)
         else:
-            differs = path in files and not dvc.file_matches(revision.read(Path(path)) or b"", expected)
+            differs = path in files and not dvc_hashes.file_matches(
+                revision.read(Path(path)) or b"", expected
+            )
         if differs:
             stale.add(path)
     for stage in stages.values():

@@ -14,8 +14,8 @@ from ruamel.yaml import YAML
 
 from stages.common import command, layout, params_file
 from stages.common.errors import UserError
-from tools.common import dvc
-from tools.common.dvc import Stage
+from tools.common import dvc_lock
+from tools.common.dvc_lock import Stage
 from tools.common.revision import Revision, find_revision, parse_predictions
 from tools.review import gate, inputs, statistics
 from tools.verify.rerun import ODD, USUAL, can_cut_off_network, rerun
@@ -61,7 +61,7 @@ def read_expected_stages(head: Revision, dataset: str) -> dict[str, Stage]:
     stages = head.stages(dataset)
     if not stages:
         raise UserError(
-            f"{dvc.LOCK_FILE} at {head.name}: expected stages of {dataset!r}, found none; "
+            f"{dvc_lock.FILE} at {head.name}: expected stages of {dataset!r}, found none; "
             "run dvc repro and commit"
         )
     return stages
@@ -72,7 +72,7 @@ def is_up_to_date(head: Revision, dataset: str) -> bool:
     stale = inputs.find_stale(head, dataset)
     if stale:
         print(
-            f"{dataset}: NOT verified: {dvc.LOCK_FILE} records another version of {', '.join(stale)}: "
+            f"{dataset}: NOT verified: {dvc_lock.FILE} records another version of {', '.join(stale)}: "
             f"run dvc repro evaluate@{dataset} and commit."
         )
     return not stale
@@ -91,11 +91,11 @@ def report(dataset: str, head: Revision, expected: Mapping[str, Stage], folders:
         Whether the data set is verified.
     """
     rerun_stages = {
-        name: dvc.read_stages(YAML(typ="safe").load(folder / dvc.LOCK_FILE)["stages"], dataset)
+        name: dvc_lock.read_stages(YAML(typ="safe").load(folder / dvc_lock.FILE)["stages"], dataset)
         for name, folder in folders.items()
     }
-    committed = dvc.collect_outputs(expected)
-    reruns = [dvc.collect_outputs(stages) for stages in rerun_stages.values()]
+    committed = dvc_lock.collect_outputs(expected)
+    reruns = [dvc_lock.collect_outputs(stages) for stages in rerun_stages.values()]
     print(f"\n{dataset}")
     print(f"{'output':36} {'expected':10}", *(f"{name:16}" for name in folders), "verdict")
     for path in dict.fromkeys([*committed, *(path for hashes in reruns for path in hashes)]):
@@ -108,7 +108,7 @@ def report(dataset: str, head: Revision, expected: Mapping[str, Stage], folders:
     if all(hashes == committed for hashes in reruns):
         return True
     for surroundings, stages in rerun_stages.items():
-        for name in dvc.find_culprits(expected, stages):
+        for name in dvc_lock.find_culprits(expected, stages):
             print(f"{name}, {surroundings}: it made other outputs of the same inputs.")
     architecture = layout.architecture(dataset).as_posix()
     here = reruns[0].get(architecture)

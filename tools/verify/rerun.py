@@ -12,7 +12,7 @@ from pathlib import Path
 
 from stages.common import files
 from stages.common.errors import UserError
-from tools.common import dvc, git
+from tools.common import dvc, dvc_lock, git
 
 NO_NETWORK = ("unshare", "--map-root-user", "--net")
 
@@ -86,7 +86,7 @@ def rerun(commit: str, datasets: Sequence[str], raw: Path, surroundings: Surroun
     folder, home = own / "clone", own / "home"
     files.write_text(home / ".keras/keras.json", json.dumps(surroundings.keras))
     git.clone(commit, folder)
-    (folder / dvc.LOCK_FILE).unlink()  # so that it records this run alone
+    (folder / dvc_lock.FILE).unlink()  # so that it records this run alone
     program = "import sys; from dvc.cli import main; sys.exit(main(sys.argv[1:]))"
     if surroundings.processors is not None and hasattr(os, "sched_setaffinity"):
         allowed = f"sorted(os.sched_getaffinity(0))[:{surroundings.processors}]"

@@ -11,8 +11,8 @@ from helpers import Project, dump, set_value
 from ruamel.yaml import YAML
 
 from stages.common.errors import UserError
-from tools.common import dvc
-from tools.common.dvc import Stage
+from tools.common import dvc_lock
+from tools.common.dvc_lock import Stage
 from tools.common.revision import find_revision
 from tools.review import gate, inputs
 from tools.review.comparison import compare_dataset, compare_revisions, list_datasets
@@ -278,7 +278,9 @@ def test_remains_of_a_removed_data_set_are_no_results(repository: Repository) ->
 
 def test_other_results_from_the_same_inputs_are_named_and_stop_the_change(repository: Repository) -> None:
     """Predictions, or a network, edited by hand, with their hashes in dvc.lock."""
-    cause = dvc.read_stages(find_revision("main").section(dvc.LOCK_FILE, "stages"), "first")["train@first"]
+    cause = dvc_lock.read_stages(find_revision("main").section(dvc_lock.FILE, "stages"), "first")[
+        "train@first"
+    ]
     same = cause.inputs["data/processed/first/train"]
     repository.predict("first", wrong=0)
     repository.lock(cause=same)
@@ -302,7 +304,9 @@ def test_other_results_from_the_same_inputs_are_named_and_stop_the_change(reposi
 
 
 def test_another_architecture_explains_other_results(repository: Repository) -> None:
-    first = dvc.read_stages(find_revision("main").section(dvc.LOCK_FILE, "stages"), "first")["train@first"]
+    first = dvc_lock.read_stages(find_revision("main").section(dvc_lock.FILE, "stages"), "first")[
+        "train@first"
+    ]
     repository.architecture = "aarch64"
     repository.lock(cause=first.inputs["data/processed/first/train"])
     assert compare().obstacles == []
@@ -440,7 +444,7 @@ def test_code_that_is_no_longer_depended_on_is_named(repository: Repository) -> 
 
 def test_missing_entries_of_dvc_lock_are_empty() -> None:
     lock = {"read@first": {"cmd": "true", "deps": [{"path": "file"}]}, "other@second": {"cmd": "true"}}
-    assert dvc.read_stages(lock, "first") == {"read@first": Stage({"file": ""}, {}, {})}
+    assert dvc_lock.read_stages(lock, "first") == {"read@first": Stage({"file": ""}, {}, {})}
 
 
 def test_differences_begin_at_the_stage_with_equal_inputs_and_other_outputs() -> None:
@@ -455,7 +459,7 @@ def test_differences_begin_at_the_stage_with_equal_inputs_and_other_outputs() ->
         "second": Stage({"a": "2"}, {"b": "other"}, {}),
         "third": Stage({"b": "other"}, {"c": "other"}, {}),
     }
-    assert dvc.find_culprits(expected, present) == ["second"]
+    assert dvc_lock.find_culprits(expected, present) == ["second"]
 
 
 @pytest.mark.usefixtures("repository")
