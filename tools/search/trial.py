@@ -31,7 +31,7 @@ PACKAGES = ("h5py", "keras", "numpy", "optuna", "pandas", "tensorflow-cpu", "ten
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrialOutcome:
     """The outcome of a trial.
 
     Attributes:
@@ -102,7 +102,7 @@ def run_trial(
     content: dict[str, Any],
     fingerprint: str,
     earlier_trials: list[optuna.trial.FrozenTrial],
-) -> Outcome:
+) -> TrialOutcome:
     """Train a network, in a folder with the code and data of the search.
 
     Args:
@@ -130,5 +130,5 @@ def run_trial(
     try:
         train(parameters, training, validation, [pruning], quiet=True)
     except UserError as error:
-        return Outcome(pruning.accuracies, error=str(error), seconds=time.perf_counter() - start)
-    return Outcome(pruning.accuracies, pruning.is_pruned, None, time.perf_counter() - start)
+        return TrialOutcome(pruning.accuracies, error=str(error), seconds=time.perf_counter() - start)
+    return TrialOutcome(pruning.accuracies, pruning.is_pruned, None, time.perf_counter() - start)

@@ -20,7 +20,7 @@ from stages.parameters import load as load_parameters
 from tools.common import settings
 from tools.common.variations import Search, training_identity, vary
 from tools.search import space, trial
-from tools.search.trial import Outcome
+from tools.search.trial import TrialOutcome
 
 FOLDER = Path("searches")
 NUMBER = "number"  # of a trial in its search; Optuna numbers trials in the order in which they end
@@ -124,7 +124,7 @@ def run_search(task: Task, count: int, client: Client) -> list[FrozenTrial]:
 
 def run_trials(
     task: Task, generation: dict[int, dict[str, Any]], earlier_trials: list[FrozenTrial], client: Client
-) -> Iterator[tuple[int, Outcome]]:
+) -> Iterator[tuple[int, TrialOutcome]]:
     """Run trials on a cluster, and yield the number and the outcome of each trial as soon as it ends.
 
     Args:
@@ -146,7 +146,7 @@ def run_trials(
         try:
             dataset = vary(task.dataset, space.decode_values(params, task.search.space), space.PLACE)
         except UserError as error:  # two values may exclude each other
-            yield number, Outcome(error=str(error))
+            yield number, TrialOutcome(error=str(error))
             continue
         arguments = (task.name, training_identity(dataset), task.fingerprint, earlier)
         numbers[client.submit(trial.run_trial, *arguments, key=f"{task.identity()}, {number}")] = number
@@ -163,7 +163,7 @@ def run_trials(
             ) from None
 
 
-def _build_trial(task: Task, number: int, params: dict[str, Any], outcome: Outcome) -> FrozenTrial:
+def _build_trial(task: Task, number: int, params: dict[str, Any], outcome: TrialOutcome) -> FrozenTrial:
     state = TrialState.PRUNED if outcome.is_pruned else TrialState.COMPLETE
     return optuna.trial.create_trial(
         state=TrialState.FAIL if outcome.error else state,

@@ -241,7 +241,7 @@ def test_intervals_are_left_out_of_revisions_that_have_none(
     assert symbols.count() == 2 * lines.count() == 2 * 3 * len(CLASSES)
 
 
-VALIDATION_LOSS_AXIS = "#plots_history_digits_csv .role-scope.cell >> nth=1 >> .role-axis-label text"
+VALIDATION_LOSS_AXIS = "#plots_history_digits_csv .role-scope.cell > g >> nth=1 >> .role-axis-label text"
 
 
 def test_the_axes_of_learning_curves_fit_the_end_of_the_training(
