@@ -7,7 +7,7 @@ from stages.common import checksums, layout
 from stages.common.errors import UserError
 from stages.common.files import atomic_folder
 from stages.common.params_file import read_dataset
-from stages.sources import bundled, mirrors, npz, pictures
+from stages.sources import bundled, mirrors, npz, pictures, places
 from stages.sources.schema import FetchParameters, Mirrors, Npz, Pictures, RawFiles, ScikitLearn, Source
 
 ARCHIVE = "archive.npz"
@@ -47,6 +47,17 @@ def fetch(source: Source, files: RawFiles, folder: Path, first_mirror: str | Non
         check_raw_files(files, new)
 
 
+def list_addresses(source: Source) -> list[str]:
+    """Return the folders and URLs that a source names."""
+    match source:
+        case Mirrors() | Npz():
+            return source.urls
+        case Pictures():
+            return [source.folder]
+        case ScikitLearn():
+            return []
+
+
 def check_raw_files(files: RawFiles, folder: Path) -> None:
     """Raise a UserError that names every file of the folder with another size or hash than expected."""
     wrong = []
@@ -68,6 +79,7 @@ def main(name: str) -> None:
     """Read params.yaml and write data/raw/DATASET/."""
     mirror = os.environ.get(mirrors.MIRROR_VARIABLE)
     parameters = read_dataset(FetchParameters, name)
+    places.expect_outside_outputs(list_addresses(parameters.source), f"params.yaml: datasets.{name}.source")
     fetch(
         parameters.source,
         parameters.files,

@@ -19,10 +19,13 @@ REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # The name of a folder that is being written, with the number of the process that writes.
 UNFINISHED = re.compile(r"\..*\.partial\.(\d+)\.")
+MOST_NAMES_SHOWN = 5  # in an error
+# What operating systems put into folders.
+SYSTEM_FILES = re.compile(r"\._.*|\.DS_Store|Thumbs\.db|desktop\.ini", re.IGNORECASE)
 
 
 @contextmanager
-def atomic_folder(path: Path, size: int = 0) -> Iterator[Path]:
+def atomic_folder(path: Path, size: int = 0, earlier: str = "") -> Iterator[Path]:
     """Yield an empty folder that replaces `path` when the block ends without an error.
 
     Until then `path` is as it was; after an error nothing of the new folder is left.
@@ -30,9 +33,10 @@ def atomic_folder(path: Path, size: int = 0) -> Iterator[Path]:
     Args:
         path: the folder to replace.
         size: the bytes that are going to be written, as far as known.
+        earlier: a regular expression for the names of files that an earlier run may have written there.
 
     Raises:
-        UserError: if the disk is full or writing is not permitted.
+        UserError: if the disk is full, if writing is not permitted, or if somebody has put other files there.
     """
     with _scratch(path, size) as scratch:
         unfinished = scratch / "new"
@@ -40,6 +44,7 @@ def atomic_folder(path: Path, size: int = 0) -> Iterator[Path]:
         yield unfinished
         for file in unfinished.iterdir():
             _flush_to_disk(file)
+        _expect_no_other_files(path, {file.name for file in unfinished.iterdir()}, earlier)
         for attempt in range(100):  # another process may replace the folder at the same time
             with suppress(FileNotFoundError):
                 path.rename(scratch / f"old{attempt}")
@@ -108,6 +113,24 @@ def _scratch(path: Path, size: int) -> Iterator[Path]:
                 "change its permissions or work on another disk, then run the same command again"
             ) from None
         raise
+
+
+def _expect_no_other_files(folder: Path, names: set[str], earlier: str) -> None:
+    """Raise a UserError if a folder that is to be replaced has files that would be lost."""
+    others = [
+        path.name
+        for path in (sorted(folder.iterdir()) if folder.is_dir() else ())
+        if path.name not in names
+        and not SYSTEM_FILES.fullmatch(path.name)
+        and not re.fullmatch(earlier, path.name)
+    ]
+    if others:
+        shown = ", ".join(others[:MOST_NAMES_SHOWN])
+        more = f" and {len(others) - MOST_NAMES_SHOWN:,} more" if len(others) > MOST_NAMES_SHOWN else ""
+        raise UserError(
+            f"{folder}: expected no files but those that this command writes, found {shown}{more}; "
+            "move them elsewhere, then run the same command again"
+        )
 
 
 def _expect_room(folder: Path, size: int) -> None:

@@ -13,6 +13,9 @@ RAW_FILES: Final = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
 SPLITS: Final = ("train", "validation", "test")
 SCORED_SPLITS: Final = ("validation", "test")
 
+# The folders of everything that stages write.
+OUTPUTS: Final = tuple(map(Path, ("data/raw", "data/processed", "models", "metrics", "predictions", "plots")))
+
 DECIMALS: Final = 6  # of metrics and learning curves; later decimals of sums differ between processors
 
 

@@ -20,6 +20,13 @@ def find_rotten_objects(cache: Path) -> Iterator[tuple[Path, str, str]]:
             yield path, expected, digest
 
 
+def is_in_cache(path: Path, cache: Path) -> bool:
+    """Return whether a cache has a copy of a file."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "md5").hexdigest()
+    return (cache / "files/md5" / digest[:2] / digest[2:]).is_file()
+
+
 def hash_content(content: bytes) -> str:
     """Return the hash that DVC has for a file of this content."""
     return hashlib.md5(content, usedforsecurity=False).hexdigest()

@@ -9,14 +9,15 @@ import tempfile
 from pathlib import Path
 
 from stages import preprocess
-from stages.common import command, files
+from stages.common import command, files, layout
 from stages.common.errors import UserError
 from stages.common.fields import Key
 from stages.common.validation import validate
 from stages.parameters import FILE as PARAMETERS_FILE
 from stages.parameters import Parameters
 from stages.parameters import load as load_parameters
-from tools.common import settings
+from stages.sources import places
+from tools.common import dvc, dvc_hashes, git, settings
 from tools.new import importer, section
 
 
@@ -33,6 +34,8 @@ def main(name: str, origin: str) -> None:
             f"{settings.FILE}: expected a new name, found {name!r} there, though not in {PARAMETERS_FILE}; "
             "remove it, or choose another"
         )
+    places.expect_outside_outputs([origin], "FROM")
+    _expect_nothing_of(name)
     with tempfile.TemporaryDirectory() as folder:
         try:
             summary, parameters_text, settings_text = _build_texts(name, origin, parameters, Path(folder))
@@ -42,6 +45,24 @@ def main(name: str, origin: str) -> None:
     print(f"{PARAMETERS_FILE}: added {name}: {summary}")
     print(f"{settings.FILE}: added {name}: about")
     print(f"Next: correct both where you know better, then run: dvc repro evaluate@{name}")
+
+
+def _expect_nothing_of(name: str) -> None:
+    """Raise a UserError if a new data set's stages would replace files of which there is no other copy."""
+    folders = [layout.raw(name), *(layout.processed(name, split) for split in layout.SPLITS)]
+    written = [layout.model(name), layout.metrics(name), layout.history(name)]
+    files_there = [path for path in written if path.is_file()]
+    files_there += [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
+    if not files_there:
+        return
+    cache = Path(dvc.run("cache", "dir").strip())
+    for path in files_there:
+        in_git = git.try_run("ls-files", "--error-unmatch", "--", str(path)) is not None
+        if not in_git and not dvc_hashes.is_in_cache(path, cache):
+            raise UserError(
+                f"{path}: expected no file there, since the stages of {name} write to that place, found one; "
+                "move it and what is beside it elsewhere, or choose another name"
+            )
 
 
 def _build_texts(name: str, origin: str, parameters: Parameters, folder: Path) -> tuple[str, str, str]:

@@ -21,7 +21,6 @@ from stages.splits import arrays
 from tools.common import dvc, dvc_hashes, dvc_lock, git
 
 KEPT_BY_DVC = (dvc.CACHE, Path("data"), Path("models"))
-WRITTEN_BY_STAGES = tuple(map(Path, ("data", "models", "metrics", "predictions", "plots")))
 UNFINISHED = "**/.*.partial.*"
 CONFLICT = re.compile(r"^(<<<<<<<|>>>>>>>) ", re.MULTILINE)  # the marks of git
 
@@ -98,7 +97,7 @@ def remove_copies() -> Iterator[str]:
     for path in [path for folder in folders for path in folder.glob(dvc.INCOMPLETE_COPIES)]:
         path.unlink()
         yield f"{path}: an incomplete copy, removed"
-    for path in [path for folder in WRITTEN_BY_STAGES for path in folder.glob(UNFINISHED)]:
+    for path in [path for folder in layout.OUTPUTS for path in folder.glob(UNFINISHED)]:
         if path.exists() and files.is_left_by_dead_process(path):
             shutil.rmtree(path)
             yield f"{path}: left by a stage that was killed, removed"
@@ -110,15 +109,15 @@ def remove_rotten_results() -> Iterator[str]:
         raw = layout.raw(dataset)
         for name, expected in settings.files.items_by_file().items():
             if (raw / name).exists() and checksums.sha256(raw / name) != expected.sha256:
-                shutil.rmtree(raw)
-                yield f"{raw / name}: another file than it was; the folder removed"
-                break
+                (raw / name).unlink()
+                yield f"{raw / name}: another file than it was, removed"
         for split in layout.SPLITS:
             folder = layout.processed(dataset, split)
-            both = folder / arrays.IMAGES, folder / arrays.LABELS
-            if folder.exists() and not _are_right(folder / arrays.CHECKSUMS, *both):
-                shutil.rmtree(folder)
-                yield f"{folder}: another content than it was, removed"
+            sums, *both = (folder / file for file in (arrays.CHECKSUMS, arrays.IMAGES, arrays.LABELS))
+            if folder.exists() and not _are_right(sums, *both):
+                for file in (sums, *both):
+                    file.unlink(missing_ok=True)
+                yield f"{folder}: another content than it was, its files removed"
         model = layout.model(dataset)
         if model.exists() and not _are_right(checksums.checksum_path(model), model):
             model.unlink()

@@ -17,6 +17,7 @@ from tools.review.metrics import METRICS
 from tools.review.review import OPTIONS, Outcome, Review, Rules
 
 FOLDER = Path("review")
+EARLIER = r"report\.(md|html)|.+\.png"  # the files of an earlier review
 
 
 def main(base_name: str, later_name: str, rules: Rules, trainings: int) -> int:
@@ -42,7 +43,7 @@ def main(base_name: str, later_name: str, rules: Rules, trainings: int) -> int:
     review = compare_revisions(base, later, changed, rules)
     if trainings:
         train(review, trainings)
-    with files.atomic_folder(FOLDER) as folder:
+    with files.atomic_folder(FOLDER, earlier=EARLIER) as folder:
         pictures.draw(review, folder)
         text = report.build_markdown(review)
         files.write_text(folder / "report.md", text)
