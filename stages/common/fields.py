@@ -1,5 +1,6 @@
 """Types of parameters that several rooms share."""
 
+import re
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -7,6 +8,9 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from stages.common.validation import Section
 
 MOST_CLASSES = 10_000
+CODE = ("${", "</", "<!--")  # begins an interpolation of DVC, ends a script in a page, begins a comment
+# Control characters, halves of characters, and those that turn the direction of what follows.
+UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069]")
 
 # The name of a data set or of a configuration.
 Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
@@ -27,9 +31,21 @@ def _expect_different(classes: list[str]) -> list[str]:
     return classes
 
 
+def _expect_plain(name: str) -> str:
+    """Refuse characters that DVC or a web page would take for code, and those that no terminal shows."""
+    if UNSEEN.search(name) or any(code in name for code in CODE):
+        raise ValueError(
+            f"expected a name without control characters, {' '.join(CODE)}, found {name!r}; rename the class"
+        )
+    return name
+
+
+# The name of a class, or of the folder of a class.
+ClassName = Annotated[str, Field(min_length=1), AfterValidator(_expect_plain)]
+
 # The names of the classes in the order of their labels; a number n in params.yaml means the names 0 to n - 1.
 Classes = Annotated[
-    list[Annotated[str, Field(min_length=1)]],
+    list[ClassName],
     Field(min_length=2, max_length=MOST_CLASSES),
     BeforeValidator(_expand_class_count),
     AfterValidator(_expect_different),

@@ -5,7 +5,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 from pydantic import AfterValidator, Field
 
 from stages.common import layout
-from stages.common.fields import Positive, Seed
+from stages.common.fields import ClassName, Positive, Seed
 from stages.common.validation import Section
 
 Name = Annotated[str, Field(min_length=1, max_length=255)]
@@ -71,7 +71,7 @@ class Pictures(Section):
 
     kind: Literal["pictures"]
     folder: Annotated[str, Field(min_length=1)]
-    classes: Annotated[list[Name], Field(min_length=2)]
+    classes: Annotated[list[ClassName], Field(min_length=2)]
     height: Side
     width: Side
     channels: Literal[1, 3]

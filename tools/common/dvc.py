@@ -12,7 +12,6 @@ from typing import Any
 
 from stages.common.errors import UserError
 
-PIPELINE_FILE = Path("dvc.yaml")
 CACHE = Path(".dvc/cache")
 RUN_LOCK = Path(".dvc/tmp/lock")  # held by every command that changes something, but not while a stage runs
 USED_FILES = Path(".dvc/tmp/rwlock")  # the files that running commands read and write, with their processes

@@ -18,11 +18,13 @@ class Stage:
     """A stage as dvc.lock records its last run.
 
     Attributes:
+        command: as DVC ran it.
         inputs: the MD5 hash of each file or folder, by its path; empty where dvc.lock has no hash.
         outputs: the same for the files and folders that the stage wrote.
         parameters: by file, and by dotted name, the values.
     """
 
+    command: Any
     inputs: dict[str, str]
     outputs: dict[str, str]
     parameters: dict[str, dict[str, Any]]
@@ -34,20 +36,29 @@ def read_stages(section: Mapping[str, Any], dataset: str) -> dict[str, Stage]:
     Args:
         section: the content of `stages` in dvc.lock.
         dataset: its key.
+
+    Raises:
+        ValueError: if that is not what DVC writes.
     """
-    stages = {
-        name: Stage(
-            _read_hashes(stage.get("deps", [])), _read_hashes(stage.get("outs", [])), stage.get("params", {})
-        )
-        for name, stage in section.items()
-        if name.endswith(f"@{dataset}")
-    }
-    producers = {path: name for name, stage in stages.items() for path in stage.outputs}
-    predecessors = {
-        name: {producers[path] for path in stage.inputs if path in producers}
-        for name, stage in stages.items()
-    }
-    return {name: stages[name] for name in TopologicalSorter(predecessors).static_order()}
+    try:
+        stages = {
+            name: Stage(
+                stage.get("cmd"),
+                _read_hashes(stage.get("deps", [])),
+                _read_hashes(stage.get("outs", [])),
+                {file: dict(values) for file, values in stage.get("params", {}).items()},
+            )
+            for name, stage in section.items()
+            if str(name).endswith(f"@{dataset}")
+        }
+        producers = {path: name for name, stage in stages.items() for path in stage.outputs}
+        predecessors = {
+            name: {producers[path] for path in stage.inputs if path in producers}
+            for name, stage in stages.items()
+        }
+        return {name: stages[name] for name in TopologicalSorter(predecessors).static_order()}
+    except (AttributeError, TypeError, KeyError, ValueError) as error:  # a CycleError is a ValueError
+        raise ValueError(f"{type(error).__name__}: {error}") from None
 
 
 def collect_inputs(stages: Mapping[str, Stage]) -> dict[str, str]:

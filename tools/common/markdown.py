@@ -5,25 +5,26 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from stages.common.errors import UserError
+from stages.common.fields import UNSEEN
 
 START, END = "<!-- ", "<!-- end -->"
 BLOCK = re.compile(rf"{START}(\w[\w /]*) -->\n((?:(?!{START}).)*){END}", re.DOTALL)
 
 
 MARKUP = r"[\\`*{}\[\]()#+!|<>~&]|(?<![^\W_])_|_(?![^\W_])"
-UNSEEN = "\u200b"  # a space of no width
+NO_WIDTH = "\u200b"  # a space
 
 
 def escape(content: object) -> str:
     """Escape text: no markup, no second line, and no mention of an account."""
-    one_line = " ".join(str(content).split())
+    one_line = UNSEEN.sub(lambda found: ascii(found[0])[1:-1], " ".join(str(content).split()))
     # An underscore within a word, as in most names here, means nothing in Markdown.
-    return re.sub(MARKUP, r"\\\g<0>", one_line).replace("@", f"@{UNSEEN}")
+    return re.sub(MARKUP, r"\\\g<0>", one_line).replace("@", f"@{NO_WIDTH}")
 
 
 def unescape(text: str) -> str:
     """Return Markdown for a terminal: as it is, but for what `escape` added."""
-    return re.sub(r"\\([\\`*{}\[\]()#+!|<>~&_])", r"\1", text).replace(UNSEEN, "")
+    return re.sub(r"\\([\\`*{}\[\]()#+!|<>~&_])", r"\1", text).replace(NO_WIDTH, "")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], rule: str = "---") -> str:

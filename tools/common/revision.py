@@ -12,7 +12,7 @@ import pandas as pd
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from stages.common import layout
+from stages.common import layout, params_file
 from stages.common.errors import UserError
 from tools.common import dvc_lock, git
 
@@ -56,6 +56,11 @@ class Revision:
                 self._read[path] = path.read_bytes() if path.is_file() else None
             else:
                 self._read[path] = git.try_run("cat-file", "blob", f"{self.commit}:./{path.as_posix()}")
+                if self._read[path] is None and path.as_posix() in self.files():
+                    raise UserError(
+                        f"{path} at {self.name}: expected a file that git can read, found a damaged or "
+                        "incomplete repository; run git fsck, or clone anew"
+                    )
         return self._read[path]
 
     def date(self) -> str:
@@ -68,16 +73,17 @@ class Revision:
         """Return the paths of all files: in the workspace, the files that git tracks or would track."""
         if self.commit is None:
             listed = git.run("ls-files", "-z", "--cached", "--others", "--exclude-standard")
-        else:
-            listed = git.run("ls-tree", "-r", "-z", "--name-only", self.commit)
-        return set(os.fsdecode(listed).split("\0"))
+            return set(filter(None, os.fsdecode(listed).split("\0")))
+        listed = git.run("ls-tree", "-r", "-z", self.commit)
+        entries = [entry.partition("\t") for entry in filter(None, os.fsdecode(listed).split("\0"))]
+        return {path for kind, _, path in entries if " blob " in kind}  # and not a submodule
 
     def yaml(self, path: Path) -> dict[str, Any]:
         """Return the content of a YAML file; an empty mapping if there is no file."""
         if path not in self._parsed:
             try:
                 content = YAML(typ="safe").load((self.read(path) or b"").decode())
-            except (YAMLError, ValueError) as error:
+            except (YAMLError, ValueError, RecursionError) as error:
                 raise UserError(f"{path} at {self.name}: not valid YAML: {error}") from None
             self._parsed[path] = self._mapping(content, str(path))
         return self._parsed[path]
@@ -105,7 +111,24 @@ class Revision:
 
     def stages(self, dataset: str) -> dict[str, dvc_lock.Stage]:
         """Return the stages of a data set in dvc.lock, by name, in an order in which they can run."""
-        return dvc_lock.read_stages(self.section(dvc_lock.FILE, "stages"), dataset)
+        try:
+            return dvc_lock.read_stages(self.section(dvc_lock.FILE, "stages"), dataset)
+        except ValueError as error:
+            raise UserError(
+                f"{dvc_lock.FILE} at {self.name}: expected stages as DVC writes them, found {error}; run "
+                f"git checkout -- {dvc_lock.FILE}, then dvc repro"
+            ) from None
+
+    def datasets(self) -> dict[str, dict[str, Any]]:
+        """Return the sections of the data sets in params.yaml, by their keys."""
+        sections = self.section(params_file.FILE, "datasets")
+        for name, section in sections.items():
+            if not isinstance(name, str) or not isinstance(section, dict):
+                raise UserError(
+                    f"{params_file.FILE}: datasets at {self.name}: expected a name and its parameters, found "
+                    f"{name!r}: {section!r:.80}"
+                )
+        return sections
 
     def predictions(self, dataset: str, split: str) -> pd.DataFrame | None:
         """Return the table that `scores.prediction_table` made for a split, or None if there is none."""
@@ -132,7 +155,7 @@ def parse_metrics(content: bytes, split: str, place: str) -> dict[str, float]:
     try:
         metrics = json.loads(content).get(split, {})
         return {name: float(value) for name, value in metrics.items()}
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise _unexpected(place, error, "metrics") from None
 
 
@@ -172,6 +195,7 @@ def find_revision(name: str) -> Revision:
         return Revision(name, None)
     answer = git.try_run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
     if answer is None:
+        git.run("rev-parse", "--git-dir")  # outside of a repository, git says so
         shallow = git.try_run("rev-parse", "--is-shallow-repository") == b"true\n"
         raise UserError(
             f"expected a commit, branch or tag of this git repository, or workspace, found {name!r}"

@@ -5,16 +5,20 @@ from typing import Any
 
 import numpy as np
 
-from stages.common import params_file
+from stages.common import layout
+from stages.common.errors import UserError
 from tools.common.revision import Result, Revision
 from tools.review import gate, inputs, statistics
+from tools.review.metrics import METRICS
 from tools.review.review import OPTIONS, Comparison, Outcome, Review, Rules
 from tools.review.statistics import Difference
+
+ROUNDING = 1e-3  # of a metric that is computed from probabilities of four digits
 
 
 def list_datasets(base: Revision, later: Revision) -> list[str]:
     """Return the keys of the data sets of either revision, in the order of params.yaml."""
-    return list(dict.fromkeys(name for revision in (later, base) for name in _read_datasets(revision)))
+    return list(dict.fromkeys(name for revision in (later, base) for name in revision.datasets()))
 
 
 def compare_revisions(
@@ -70,7 +74,7 @@ def compare_dataset(
     """
     revisions = (base, later)
     stale = {
-        revision.name: inputs.find_stale(revision, dataset) if dataset in _read_datasets(revision) else []
+        revision.name: inputs.find_stale(revision, dataset) if dataset in revision.datasets() else []
         for revision in revisions
     }
     before, after = (_read_result(revision, dataset, rules.split) for revision in revisions)
@@ -82,7 +86,7 @@ def compare_dataset(
         split=rules.split,
         dataset=dataset,
     )
-    unlocked = inputs.find_unlocked(later, dataset) if dataset in _read_datasets(later) else []
+    unlocked = inputs.find_unlocked(later, dataset) if dataset in later.datasets() else []
     comparison = Comparison(
         dataset,
         {name: values for name, values in changed.items() if name.startswith(f"datasets.{dataset}.")},
@@ -91,17 +95,39 @@ def compare_dataset(
         stale,
         outcome,
         reason,
-        _find_obstacles(dataset, base, later, unlocked) if dataset in _read_datasets(later) else [],
+        _find_obstacles(dataset, base, later, unlocked) if dataset in later.datasets() else [],
     )
     if outcome is Outcome.PREDICTIONS_MISSING:
         comparison.obstacles.insert(0, reason)
     if outcome in OPTIONS and not rules.accept(outcome, dataset):
         comparison.obstacles.insert(0, f"{reason}; {OPTIONS[outcome]} {dataset} accepts that")
+    if after:
+        comparison.obstacles += find_false_metrics(dataset, after)
+    for split in layout.SCORED_SPLITS:
+        if split != rules.split and before and after and not rules.accept(Outcome.OTHER_IMAGES, dataset):
+            hashes = {inputs.find_split(revision, dataset, split) for revision in revisions} - {None}
+            if len(hashes) > 1:
+                accept = f"{OPTIONS[Outcome.OTHER_IMAGES]} {dataset} accepts that"
+                comparison.obstacles.append(f"the {split} images differ; {accept}")
     is_comparable = outcome in (Outcome.COMPARED, Outcome.SAME_PREDICTIONS)
     comparison.before = [before] if before and is_comparable else []
     comparison.after = [after] if after else []
     comparison.classes = _order_classes(later, dataset, [*comparison.before, *comparison.after])
     return comparison
+
+
+def find_false_metrics(dataset: str, result: Result) -> list[str]:
+    """Return reasons not to believe a result: metrics that do not follow from its predictions."""
+    table, reasons = result.predictions, []
+    for name, metric in METRICS.items():
+        if name in result.metrics and set(metric.columns) <= set(table):
+            value = float(metric.compute_values(table).mean())
+            if not abs(value - result.metrics[name]) <= ROUNDING:
+                reasons.append(
+                    f"{layout.metrics(dataset)} says {name} {result.metrics[name]:.4f}, the predictions say "
+                    f"{value:.4f}; run dvc repro --force evaluate@{dataset}"
+                )
+    return reasons
 
 
 def _find_outcome(
@@ -112,7 +138,7 @@ def _find_outcome(
 ) -> Outcome:
     before, after = results
     if after is None:
-        return Outcome.PREDICTIONS_MISSING if dataset in _read_datasets(revisions[1]) else Outcome.REMOVED
+        return Outcome.PREDICTIONS_MISSING if dataset in revisions[1].datasets() else Outcome.REMOVED
     if before is None:
         return Outcome.NEW
     hashes = {inputs.find_split(revision, dataset, split) for revision in revisions} - {None}
@@ -140,7 +166,12 @@ def _find_obstacles(dataset: str, base: Revision, later: Revision, unlocked: lis
 
 def _order_classes(revision: Revision, dataset: str, results: Sequence[Result]) -> list[str]:
     """Return the names of classes in results, in the order of params.yaml, then those that it lacks."""
-    classes = _read_datasets(revision).get(dataset, {}).get("classes", [])
+    classes = revision.datasets().get(dataset, {}).get("classes", [])
+    if not isinstance(classes, int | list):
+        raise UserError(
+            f"params.yaml at {revision.name}: datasets.{dataset}.classes: expected a number or names, found "
+            f"{classes!r:.80}"
+        )
     listed = range(classes) if isinstance(classes, int) else classes
     positions = {str(name): position for position, name in enumerate(listed)}
     names = {name for result in results for name in np.unique(result.predictions[["actual", "predicted"]])}
@@ -149,8 +180,4 @@ def _order_classes(revision: Revision, dataset: str, results: Sequence[Result]) 
 
 def _read_result(revision: Revision, dataset: str, split: str) -> Result | None:
     """Return the results, None also for those that a removed data set has left behind."""
-    return revision.result(dataset, split) if dataset in _read_datasets(revision) else None
-
-
-def _read_datasets(revision: Revision) -> dict[str, Any]:
-    return revision.section(params_file.FILE, "datasets")
+    return revision.result(dataset, split) if dataset in revision.datasets() else None

@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from stages.common import layout, params_file
-from tools.common import dvc, dvc_hashes, dvc_lock
+from tools.common import dvc, dvc_hashes, dvc_lock, dvc_pipeline
 from tools.common.revision import WORKSPACE, Revision
 
-PIPELINE = (dvc.PIPELINE_FILE, Path("requirements.lock"))
+PIPELINE = (dvc_pipeline.FILE, Path("requirements.lock"))
+KEPT_BY_DVC = ("data/", "models/")  # and not by git
 
 
 def find_changed_parameters(base: Revision, later: Revision) -> dict[str, tuple[Any, Any]]:
@@ -60,9 +61,9 @@ def find_split(revision: Revision, dataset: str, split: str) -> str | None:
 
 def find_unlocked(revision: Revision, dataset: str) -> list[str]:
     """Return the stages of a data set that dvc.yaml has and dvc.lock lacks, as after a merge."""
-    stages = revision.section(dvc.PIPELINE_FILE, "stages")
+    defined = dvc_pipeline.read_definitions(revision.section(dvc_pipeline.FILE, "stages"), dataset)
     locked = revision.stages(dataset)
-    return [f"{name}@{dataset}" for name in stages if f"{name}@{dataset}" not in locked]
+    return [name for name in defined if name not in locked]
 
 
 def find_unexplained(base: Revision, later: Revision, dataset: str) -> list[str]:
@@ -90,30 +91,50 @@ def find_unexplained(base: Revision, later: Revision, dataset: str) -> list[str]
 def find_stale(revision: Revision, dataset: str) -> list[str]:
     """Return the files, folders and parameters that differ from the record of the results in dvc.lock.
 
-    Results are out of date if a person changes a parameter, the code or a result and commits without
-    running `dvc repro`. Files and folders that git does not keep, such as data and models, are not compared.
+    Results are out of date if a person changes a parameter, the code, dvc.yaml or a result and commits
+    without running `dvc repro`, or runs one stage without the next. Files and folders that git does not
+    keep, such as data and models, are compared by what the stages that wrote and read them recorded.
     """
     stages = revision.stages(dataset)
-    files, stale = revision.files(), set()
+    outputs, files, stale = dvc_lock.collect_outputs(stages), revision.files(), set()
+    stale |= {
+        path
+        for stage in stages.values()
+        for path, expected in stage.inputs.items()
+        if outputs.get(path, expected) != expected
+    }
+    stale |= {f"{dvc_pipeline.FILE}: {name}" for name in _find_redefined(revision, dataset)}
     for path, expected in (dvc_lock.collect_outputs(stages) | dvc_lock.collect_inputs(stages)).items():
+        kept_by_git = not path.startswith(KEPT_BY_DVC)
         if expected.endswith(".dir"):
             folder = revision.read_folder(Path(path))
-            differs = folder and not dvc_hashes.folder_matches(folder, expected)
+            differs = not dvc_hashes.folder_matches(folder, expected) if folder else kept_by_git
         else:
-            differs = path in files and not dvc_hashes.file_matches(
-                revision.read(Path(path)) or b"", expected
-            )
+            content = revision.read(Path(path)) if path in files else None
+            differs = kept_by_git if content is None else not dvc_hashes.file_matches(content, expected)
         if differs:
             stale.add(path)
     for stage in stages.values():
         for file, values in stage.parameters.items():
-            content = revision.yaml(Path(file))
+            present = revision.yaml(Path(file))
             stale |= {
                 _name_parameter(file, name)
                 for name, expected in values.items()
-                if _find_value(content, name) != expected
+                if _find_value(present, name) != expected
             }
     return sorted(stale)
+
+
+def _find_redefined(revision: Revision, dataset: str) -> list[str]:
+    """Return the stages in dvc.lock that dvc.yaml defines in another way, or not at all."""
+    section = revision.section(dvc_pipeline.FILE, "stages")
+    defined = dvc_pipeline.read_definitions(section, dataset)
+    return [
+        name
+        for name, stage in revision.stages(dataset).items()
+        if (name in defined and not defined[name].fits(stage))
+        or (name not in defined and not dvc_pipeline.is_of_another_kind(section, name))
+    ]
 
 
 def _read_text(revision: Revision, path: str) -> bytes | None:

@@ -193,7 +193,7 @@ def test_a_data_set_without_a_change_is_folded_away(
 ) -> None:
     opened = open_page(draw(changed, "diff", "main"))
     folded = {section["heading"]: section["folded"] for section in opened.page.evaluate(SECTIONS)}
-    assert folded == {"digits": "The same in all of these revisions", TWIN: None}
+    assert folded == {"digits": "The charts are the same in all of these revisions", TWIN: None}
     opened.page.locator("#digits > details > summary").click()
     assert opened.page.locator("#plots_confusion_digits_csv svg.marks").is_visible()
 
