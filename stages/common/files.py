@@ -117,12 +117,14 @@ def _scratch(path: Path, size: int) -> Iterator[Path]:
 
 def _expect_no_other_files(folder: Path, names: set[str], earlier: str) -> None:
     """Raise a UserError if a folder that is to be replaced has files that would be lost."""
+    try:
+        present = sorted(path.name for path in folder.iterdir())
+    except FileNotFoundError:  # also where another process replaces the folder just now
+        return
     others = [
-        path.name
-        for path in (sorted(folder.iterdir()) if folder.is_dir() else ())
-        if path.name not in names
-        and not SYSTEM_FILES.fullmatch(path.name)
-        and not re.fullmatch(earlier, path.name)
+        name
+        for name in present
+        if name not in names and not SYSTEM_FILES.fullmatch(name) and not re.fullmatch(earlier, name)
     ]
     if others:
         shown = ", ".join(others[:MOST_NAMES_SHOWN])

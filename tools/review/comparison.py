@@ -13,7 +13,7 @@ from tools.review.metrics import METRICS
 from tools.review.review import OPTIONS, Comparison, Outcome, Review, Rules
 from tools.review.statistics import Difference
 
-ROUNDING = 1e-3  # of a metric that is computed from probabilities of four digits
+ROUNDING = 1e-3  # of a metric that is computed from rounded probabilities
 
 
 def list_datasets(base: Revision, later: Revision) -> list[str]:

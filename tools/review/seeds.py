@@ -14,6 +14,8 @@ from tools.common.revision import Result, Revision, parse_metrics, parse_predict
 
 FEWEST_SEEDS = 2  # the spread over seeds needs two
 
+DATA_STAGES = ("fetch", "preprocess")
+
 
 def train_both(
     base: Revision, later: Revision, datasets: list[str], seeds: int, split: str
@@ -83,6 +85,9 @@ def train(revision: Revision, datasets: list[str], seeds: int, split: str) -> di
         folder = Path(scratch, "clone")
         git.clone(snapshot(revision), folder)
         dvc.share_cache(folder)
+        kept = [f"{stage}@{name}" for name in datasets for stage in DATA_STAGES if revision.stages(name)]
+        if kept:  # else the first stage would fetch again what the cache has
+            dvc.run("checkout", "--allow-missing", *kept, folder=folder)
         original = (folder / params_file.FILE).read_text(encoding="utf-8")
         trainings = [(dataset, number) for dataset in datasets for number in range(seeds)]
         for dataset, number in tqdm(trainings, desc=f"training {revision.name}", unit="network"):

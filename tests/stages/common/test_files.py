@@ -22,9 +22,27 @@ def test_a_folder_takes_the_place_of_the_old_one_when_it_is_whole(tmp_path: Path
     target = tmp_path / "deep" / "folder"
     for content in ("old", "new"):
         with atomic_folder(target) as new:
-            (new / content).write_text(content)
-    assert [file.name for file in target.iterdir()] == ["new"]
+            (new / "file").write_text(content)
+    assert [file.read_text() for file in target.iterdir()] == ["new"]
     assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_folder_with_files_of_others_is_not_replaced(tmp_path: Path) -> None:
+    target = tmp_path / "folder"
+    target.mkdir()
+    for name in ("mine.txt", ".DS_Store", "._file", "Thumbs.db", "earlier-1.png"):
+        (target / name).write_text("brought")
+
+    def replace() -> None:
+        with atomic_folder(target, earlier=r"earlier-\d\.png") as new:
+            (new / "file").write_text("new")
+
+    with pytest.raises(UserError, match=r"expected no files but those .*, found mine\.txt;"):
+        replace()
+    assert (target / "mine.txt").read_text() == "brought"
+    (target / "mine.txt").unlink()
+    replace()
+    assert [file.name for file in target.iterdir()] == ["file"]
 
 
 def test_a_folder_that_breaks_down_leaves_the_old_one_and_no_trace(tmp_path: Path) -> None:

@@ -206,6 +206,8 @@ def test_the_page_needs_no_sideways_scrolling(
     opened = open_page(draw(changed, *command))
     opened.page.set_viewport_size({"width": width, "height": 800})
     assert opened.page.evaluate(SIDEWAYS) == 0
+    if width < 1280:
+        return  # there, a wide chart scrolls in its own frame
     for chart in opened.page.locator(f"#{TWIN} svg.marks").all():
         box = chart.bounding_box()
         assert box is not None

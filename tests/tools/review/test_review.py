@@ -231,7 +231,8 @@ def test_results_that_are_out_of_date_are_named(project: Project) -> None:
     project.commit("A change without dvc repro")
     text = review(project, "HEAD^", "HEAD", expect=1)
     obstacle = "its results are out of date"
-    assert f"\n\n**Stopped**. **Not comparable**: digits: {obstacle}; {TWIN}: {obstacle}.\n\n" in text
+    assert f"\n\n**Stopped**. **Not comparable**: digits: {obstacle}; digits: metrics/" in text
+    assert f"; {TWIN}: {obstacle}.\n\n" in text
     for dataset, names in (
         ("digits", "metrics/digits.json, stages/network"),
         (TWIN, f"datasets.{TWIN}.training, stages/network"),
