@@ -77,7 +77,7 @@ def test_files_where_stages_write_are_refused_and_kept(project: Project, kind: s
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_source_that_is_moved_to_where_stages_write_is_kept(project: Project, kind: str) -> None:
-    """As by a person who edits params.yaml: DVC itself must not remove the folder before the stage."""
+    """Edit params.yaml by hand; DVC must not remove the folder before the stage can refuse it."""
     put, name = KINDS[kind]
     put(project.folder / "data/own")
     project.here("tools.new", "pets", f"data/own/{name}")
@@ -154,7 +154,7 @@ REASONS: dict[str, Callable[[dict], object]] = {
 
 @pytest.mark.parametrize("place", REASONS)
 def test_a_stage_replaces_no_folder_with_files_of_others(project: Project, place: str) -> None:
-    """What a user has put beside a stage's files is named; what a system puts there is not."""
+    """Name the file that a user has put beside those of a stage, and not the one that a system has."""
     for name in ("only copy.xcf", ".DS_Store"):
         (project.folder / place / name).write_text("brought", encoding="utf-8")
     project.edit_parameters(lambda content: REASONS[place](content["datasets"]["digits"]))
@@ -178,7 +178,7 @@ MISTAKES: dict[str, Callable[[dict], object]] = {
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_in_the_parameters_costs_nothing(project: Project, mistake: str) -> None:
-    """DVC removes what train is about to write, and has a copy; of everything else nothing is removed."""
+    """Compare all files: DVC removes those of train alone, and restores them from its cache."""
     project.edit_parameters(lambda content: MISTAKES[mistake](content["datasets"][TWIN]))
     patterns = ("data/**/*", "models/*", "metrics/*", "predictions/**/*", "plots/**/*")
     before = project.files(*patterns)
