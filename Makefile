@@ -6,7 +6,7 @@ INSTALLED = .venv/installed
 ADD = python -m pip install --quiet --disable-pip-version-check --require-hashes -r
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo repro review test lint verify new try search experiments study share bench
+.PHONY: help demo repro review test lint verify new refresh remove try search experiments study share bench
 .PHONY: install repair audit coverage mutants torture emulate pictures comment lock
 
 help:
@@ -39,9 +39,17 @@ lint: $(INSTALLED) ## style and types; FIX=1 mends the style
 verify: $(INSTALLED) ## whether the committed results of digits come out again, to the bit; ALL=1 of every data set
 	python -m tools.verify $(if $(ALL),,digits)
 
-new: $(INSTALLED) ## a data set of your own: NAME=letters FROM=folder, address or .npz file
-	@$(if $(and $(NAME),$(FROM)),,$(error expected make new NAME=letters FROM=folder, address or .npz file))
-	python -m tools.new "$(NAME)" "$(FROM)"
+new: $(INSTALLED) ## a data set of your own: NAME=letters FROM=folder, .zip, address or .npz file
+	@$(if $(and $(NAME),$(FROM)),,$(error expected make new NAME=letters FROM=folder, .zip, address or .npz file))
+	python -m tools.new "$(NAME)" "$(FROM)" $(if $(GROUPS),--groups '$(GROUPS)')
+
+refresh: $(INSTALLED) ## NAME=letters as its source is now: after other pictures, or another height in params.yaml
+	@$(if $(NAME),,$(error expected make refresh NAME=letters))
+	python -m tools.new.refresh "$(NAME)"
+
+remove: $(INSTALLED) ## take NAME=letters out, with its results; TO=characters renames it instead
+	@$(if $(NAME),,$(error expected make remove NAME=letters))
+	python -m tools.new.remove "$(NAME)" $(if $(TO),--rename-to "$(TO)")
 
 try: $(INSTALLED) ## a network that tools.yaml has under a name: DATASET=mnist CONFIGURATION=best
 	@$(if $(and $(DATASET),$(CONFIGURATION)),,$(error expected make try DATASET=mnist CONFIGURATION=best))

@@ -1,16 +1,19 @@
 """The stage evaluate: scores of the trained network on the validation split and on the test split.
 
-No other stage reads the test split.
+No other stage chooses or learns from the test split.
 """
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import softmax
+from scipy.stats import binomtest
 
 from stages.common import layout
 from stages.common.backend import keras
@@ -22,6 +25,7 @@ from stages.scoring.schema import EvaluateParameters, Evaluation
 from stages.splits import arrays, batches
 from stages.splits.arrays import Split
 
+LARGEST_P_VALUE = 0.05  # of a network that is told from guessing
 FLOAT_FORMAT = "%.4g"  # of tables, which git keeps: drawing and comparing need no more
 
 
@@ -68,6 +72,27 @@ def write_plots(name: str, split: Split, table: pd.DataFrame, classes: Sequence[
     gallery.draw_mistakes(layout.mistakes(name), split.images, table)
 
 
+def warn_of_guesses(name: str, labels: NDArray[Any], predictions: NDArray[np.int64]) -> None:
+    """Print a warning unless a network is right more often than whoever always names the commonest class.
+
+    Args:
+        name: the key of the data set.
+        labels: of the validation images, shape (n,).
+        predictions: shape (n,).
+    """
+    right, images = int((predictions == labels).sum()), len(labels)
+    share = float(np.bincount(labels).max() / images)
+    if binomtest(right, images, share, alternative="greater").pvalue > LARGEST_P_VALUE:
+        print(
+            f"warning: {name}: {right:,} of {images:,} validation images are right, which cannot be told "
+            "from guessing "
+            f"(always the commonest class: {share:.1%}); look at the learning curves, "
+            "training.learning_rate and the "
+            "labels",
+            file=sys.stderr,
+        )
+
+
 def main(name: str) -> None:
     """Write the metrics and predictions of both splits, and the plots of the test split."""
     classes = read_dataset(EvaluateParameters, name).classes
@@ -80,6 +105,8 @@ def main(name: str) -> None:
         metrics[split_name] = scores.round_metrics(scores.compute_metrics(split.labels, probabilities, bins))
         table = scores.prediction_table(split.labels, probabilities, classes)
         write_table(layout.predictions(name, split_name), table)
+        if split_name == "validation":
+            warn_of_guesses(name, split.labels, probabilities.argmax(axis=1))
         if split_name == "test":
             write_plots(name, split, table, classes, bins)
     write_text(layout.metrics(name), json.dumps(metrics, indent=2) + "\n")

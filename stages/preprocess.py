@@ -1,5 +1,7 @@
 """The stage preprocess: training, validation and test split of a data set, as checked arrays."""
 
+import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
+from stages.checks import findings, samples
+from stages.checks.schema import Checks
 from stages.common import checksums, layout
 from stages.common.errors import UserError
-from stages.common.params_file import read_dataset
+from stages.common.files import write_text
+from stages.common.params_file import read_dataset, read_shared
 from stages.common.seeds import derive_seed
 from stages.common.shapes import COLOUR_BATCH_NDIM, GREY_BATCH_NDIM
 from stages.sources import idx
@@ -137,7 +142,8 @@ def divide(parameters: PreprocessParameters, raw: Path) -> dict[str, tuple[Split
     """Divide a data set into `train`, `validation` and `test`.
 
     Labels count from 0 or from 1, as the training labels do. Every class has training images; a class may
-    have no test images.
+    have no test images. Validation images are held out of the training images, unless there are raw files of
+    them.
 
     Args:
         parameters: the parameters of the data set.
@@ -149,8 +155,39 @@ def divide(parameters: PreprocessParameters, raw: Path) -> dict[str, tuple[Split
     Raises:
         UserError: if a raw file is not what the parameters say.
     """
-    training = decode(raw / layout.TRAIN_IMAGES, raw / layout.TRAIN_LABELS, parameters.largest_pixel)
-    test = decode(raw / layout.TEST_IMAGES, raw / layout.TEST_LABELS, parameters.largest_pixel)
+    parts = _read_parts(parameters, raw)
+    training = parts["train"]
+    if "validation" in parts:
+        found = len(parts["validation"].labels)
+        if found != parameters.validation_images:
+            raise UserError(
+                f"params.yaml: validation_images: expected {found}, the number of images in "
+                f"{raw / layout.VALIDATION_IMAGES}, found {parameters.validation_images}"
+            )
+        return {split: (part, np.arange(len(part.labels))) for split, part in parts.items()}
+    rare = np.flatnonzero(np.bincount(training.labels) < 2)[:MOST_LABELS_SHOWN]  # noqa: PLR2004 - one for each part
+    if rare.size:
+        raise UserError(
+            f"{raw / layout.TRAIN_LABELS}: expected at least two training images of each class, found one of "
+            f"{', '.join(parameters.classes[label] for label in rare)}; add images, or remove the class"
+        )
+    rows, held_out = hold_out(training.labels, parameters.validation_images, parameters.seed)
+    return {
+        "train": (training, rows),
+        "validation": (training, held_out),
+        "test": (parts["test"], np.arange(len(parts["test"].labels))),
+    }
+
+
+def _read_parts(parameters: PreprocessParameters, raw: Path) -> dict[str, Split]:
+    """Return the images of each part with the indices of their classes; check that the parts fit together."""
+    present = parameters.files.items_by_file()
+    decoded = {
+        part: decode(raw / images, raw / labels, parameters.largest_pixel)
+        for part, (images, labels) in layout.PARTS.items()
+        if images in present
+    }
+    training = decoded["train"]
     class_count, labels_file = len(parameters.classes), raw / layout.TRAIN_LABELS
     first = 1 if training.labels.min() > 0 else 0
     if first == 1 and parameters.classes == [str(number) for number in range(class_count)]:
@@ -158,40 +195,45 @@ def divide(parameters: PreprocessParameters, raw: Path) -> dict[str, tuple[Split
             f"{labels_file}: expected labels from 0, since the classes in params.yaml are '0', '1' and so "
             "on, found labels from 1; give the classes other names"
         )
-    if len(present := np.unique(training.labels)) < class_count:
+    if len(labels := np.unique(training.labels)) < class_count:
         every = f"every label from 0 to {class_count - 1} or every label from 1 to {class_count}"
-        raise _build_error(present, every, class_count, labels_file)
-    training = Split(training.images, index_classes(training.labels, first, class_count, labels_file))
-    test = Split(test.images, index_classes(test.labels, first, class_count, raw / layout.TEST_LABELS))
-    shapes, types = zip(
-        *((part.images.shape[1:], part.images.dtype.name) for part in (training, test)), strict=True
-    )
-    for property_, (expected, other) in (("shape", shapes), ("type", types)):
-        if expected != other:
-            raise UserError(
-                f"{raw / layout.TEST_IMAGES}: expected images of {property_} {expected}, as the training "
-                f"images are, found {other}; convert the images"
-            )
-    rare = np.flatnonzero(np.bincount(training.labels) < 2)[:MOST_LABELS_SHOWN]  # noqa: PLR2004 - one for each part
-    if rare.size:
-        raise UserError(
-            f"{labels_file}: expected at least two training images of each class, found one of "
-            f"{', '.join(parameters.classes[label] for label in rare)}; add images, or remove the class"
-        )
-    rows, held_out = hold_out(training.labels, parameters.validation_images, parameters.seed)
+        raise _build_error(labels, every, class_count, labels_file)
+    for part, split in decoded.items():
+        images_file = raw / layout.PARTS[part][0]
+        for property_, expected, found in (
+            ("shape", training.images.shape[1:], split.images.shape[1:]),
+            ("type", training.images.dtype.name, split.images.dtype.name),
+        ):
+            if expected != found:
+                raise UserError(
+                    f"{images_file}: expected images of {property_} {expected}, as the training images are, "
+                    "found "
+                    f"{found}; convert the images"
+                )
     return {
-        "train": (training, rows),
-        "validation": (training, held_out),
-        "test": (test, np.arange(len(test.labels))),
+        part: Split(
+            split.images, index_classes(split.labels, first, class_count, raw / layout.PARTS[part][1])
+        )
+        for part, split in decoded.items()
     }
 
 
 def main(name: str) -> None:
-    """Read data/raw/DATASET/ and write data/processed/DATASET/."""
+    """Read data/raw/DATASET/, and write data/processed/DATASET/ and what the checks have found."""
     parameters, raw = read_dataset(PreprocessParameters, name), layout.raw(name)
+    checks = read_shared(Checks, "checks")
     for file, expected in parameters.files.items_by_file().items():
         checksums.check_file(raw / file, expected.sha256)
-    for split, (whole, rows) in divide(parameters, raw).items():
+    splits = divide(parameters, raw)
+    content = findings.examine(splits, parameters.classes)
+    found = findings.list_findings(content)
+    for finding in found:
+        print(f"warning: {name}: {finding.text}", file=sys.stderr)
+    if checks.strict:
+        findings.expect_nothing_grave(found, f"{raw}")
+    write_text(layout.findings(name), json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    samples.draw_samples(layout.samples(name), splits, parameters.classes)
+    for split, (whole, rows) in splits.items():
         folder = layout.processed(name, split)
         arrays.write(folder, whole, rows)
         print(f"{folder}: {len(rows):,} images", flush=True)

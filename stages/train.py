@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 
 from stages.common import layout
 from stages.common.backend import keras
@@ -19,6 +20,8 @@ from stages.network.schema import TrainParameters
 from stages.splits import arrays, batches
 from stages.splits.arrays import Split
 
+GIGABYTE = 10**9
+BYTES_PER_WEIGHT = 16  # float32: the weight, its gradient, and two means that the optimiser keeps
 HISTORY_COLUMNS = ["loss", "accuracy", "val_loss", "val_accuracy"]
 # Linux's name of an architecture by the name on Windows or on a Mac.
 LINUX_NAMES = {"AMD64": "x86_64", "arm64": "aarch64"}
@@ -53,6 +56,7 @@ def train(
     hyperparameters = parameters.training
     class_count = int(training_split.labels.max()) + 1  # preprocess has made sure that every class occurs
     steps_per_epoch = ceil(len(training_split.labels) / hyperparameters.batch_size)
+    _expect_to_fit_memory(parameters, training_split.images.shape[1:], class_count)
     model = build.build_network(
         parameters.network,
         training_split.images.shape[1:],
@@ -75,8 +79,9 @@ def train(
             class_count,
             hyperparameters.batch_size,
             parameters.seed,
-            hyperparameters.augmentation,
-            hyperparameters.label_smoothing,
+            augmentation=hyperparameters.augmentation,
+            largest_pixel=parameters.largest_pixel,
+            label_smoothing=hyperparameters.label_smoothing,
         ),
         epochs=hyperparameters.epochs,
         steps_per_epoch=steps_per_epoch,
@@ -94,6 +99,19 @@ def train(
         )
     model.set_weights(logits_model.get_weights())
     return model, table
+
+
+def _expect_to_fit_memory(parameters: TrainParameters, shape: tuple[int, ...], class_count: int) -> None:
+    """Raise a UserError if the machine has less memory than the weights take while they are fitted."""
+    weights = build.count_weights(parameters.network, shape, class_count)
+    needed, memory = BYTES_PER_WEIGHT * weights, psutil.virtual_memory().total
+    if needed > memory:
+        raise UserError(
+            f"params.yaml: network: expected weights that fit into {memory / GIGABYTE:.0f} GB of memory, "
+            "found "
+            f"{weights:,}, which take {needed / GIGABYTE:.0f} GB; lower network.hidden or "
+            "network.convolutions"
+        )
 
 
 def report_epochs(path: Path) -> keras.callbacks.Callback:

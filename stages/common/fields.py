@@ -1,7 +1,7 @@
 """Types of parameters that several rooms share."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -61,6 +61,9 @@ class Augmentation(Section):
         scaling: the share by which images are enlarged or made smaller.
         elastic: pixels, the standard deviation of a smooth bend.
         flip: whether half of the images are mirrored.
+        colour: how far contrast and brightness of each channel change: at 1, by a factor of e, and by half of
+            the largest pixel.
+        fill: what comes in from beyond the edges: black, or the pixels at the edge.
     """
 
     shift: Annotated[float, Field(ge=0, le=1000)] = 0.0
@@ -68,3 +71,10 @@ class Augmentation(Section):
     scaling: Annotated[float, Field(ge=0, le=10)] = 0.0
     elastic: Annotated[float, Field(ge=0, le=1000)] = 0.0
     flip: bool = False
+    colour: Annotated[float, Field(ge=0, le=10)] = 0.0
+    fill: Literal["black", "edge"] = "black"
+
+    @property
+    def moves_pixels(self) -> bool:
+        """Whether images are distorted beyond their colours."""
+        return any((self.shift, self.rotation, self.scaling, self.elastic, self.flip))

@@ -3,12 +3,21 @@
 from pathlib import Path
 from typing import Final
 
-# The four files of a data set in the IDX format, under the names that MNIST gave them.
+# The files of a data set in the IDX format, under the names that MNIST gave them. Validation files are there
+# only if a source has validation images of its own.
 TRAIN_IMAGES: Final = "train-images-idx3-ubyte"
 TRAIN_LABELS: Final = "train-labels-idx1-ubyte"
+VALIDATION_IMAGES: Final = "validation-images-idx3-ubyte"
+VALIDATION_LABELS: Final = "validation-labels-idx1-ubyte"
 TEST_IMAGES: Final = "t10k-images-idx3-ubyte"
 TEST_LABELS: Final = "t10k-labels-idx1-ubyte"
 RAW_FILES: Final = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
+# The images and the labels of each part.
+PARTS: Final = {
+    "train": (TRAIN_IMAGES, TRAIN_LABELS),
+    "validation": (VALIDATION_IMAGES, VALIDATION_LABELS),
+    "test": (TEST_IMAGES, TEST_LABELS),
+}
 
 SPLITS: Final = ("train", "validation", "test")
 SCORED_SPLITS: Final = ("validation", "test")
@@ -72,3 +81,27 @@ def reliability(name: str) -> Path:
 def mistakes(name: str) -> Path:
     """Return the picture of the most confident mistakes of the test split."""
     return Path("plots/mistakes", f"{name}.png")
+
+
+def findings(name: str) -> Path:
+    """Return the file of what the checks before training have counted."""
+    return Path("plots/data", f"{name}.json")
+
+
+def samples(name: str) -> Path:
+    """Return the picture of some training images of each class."""
+    return Path("plots/data", f"{name}.png")
+
+
+def outputs(name: str) -> list[Path]:
+    """Return every file and folder that the stages of a data set write."""
+    return [
+        raw(name),
+        *(processed(name, split) for split in SPLITS),
+        model(name),
+        Path("models", f"{name}.keras.sha256"),
+        architecture(name),
+        metrics(name),
+        *(predictions(name, split) for split in SCORED_SPLITS),
+        *(path(name) for path in (history, confusion, classes, reliability, mistakes, findings, samples)),
+    ]

@@ -1,5 +1,7 @@
 """Construction of the network: from the pixels of an image to a probability for each class."""
 
+from math import ceil
+
 from stages.common.backend import keras
 from stages.common.errors import UserError
 from stages.common.seeds import derive_seed
@@ -7,6 +9,22 @@ from stages.common.shapes import GREY_IMAGE_NDIM
 from stages.network.schema import Network
 
 KERNEL_SIDE = 3  # pixels
+
+
+def count_weights(network: Network, image_shape: tuple[int, ...], class_count: int) -> int:
+    """Return the number of weights of all layers, biases left out, without building them."""
+    height, width, *channels = image_shape
+    total, inputs = 0, channels[0] if channels else 1
+    for filters_of_level in network.convolutions:
+        height, width = (ceil(side / 2) for side in (height, width))
+        for filters in filters_of_level:
+            total += KERNEL_SIDE**2 * inputs * filters
+            inputs = filters
+    inputs *= height * width
+    for units in (*network.hidden, class_count):
+        total += inputs * units
+        inputs = units
+    return total
 
 
 def build_network(

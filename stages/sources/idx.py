@@ -40,6 +40,8 @@ def read(path: Path) -> NDArray[Any]:
         MAGIC.size, b"\xff"
     )  # a file that is too short does not begin with zeros
     zeros, code, dimensions = MAGIC.unpack(magic)
+    if magic[2:] == b"\0\0" and magic[1] in DTYPES:
+        raise _build_byte_order_error(path)
     if zeros != 0 or code not in DTYPES:
         codes = ", ".join(f"{code:02x}" for code in DTYPES)
         raise UserError(
@@ -55,6 +57,9 @@ def read(path: Path) -> NDArray[Any]:
     dtype = DTYPES[code]
     expected = header_bytes + prod(shape) * dtype.itemsize
     if len(content) != expected:
+        little_endian = struct.unpack_from(f"<{dimensions}I", content, MAGIC.size)
+        if len(content) == header_bytes + prod(little_endian) * dtype.itemsize:
+            raise _build_byte_order_error(path)
         raise UserError(
             f"{path}: expected {expected} bytes for an IDX file of shape {shape} and type {dtype.name}, "
             f"found {len(content)}; fetch it again"
@@ -64,6 +69,14 @@ def read(path: Path) -> NDArray[Any]:
         return values.reshape(shape)
     except ValueError as error:  # more dimensions, or larger ones, than NumPy has
         raise UserError(f"{path}: expected an array, found shape {shape}: {error}; fetch it again") from None
+
+
+def _build_byte_order_error(path: Path) -> UserError:
+    return UserError(
+        f"{path}: expected sizes with the first byte first, as the IDX format has them, found another byte "
+        "order "
+        "(little-endian); write the file anew, big-endian"
+    )
 
 
 def _map(path: Path) -> mmap.mmap | bytes:

@@ -2,7 +2,7 @@
 
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +12,19 @@ from stages.common.errors import UserError
 from stages.sources import idx
 from stages.sources.schema import Npz
 
-# Both files of a pair get one dtype, so that test values mean what training values do.
-PAIRS = ((layout.TRAIN_IMAGES, layout.TEST_IMAGES), (layout.TRAIN_LABELS, layout.TEST_LABELS))
 COLUMN = (1,)
+UINT8_MAX = 255
 
 
-def read_shapes(archive: Path) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of the arrays of an .npz file by their names.
+class Member(NamedTuple):
+    """An array of an archive: its shape, and its dtype, or None for Python objects, which are not read."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any] | None
+
+
+def read_members(archive: Path) -> dict[str, Member]:
+    """Return the arrays of an .npz file by their names.
 
     Raises:
         UserError: if the file is no .npz file.
@@ -28,13 +34,34 @@ def read_shapes(archive: Path) -> dict[str, tuple[int, ...]]:
             raise ValueError("no ZIP archive")  # noqa: TRY301 - one message for all
         with archive.open("rb") as file, np.load(file, allow_pickle=False) as members:
             arrays = {name: _read_array(members, name) for name in members}
-            return {name: array.shape for name, array in arrays.items() if array is not None}
+            return {name: array for name, array in arrays.items() if array is not None}
     except Exception as error:  # noqa: BLE001 - a file may be anything, and zipfile and NumPy raise anything
         raise _build_error(archive.name, error) from None
 
 
+def read_arrays(source: Npz, archive: Path) -> dict[str, NDArray[Any]]:
+    """Return the array for each raw file, as it is stored.
+
+    Raises:
+        UserError: if an array is missing.
+    """
+    names = source.arrays.items_by_file()
+    available = [name for name, member in read_members(archive).items() if member.dtype is not None]
+    for name, array in names.items():
+        if array not in available:
+            raise UserError(
+                f"params.yaml: source.arrays.{name}: expected one of {', '.join(available)}, found {array!r}"
+            )
+    with archive.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        return {name: arrays[array] for name, array in names.items()}
+
+
 def write_files(source: Npz, archive: Path, folder: Path) -> None:
-    """Write the four IDX files of an .npz file into a folder.
+    """Write the IDX files of an .npz file into a folder.
+
+    All images get one dtype, so that test values mean what training values do, and so do all labels: the
+    smallest that holds them. Floating-point images whose pixels are whole numbers, or whole numbers divided
+    by 255, are stored as these whole numbers.
 
     Args:
         source: names the array for each file.
@@ -44,31 +71,47 @@ def write_files(source: Npz, archive: Path, folder: Path) -> None:
     Raises:
         UserError: if an array is missing, or IDX has no code for its dtype.
     """
-    names = source.arrays.items_by_file()
-    available = read_shapes(archive)
-    for name, array in names.items():
-        if array not in available:
-            raise UserError(
-                f"params.yaml: source.arrays.{name}: expected one of {', '.join(available)}, found {array!r}"
-            )
+    arrays = read_arrays(source, archive)
     try:
-        with archive.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            for pair in PAIRS:
-                for name, values in zip(
-                    pair, idx.to_smallest_dtype(*(arrays[names[name]] for name in pair)), strict=True
-                ):
-                    idx.write(folder / name, _flatten_column(values))
+        for position, convert in enumerate((_to_whole_pixels, _keep)):
+            files = [pair[position] for pair in layout.PARTS.values() if pair[position] in arrays]
+            values = idx.to_smallest_dtype(*convert([arrays.pop(file) for file in files]))
+            for file, array in zip(files, values, strict=True):
+                idx.write(folder / file, _flatten_column(array))
     except ValueError as error:
         raise _build_error(source.archive.name, error) from None
 
 
-def _read_array(members: Any, name: str) -> NDArray[Any] | None:
-    """Return an array of an archive, or None for objects and for members that are no arrays."""
+def _keep(arrays: list[NDArray[Any]]) -> list[NDArray[Any]]:
+    return arrays
+
+
+def _to_whole_pixels(arrays: list[NDArray[Any]]) -> list[NDArray[Any]]:
+    """Return images as whole numbers if their floating-point pixels are that, or that divided by 255."""
+    if any(array.dtype.kind != "f" for array in arrays):
+        return arrays
+    for factor in (1, UINT8_MAX):
+        if all(_are_quotients(array, factor) for array in arrays):
+            return [np.rint(array * factor).astype(np.int32) for array in arrays]
+    return arrays
+
+
+def _are_quotients(array: NDArray[Any], divisor: int) -> bool:
+    """Return whether an array is what whole numbers give, divided by a number and rounded to its dtype."""
+    if not np.isfinite(array).all() or np.abs(array).max(initial=0) > np.iinfo(np.int32).max / divisor:
+        return False
+    if divisor > 1 and array.max(initial=0) > 1:
+        return False
+    return bool((np.rint(array * divisor) / array.dtype.type(divisor) == array).all())
+
+
+def _read_array(members: Any, name: str) -> Member | None:
+    """Return what an archive says of an array, or None for a member that is no array."""
     try:
         array = members[name]
     except ValueError:  # as NumPy refuses to unpickle
-        return None
-    return array if isinstance(array, np.ndarray) else None
+        return Member((), None)
+    return Member(array.shape, array.dtype) if isinstance(array, np.ndarray) else None
 
 
 def _flatten_column(values: NDArray[Any]) -> NDArray[Any]:

@@ -1,174 +1,223 @@
-"""Pictures, such as PNG and JPEG files, as images of one size."""
+"""A data set from a folder of pictures: its parts, some of them drawn, as IDX files."""
 
+import re
 import warnings
-from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps
+from sklearn.model_selection import StratifiedGroupKFold, train_test_split
+from tqdm import tqdm
 
 from stages.common import layout
 from stages.common.errors import UserError
-from stages.sources import idx
-from stages.sources.schema import Pictures
+from stages.sources import idx, picture_files, picture_folders
+from stages.sources.picture_files import PictureError
+from stages.sources.schema import Draw, Pictures
 
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-# Modes of eight bits a channel; Pillow would clip brighter pixels of other modes.
-MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "CMYK", "YCbCr")
-GREY_MODES = ("1", "L", "LA", "La")
-SIDEWAYS_ORIENTATIONS = range(5, 9)  # of EXIF: width and height are exchanged
-LARGEST_EXCEPTION_SHARE = 0.05  # of images with other edges in a data set of one background
-WHITE = (255, 255, 255, 255)  # behind transparent pixels
-PARTS = {
-    "train": (layout.TRAIN_IMAGES, layout.TRAIN_LABELS),
-    "test": (layout.TEST_IMAGES, layout.TEST_LABELS),
-}
-
-
-def read(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Read a picture, of any size and in grey or colour, upright, on white where it is transparent.
-
-    Args:
-        path: a file that Pillow can read.
-        shape: (height, width) or (height, width, 1) for grey, (height, width, 3) for red, green and blue.
-
-    Returns:
-        The pixels, of that shape, from 0 to 255. A picture of another size is stretched.
-
-    Raises:
-        UserError: if the file is missing, is no picture, or has more than eight bits a channel.
-    """
-    try:
-        with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning):
-            with Image.open(path) as opened:
-                upright = ImageOps.exif_transpose(opened)
-            if upright.mode not in MODES:
-                raise ValueError(f"the mode {upright.mode}")  # noqa: TRY301 - one message for all
-            if upright.has_transparency_data:
-                upright = Image.alpha_composite(
-                    Image.new("RGBA", upright.size, WHITE), upright.convert("RGBA")
-                )
-            return resize(np.asarray(upright.convert("RGB")), shape)
-    except FileNotFoundError:
-        raise UserError(f"{path}: expected a picture, found no file; check its name") from None
-    except Exception as error:  # noqa: BLE001 - a file may be anything, and Pillow raise anything
-        raise UserError(
-            f"{path}: expected a picture of eight bits a channel, found: {error}; convert it to PNG"
-        ) from None
-
-
-def resize(pixels: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Return an image of another size, stretched if need be, in the colours of that shape.
-
-    Args:
-        pixels: shape (h, w), (h, w, 1) or (h, w, 3).
-        shape: (height, width) or (height, width, channels) of the result.
-    """
-    height, width, *channels = shape
-    grey = pixels.shape[2:] != (3,)
-    image = Image.fromarray(pixels.reshape(pixels.shape[:2]) if grey else pixels).convert(
-        "RGB" if channels == [3] else "L"
-    )
-    if image.size != (width, height):
-        image = image.resize((width, height), Image.Resampling.LANCZOS)
-    return np.asarray(image).reshape(shape)
-
-
-def find_background(images: NDArray[Any], largest_pixel: int) -> Literal["dark", "light"] | None:
-    """Judge the background of images, shape (n, height, width, ...), by their edges.
-
-    Returns:
-        None if some images have dark edges and others light ones, as photographs do.
-    """
-    edges = (images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1])
-    means = np.concatenate([edge.reshape(len(images), -1) for edge in edges], axis=1).mean(axis=1)
-    light = (means > largest_pixel / 2).mean()
-    return (
-        "light"
-        if light > 1 - LARGEST_EXCEPTION_SHARE
-        else "dark"
-        if light < LARGEST_EXCEPTION_SHARE
-        else None
-    )
-
-
-def list_files_by_class(folder: Path) -> dict[str, list[Path]]:
-    """Return the pictures in the sub-folder of each class, in alphabetical order, without hidden files.
-
-    Raises:
-        UserError: if sub-folders have no pictures, or other files.
-    """
-    by_class = {
-        sub.name: sorted(file for file in sub.iterdir() if not file.name.startswith("."))
-        for sub in (sorted(folder.iterdir()) if folder.is_dir() else ())
-        if sub.is_dir() and not sub.name.startswith(".")
-    }
-    if not any(by_class.values()):
-        raise UserError(
-            f"{folder}: expected pictures in a sub-folder for each class, found none; put them into "
-            f"{folder / 'CLASS'}"
-        )
-    for file in (file for files in by_class.values() for file in files):
-        if file.suffix.lower() not in SUFFIXES:
-            raise UserError(f"{file}: expected a picture, one of {', '.join(SUFFIXES)}; move it elsewhere")
-    return by_class
-
-
-def list_classes(folder: Path) -> list[str]:
-    """Return the names of the classes in the order of their labels: alphabetical."""
-    return list(list_files_by_class(folder / "train"))
+LabelledFiles = list[tuple[Path, int]]
+SINGLE_PART_FOLDS = 2  # the least number of parts into which StratifiedGroupKFold divides
 
 
 def write_files(source: Pictures, folder: Path) -> None:
-    """Write the four IDX files of a folder of pictures into another.
+    """Write the IDX files of a folder of pictures into another.
 
     Raises:
-        UserError: if a file is no picture, a folder is no class, or the memory is too small.
+        UserError: if files are no pictures, a folder is no class, a class has no training pictures, a part
+            cannot be drawn, or the memory is too small.
     """
-    names = source.classes
-    shape = (source.height, source.width) if source.channels == 1 else (source.height, source.width, 3)
-    for part, (images, labels) in PARTS.items():
-        place = Path(source.folder, part)
-        by_class = list_files_by_class(place)
-        if unknown := sorted(by_class.keys() - names):
-            raise UserError(
-                f"{place / unknown[0]}: expected a class in source.classes in params.yaml, found another "
-                "sub-folder; remove the sub-folder, or add the data set anew"
-            )
-        empty = [name for name in names if not by_class.get(name)]
-        if empty and part == "train":
-            raise UserError(
-                f"{place / empty[0]}: expected pictures of this class, found none; put them there, or "
-                "remove the class"
-            )
-        files = [(file, label) for label, name in enumerate(names) for file in by_class.get(name, [])]
-        try:
-            pixels = np.empty((len(files), *shape), np.uint8)
-        except MemoryError as error:
-            raise UserError(
-                f"{place}: expected pictures that the memory holds, found: {error}; lower source.height and "
-                "source.width in params.yaml"
-            ) from None
-        for row, (file, _) in enumerate(files):
-            pixels[row] = read(file, shape)
-        idx.write(folder / images, pixels)
+    with picture_folders.open_folder(source.folder) as root:
+        write_parts(source, divide(source, root), root, folder)
+
+
+def write_parts(source: Pictures, parts: Mapping[str, LabelledFiles], root: Path, folder: Path) -> None:
+    """Write the IDX files of parts, as `divide` returns them, into a folder."""
+    for part, files in parts.items():
+        images, labels = layout.PARTS[part]
+        idx.write(folder / images, read_all(files, source.image_shape, root, part))
         idx.write(folder / labels, np.array([label for _, label in files], np.int32))
 
 
-def find_commonest_shape(folder: Path) -> tuple[int, int, int]:
-    """Return the commonest height and width of training pictures, and 3 channels if any has colours."""
-    shapes = [_read_shape(file) for files in list_files_by_class(folder / "train").values() for file in files]
-    ((height, width), _), *_ = Counter((height, width) for height, width, _ in shapes).most_common(1)
-    return height, width, max(channels for *_, channels in shapes)
+def divide(source: Pictures, root: Path) -> dict[str, LabelledFiles]:
+    """Return the files of each part with their labels, in the order in which they are stored.
+
+    Args:
+        source: names the parts.
+        root: the folder of the source, unpacked.
+    """
+    training = picture_folders.list_by_class(root / source.train, source.classes)
+    _expect_every_class(training, source, root)
+    parts = {}
+    for part, place in (("test", source.test), ("validation", source.validation)):
+        if isinstance(place, Draw):
+            drawn = draw(training, place, source.groups, root)
+            parts[part] = [training[row] for row in drawn]
+            training = [item for row, item in enumerate(training) if row not in set(drawn)]
+            _expect_every_class(training, source, root)
+        elif place is not None:
+            parts[part] = picture_folders.list_by_class(root / place, source.classes)
+            if not parts[part]:
+                raise UserError(f"{root / place}: expected pictures in folders of classes, found none")
+    return {part: {"train": training, **parts}[part] for part in layout.PARTS if part in ("train", *parts)}
 
 
-def _read_shape(file: Path) -> tuple[int, int, int]:
+def _expect_every_class(training: LabelledFiles, source: Pictures, root: Path) -> None:
+    counts = np.bincount([label for _, label in training], minlength=len(source.classes))
+    for name, count in zip(source.classes, counts, strict=True):
+        if count == 0:
+            raise UserError(
+                f"{root / source.train / name}: expected training pictures of this class, found none or too "
+                "few to draw from; add pictures, or move the folder elsewhere and run: make refresh NAME=..."
+            )
+
+
+def draw(files: LabelledFiles, part: Draw, groups: str | None, root: Path) -> list[int]:
+    """Return the rows of files that are drawn for a part, in ascending order, of every class its share.
+
+    Args:
+        files: to draw from, with their labels.
+        part: how many to draw, and the seed.
+        groups: as `Pictures` has them; groups are drawn whole, so that the number is not exact.
+        root: the folder of the source.
+
+    Raises:
+        UserError: if the number is too small or too large, or there are too few groups.
+    """
+    labels = [label for _, label in files]
     try:
-        with Image.open(file) as image:
-            sideways = image.getexif().get(ExifTags.Base.Orientation) in SIDEWAYS_ORIENTATIONS
-            width, height = image.size[::-1] if sideways else image.size
-            return height, width, 1 if image.mode in GREY_MODES else 3
-    except Exception as error:  # noqa: BLE001 - as in `read`
-        raise UserError(f"{file}: expected a picture, found: {error}; move it elsewhere") from None
+        if groups is None:
+            _, drawn = train_test_split(
+                np.arange(len(files)), test_size=part.images, stratify=labels, random_state=part.seed
+            )
+        else:
+            drawn = _draw_groups(labels, find_groups([file for file, _ in files], groups, root), part)
+    except ValueError as error:
+        raise UserError(
+            f"{root}: expected pictures of which {part.images} can be drawn, found {len(files)}: {error}; "
+            "add "
+            "pictures, or change source in params.yaml"
+        ) from None
+    return sorted(int(row) for row in drawn)
+
+
+def _draw_groups(labels: list[int], names: list[str], part: Draw) -> NDArray[np.int64]:
+    """Return the rows of whole groups, as near to the number of images as the most even division comes."""
+    groups = len(set(names))
+    folds = max(SINGLE_PART_FOLDS, min(groups, round(len(names) / part.images)))
+    if groups < folds:
+        raise ValueError("all are of one group")
+    division = StratifiedGroupKFold(folds, shuffle=True, random_state=part.seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of classes with fewer images than there are parts
+        parts = [rows for _, rows in division.split(names, labels, names)]
+    return min(parts, key=lambda rows: abs(len(rows) - part.images))
+
+
+def find_groups(files: Sequence[Path], groups: str, root: Path) -> list[str]:
+    """Return the group of each file.
+
+    Args:
+        files: paths of pictures.
+        groups: a regular expression for their paths, or the path of a .csv file, relative to `root`.
+        root: the folder of the source.
+
+    Raises:
+        UserError: if files are of no group.
+    """
+    paths = [file.relative_to(root).as_posix() for file in files]
+    if groups.endswith(".csv"):
+        table = _read_groups(root / groups)
+        found = [table.get(path) for path in paths]
+    else:
+        matches = [re.search(groups, path) for path in paths]
+        found = [match[1] if match else None for match in matches]
+    if strays := [path for path, group in zip(paths, found, strict=True) if group is None]:
+        raise UserError(
+            f"{root}: expected a group for each picture, by {groups!r}, found none for {len(strays):,} of "
+            f"{len(paths):,}: {picture_folders.join_names(strays)}; correct source.groups"
+        )
+    return [str(group) for group in found]
+
+
+def _read_groups(path: Path) -> dict[str, str]:
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        return dict(zip(table["file"], table["group"], strict=True))
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(
+            f"{path}: expected a table with the columns file and group, found: {error}; correct source.groups"
+        ) from None
+
+
+def read_all(files: LabelledFiles, shape: tuple[int, ...], root: Path, part: str) -> NDArray[np.uint8]:
+    """Read pictures, in parallel, as images of one shape.
+
+    Args:
+        files: the pictures; their labels are not used.
+        shape: of an image.
+        root: the folder of the source, for errors.
+        part: for the bar of progress.
+
+    Returns:
+        Shape (n, *shape).
+
+    Raises:
+        UserError: naming the first few of the files that are no pictures; or if the memory is too small.
+    """
+    try:
+        pixels = np.empty((len(files), *shape), np.uint8)
+    except MemoryError as error:
+        raise UserError(
+            f"{root}: expected pictures that the memory holds, found: {error}; lower source.height and "
+            "source.width in params.yaml"
+        ) from None
+
+    def read(row: int) -> str | None:
+        try:
+            pixels[row] = picture_files.read_or_raise(files[row][0], shape)
+        except PictureError as error:
+            return f"{files[row][0]}: {error}"
+        return None
+
+    with picture_files.ignore_warnings(), ThreadPoolExecutor() as pool:
+        results = tqdm(pool.map(read, range(len(files))), part, len(files), unit=" pictures", disable=None)
+        refuse_bad_files([problem for problem in results if problem], len(files))
+    return pixels
+
+
+def refuse_bad_files(problems: Sequence[str], files: int) -> None:
+    """Raise a UserError that says how many files are no pictures, and which the first ones are, if any are.
+
+    Args:
+        problems: of each bad file its path, the reason and the remedy.
+        files: the number of files that were read.
+    """
+    if problems:
+        shown = "; ".join(problems[: picture_folders.MOST_NAMES_SHOWN])
+        more = len(problems) - picture_folders.MOST_NAMES_SHOWN
+        raise UserError(
+            f"expected {files:,} pictures, found {len(problems):,} files that cannot be read: {shown}"
+            + (f"; and {more:,} more" if more > 0 else "")
+        )
+
+
+def read_shapes(files: Sequence[Path]) -> list[tuple[int, int, int]]:
+    """Return height, width and the number of channels of each picture, from the headers alone.
+
+    Raises:
+        UserError: naming the first few of the files that are no pictures.
+    """
+
+    def read(file: Path) -> tuple[int, int, int] | str:
+        try:
+            return picture_files.read_shape(file)
+        except PictureError as error:
+            return f"{file}: {error}"
+
+    with picture_files.ignore_warnings(), ThreadPoolExecutor() as pool:
+        results = list(pool.map(read, files))
+    refuse_bad_files([result for result in results if isinstance(result, str)], len(files))
+    return [result for result in results if not isinstance(result, str)]

@@ -1,4 +1,4 @@
-"""Augmentation: random shifts, rotations, scalings, bends and mirror images of training images."""
+"""Augmentation of training images: random shifts, rotations, scalings, bends, mirror images and colours."""
 
 import math
 
@@ -7,11 +7,12 @@ import numpy as np
 from stages.common.backend import tf
 from stages.common.fields import Augmentation
 
+COLOUR_STREAM = 2  # of random numbers, beside those of places
 SMOOTHNESS = 4.0  # pixels over which a bend changes; Simard, Steinkraus and Platt, 2003, have the same
 
 
-def augment(images: tf.Tensor, augmentation: Augmentation, seed: tf.Tensor) -> tf.Tensor:
-    """Distort each image at random, in one interpolation.
+def augment(images: tf.Tensor, augmentation: Augmentation, largest_pixel: int, seed: tf.Tensor) -> tf.Tensor:
+    """Distort each image at random: its colours, then its places, in one interpolation.
 
     Source: Simard, Steinkraus and Platt, "Best Practices for Convolutional Neural Networks Applied to Visual
     Document Analysis", 2003, section 2, whose field of displacements is here scaled to a known deviation.
@@ -19,12 +20,15 @@ def augment(images: tf.Tensor, augmentation: Augmentation, seed: tf.Tensor) -> t
     Args:
         images: shape (n, height, width) or (n, height, width, channels), of any type of number.
         augmentation: the largest distortions.
+        largest_pixel: the largest value that a pixel may have.
         seed: shape (2,), whole numbers, which alone decide what is drawn.
 
     Returns:
-        As many images of the same shape and type; what comes in from beyond the edges is 0.
+        As many images of the same shape and type.
     """
-    if not any(augmentation.model_dump().values()):
+    if augmentation.colour:
+        images = _recolour(images, augmentation.colour, largest_pixel, tf.random.fold_in(seed, COLOUR_STREAM))
+    if not augmentation.moves_pixels:
         return images
     count, (height, width) = tf.shape(images)[0], images.shape[1:3]
     affine_seed, bend_seed = tf.unstack(tf.random.split(seed, 2))
@@ -42,7 +46,23 @@ def augment(images: tf.Tensor, augmentation: Augmentation, seed: tf.Tensor) -> t
     if augmentation.elastic:
         bend = augmentation.elastic * _smooth_noise(count, height, width, bend_seed)
         from_y, from_x = from_y + bend[0], from_x + bend[1]
-    return _interpolate(images, from_y + (height - 1) / 2, from_x + (width - 1) / 2)
+    from_y, from_x = from_y + (height - 1) / 2, from_x + (width - 1) / 2
+    if augmentation.fill == "edge":
+        from_y, from_x = tf.clip_by_value(from_y, 0, height - 1), tf.clip_by_value(from_x, 0, width - 1)
+    return _interpolate(images, from_y, from_x)
+
+
+def _recolour(images: tf.Tensor, strength: float, largest_pixel: int, seed: tf.Tensor) -> tf.Tensor:
+    """Return images with another contrast and another mean of each channel, within what pixels may be."""
+    values = tf.cast(images, tf.float32)
+    mean = tf.reduce_mean(values, axis=(1, 2), keepdims=True)
+    contrast, brightness = tf.unstack(
+        tf.random.stateless_uniform(tf.concat([[2], tf.shape(mean)], axis=0), seed, minval=-1), num=2
+    )
+    new_mean = tf.clip_by_value(mean + brightness * (strength * largest_pixel / 2), 0, largest_pixel)
+    values = (values - mean) * tf.exp(contrast * strength) + new_mean
+    values = tf.clip_by_value(values, 0, largest_pixel)
+    return tf.cast(tf.round(values) if images.dtype.is_integer else values, images.dtype)
 
 
 def _smooth_noise(count: tf.Tensor, height: int, width: int, seed: tf.Tensor) -> tf.Tensor:
@@ -65,7 +85,10 @@ def _gaussian_rows(length: int) -> tf.Tensor:
 
 
 def _interpolate(images: tf.Tensor, y: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-    """Return the images at other places, bilinearly between pixels; y and x have shape (n, height, width)."""
+    """Return the images at other places, bilinearly between pixels, and 0 beyond the edges.
+
+    The places, y and x, have shape (n, height, width).
+    """
     height, width = images.shape[1:3]
     channels = images.shape[3:].as_list()
     # A border of one pixel of 0, and a second one below and to the right, where the neighbours of the last

@@ -20,12 +20,14 @@ NO_AUTOTUNE_OPTIONS = tf.data.Options()
 NO_AUTOTUNE_OPTIONS.autotune.enabled = False
 
 
-def shuffled_batches(
+def shuffled_batches(  # noqa: PLR0913 - each is of another kind
     split: Split,
     class_count: int,
     batch_size: int,
     seed: int,
+    *,
     augmentation: Augmentation,
+    largest_pixel: int,
     label_smoothing: float = 0.0,
 ) -> tf.data.Dataset:
     """Return the batches of an endless sequence of epochs, each in an order that only the seed decides.
@@ -38,6 +40,7 @@ def shuffled_batches(
         batch_size: the number of images in a batch.
         seed: the seed of the order and of the augmentation.
         augmentation: the distortions of the images.
+        largest_pixel: the largest value that a pixel may have.
         label_smoothing: the share of each label that is spread over all classes evenly (Szegedy et al.,
             "Rethinking the Inception Architecture for Computer Vision", 2016, section 7).
 
@@ -58,7 +61,8 @@ def shuffled_batches(
         def distort(step: tf.Tensor, batch: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
             images, labels = batch
             smoothed = labels * (1 - label_smoothing) + label_smoothing / class_count
-            return augment(images, augmentation, tf.random.fold_in(epoch_seed, step)), smoothed
+            step_seed = tf.random.fold_in(epoch_seed, step)
+            return augment(images, augmentation, largest_pixel, step_seed), smoothed
 
         return batches.enumerate().map(distort)
 

@@ -23,7 +23,7 @@ from stages.common.backend import keras
 from stages.common.errors import UserError
 from stages.network import build, model_file
 from stages.network.schema import Network
-from stages.sources import idx, npz, pictures
+from stages.sources import idx, npz, picture_files
 from stages.sources.schema import ArrayNames, Npz
 from stages.splits import arrays
 
@@ -240,7 +240,7 @@ def test_a_picture_that_is_mutated(tally: Tally, tmp_path: Path) -> None:
     for number in range(tally.number(1000, 20_000)):
         path.write_bytes(mutated(tally.random.choice(whole), tally.random, tokens))
         with tally.case(f"{number}: {path.read_bytes()!r}"):
-            read += read_or_refused(lambda: pictures.read(path, (8, 8)), path)
+            read += read_or_refused(lambda: picture_files.read(path, (8, 8)), path)
     assert 0 < read < tally.cases
 
 

@@ -110,7 +110,11 @@ def test_the_order_of_images_in_chunks_is_that_of_all_at_once(monkeypatch: pytes
     split = Split(images, (np.arange(1000) % 3).astype(np.uint8))
 
     def order() -> list[list[int]]:
-        taken = shuffled_batches(split, 3, 32, 0, Augmentation()).take(64).as_numpy_iterator()  # two epochs
+        taken = (
+            shuffled_batches(split, 3, 32, 0, augmentation=Augmentation(), largest_pixel=255)
+            .take(64)
+            .as_numpy_iterator()
+        )  # two epochs
         return [batch.reshape(-1, 2).view(">u2").ravel().tolist() for batch, _ in taken]
 
     at_once = order()
@@ -122,7 +126,11 @@ def test_the_order_of_images_in_chunks_is_that_of_all_at_once(monkeypatch: pytes
 def test_every_order_is_equally_likely() -> None:
     split = Split(np.arange(4, dtype=np.uint8).reshape(4, 1, 1), np.zeros(4, np.uint8))
     epochs = 2400
-    taken = shuffled_batches(split, 1, 4, 1, Augmentation()).take(epochs).as_numpy_iterator()
+    taken = (
+        shuffled_batches(split, 1, 4, 1, augmentation=Augmentation(), largest_pixel=255)
+        .take(epochs)
+        .as_numpy_iterator()
+    )
     counts: dict[tuple[int, ...], int] = {}
     for images, _ in taken:
         order = tuple(images.ravel().tolist())

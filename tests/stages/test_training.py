@@ -51,7 +51,9 @@ def numbered(count: int) -> Split:
 
 def epochs_of(split: Split, batch_size: int, seed: int, epochs: int) -> list[np.ndarray]:
     steps = -(-len(split.labels) // batch_size)
-    taken = batches.shuffled_batches(split, 3, batch_size, seed, Augmentation()).take(steps * epochs)
+    taken = batches.shuffled_batches(
+        split, 3, batch_size, seed, augmentation=Augmentation(), largest_pixel=255
+    ).take(steps * epochs)
     numbers = []
     for images, labels in taken.as_numpy_iterator():
         number = images.reshape(-1, 2).view(">u2").ravel()
@@ -86,7 +88,7 @@ def test_batches_in_order_have_every_image_once() -> None:
 
 def test_no_thread_tunes_the_batches() -> None:
     # It would hold up the end of the training for up to as long as the training took.
-    shuffled = batches.shuffled_batches(numbered(10), 3, 4, 0, Augmentation())
+    shuffled = batches.shuffled_batches(numbered(10), 3, 4, 0, augmentation=Augmentation(), largest_pixel=255)
     for data in (shuffled, batches.ordered_batches(numbered(10), 3, 4)):
         assert data.options().autotune.enabled is False
 

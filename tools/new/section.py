@@ -1,88 +1,87 @@
 """Sections of params.yaml and tools.yaml for a data set that has just been imported."""
 
-import io
-import re
-import textwrap
-from math import ceil, floor, isfinite, log
+from math import ceil, floor, isfinite
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from ruamel.yaml import YAML
 
 from stages import preprocess
 from stages.common import layout
 from stages.common.errors import UserError
 from stages.common.fields import MOST_CLASSES
-from stages.parameters import Parameters
-from stages.sources import idx, pictures
+from stages.sources import idx, picture_files
+from tools.new import advice, defaults
+from tools.new.importer import Imported
 
 MOST_LISTED_CLASSES = 100  # in a list of names that are only numbers; for more, `classes` is their number
-VALIDATION_SHARE, MOST_VALIDATION_IMAGES = 0.1, 5000
+# A fifth of few images, since a tenth would be too few to measure anything; of many images, a tenth.
+SHARE_OF_FEW, MOST_OF_FEW, SHARE_OF_MANY, MOST_OF_MANY = 0.2, 200, 0.1, 5000
 UINT8_MAX = 255
 RESIZING_ERROR = 1e-3  # by which floating-point pixels exceed their range after an image is resized
 
-DATASETS = re.compile(r"^datasets:.*", re.MULTILINE)
-EMPTY_DATASETS = re.compile(r"^datasets:[ ]*\{\}", re.MULTILINE)
-# A key at the left margin, with the comments and blank lines above the key.
-NEXT_KEY = re.compile(r"^(?:#.*\n|[ ]*\r?\n)*(?=[^\s#])", re.MULTILINE)
-BLANK_END = re.compile(r"(?:\r?\n[ ]*)+\Z")
-INDENT = re.compile(r"^( +)[^\s#]", re.MULTILINE)
 
-
-def build_section(
-    source: dict[str, Any], files: dict[str, dict[str, Any]], folder: Path, parameters: Parameters
-) -> dict[str, Any]:
-    """Return the section of a data set in params.yaml.
-
-    Hyperparameters are copied from the data set whose training images have the nearest number of bytes.
+def build_section(imported: Imported, folder: Path) -> dict[str, Any]:
+    """Return the section of a data set in params.yaml, with hyperparameters chosen by rule.
 
     Args:
-        source: the content of `source` in params.yaml.
-        files: the content of `files` in params.yaml.
-        folder: the folder of the four IDX files.
-        parameters: the content of params.yaml, with other data sets.
+        imported: the source and the files.
+        folder: the folder of the IDX files.
 
     Raises:
         UserError: if the images or the labels are not of a kind that the stages take.
     """
-    size = files[layout.TRAIN_IMAGES]["bytes"]
-    nearest = min(
-        parameters.datasets.values(), key=lambda other: abs(log(other.files.train_images.bytes / size))
-    )
-    largest_pixel = UINT8_MAX if source["kind"] == "pictures" else _find_largest_pixel(folder)
-    labels = preprocess.decode(
-        folder / layout.TRAIN_IMAGES, folder / layout.TRAIN_LABELS, largest_pixel
-    ).labels
-    classes = _name_classes(source, labels)
+    largest_pixel = UINT8_MAX if imported.source["kind"] == "pictures" else _find_largest_pixel(folder)
+    training = preprocess.decode(folder / layout.TRAIN_IMAGES, folder / layout.TRAIN_LABELS, largest_pixel)
+    classes = _name_classes(imported.source, training.labels)
+    advice.expect_no_gaps(training.labels, imported.names.get(layout.TRAIN_LABELS, layout.TRAIN_LABELS))
+    validation_images = count_validation_images(folder, count_classes(classes))
+    held_out = 0 if (folder / layout.VALIDATION_LABELS).exists() else validation_images
+    choice = defaults.choose(len(training.labels) - held_out, training.images.shape[1:])
     return {
-        "source": source,
-        "files": files,
+        "source": imported.source,
+        "files": imported.files,
         "classes": classes,
         "largest_pixel": largest_pixel,
-        "validation_images": max(
-            _count_classes(classes), min(int(VALIDATION_SHARE * len(labels)), MOST_VALIDATION_IMAGES)
-        ),
+        "validation_images": validation_images,
         "seed": 0,
-        "network": nearest.network.model_dump(),
-        "training": nearest.training.model_dump(),
+        "network": choice.network.model_dump(),
+        "training": choice.training.model_dump(),
     }
+
+
+def count_validation_images(folder: Path, classes: int) -> int:
+    """Return how many validation images there are, or how many training images to hold out.
+
+    Args:
+        folder: the folder of the IDX files.
+        classes: the number of classes, each of which shall have a validation image.
+    """
+    if (folder / layout.VALIDATION_LABELS).exists():
+        return len(idx.read(folder / layout.VALIDATION_LABELS))
+    images = len(idx.read(folder / layout.TRAIN_LABELS))
+    few = min(int(SHARE_OF_FEW * images), MOST_OF_FEW)
+    return max(classes, few, min(int(SHARE_OF_MANY * images), MOST_OF_MANY))
 
 
 def build_about(folder: Path, largest_pixel: int) -> dict[str, Any]:
     """Return the content of `about` in tools.yaml: the background of the images, and empty values.
 
     Args:
-        folder: the folder of the four IDX files.
+        folder: the folder of the IDX files.
         largest_pixel: the largest value that a pixel may have.
     """
+    parts = [images for images, _ in layout.PARTS.values() if (folder / images).exists()]
+    backgrounds = {
+        picture_files.find_background(idx.read(folder / images), largest_pixel) for images in parts
+    }
     return {
         "title": None,
         "licence": None,
         "source": None,
         "limits": [],
-        "background": pictures.find_background(idx.read(folder / layout.TRAIN_IMAGES), largest_pixel),
+        "background": backgrounds.pop() if len(backgrounds) == 1 else None,
     }
 
 
@@ -99,7 +98,8 @@ def _name_classes(source: dict[str, Any], labels: NDArray[Any]) -> list[str] | i
 
 
 def _find_largest_pixel(folder: Path) -> int:
-    parts = [idx.read(folder / name) for name in (layout.TRAIN_IMAGES, layout.TEST_IMAGES)]
+    names = [images for images, _ in layout.PARTS.values() if (folder / images).exists()]
+    parts = [idx.read(folder / name) for name in names]
     largest = max(float(images.max(initial=0)) for images in parts)
     if not isfinite(largest):
         raise UserError(f"{layout.TRAIN_IMAGES}: expected pixels that are numbers, found {largest}")
@@ -113,43 +113,24 @@ def _find_largest_pixel(folder: Path) -> int:
     return UINT8_MAX if are_bytes and largest > UINT8_MAX // 2 else max(1, ceil(largest))
 
 
-def insert_section(text: str, name: str, section: dict[str, Any]) -> str:
-    """Return the text of a YAML file with one more section, the last under `datasets`; the rest stays.
+def summarize(section: dict[str, Any], folder: Path) -> str:
+    """Return a summary of a section of params.yaml in a few words.
 
     Args:
-        text: the text of params.yaml or tools.yaml; if `datasets` is missing, it is added at the end.
-        name: the key of the section.
-        section: its content.
+        section: the content.
+        folder: the folder of the IDX files.
     """
-    text = EMPTY_DATASETS.sub("datasets:", text)
-    key = DATASETS.search(text)
-    start = key.end() if key else len(text)
-    next_key = NEXT_KEY.search(text, start)
-    end = next_key.start() if next_key else len(text)
-    head = BLANK_END.sub("", text[:end])
-
-    indent = INDENT.search(text, start, end)
-    block = textwrap.indent(_dump({name: section}), indent[1] if indent else "  ")
-    if key is None:
-        block = f"datasets:\n{block}"
-    line_end = "\r\n" if "\r\n" in text else "\n"
-    block = f"\n\n{block.rstrip()}".replace("\n", line_end)
-    return head + block + (text[len(head) :] or line_end)
-
-
-def _dump(content: dict[str, Any]) -> str:
-    stream = io.StringIO()
-    YAML().dump(content, stream)
-    return stream.getvalue()
-
-
-def summarize(section: dict[str, Any]) -> str:
-    """Return a summary of a section of params.yaml in a few words."""
+    images = idx.read(folder / layout.TRAIN_IMAGES)
+    tests = len(idx.read(folder / layout.TEST_LABELS))
+    validation = section["validation_images"]
+    held_out = 0 if (folder / layout.VALIDATION_LABELS).exists() else validation
+    size = " x ".join(map(str, [*images.shape[1:3], *(images.shape[3:] or [1])]))
     return (
-        f"{_count_classes(section['classes'])} classes, "
-        f"{section['validation_images']:,} images held out for validation"
+        f"{count_classes(section['classes'])} classes, images of {size} (height x width x channels): "
+        f"{len(images) - held_out:,} for training, {validation:,} for validation, {tests:,} for the test"
     )
 
 
-def _count_classes(classes: list[str] | int) -> int:
+def count_classes(classes: list[str] | int) -> int:
+    """Return the number of classes, which params.yaml has as names or as a number."""
     return classes if isinstance(classes, int) else len(classes)

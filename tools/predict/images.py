@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.common.errors import UserError
-from stages.sources import idx, pictures
+from stages.sources import idx, picture_files
 
 NPY_MAGIC = b"\x93NUMPY"
 IDX_MAGICS = tuple(b"\0\0" + bytes([code]) for code in idx.DTYPES)  # other files begin with two zeros, too
@@ -68,8 +68,8 @@ def read(path: Path, image_format: ImageFormat, background: str | None = None) -
     if start == NPY_MAGIC or start.startswith(IDX_MAGICS):
         pixels = _convert_array(_read_array(path, start), image_format, path)
     else:
-        pixels = _scale(pictures.read(path, image_format.shape)[None], image_format)
-        background = background or pictures.find_background(pixels, image_format.largest_pixel)
+        pixels = _scale(picture_files.read(path, image_format.shape)[None], image_format)
+        background = background or picture_files.find_background(pixels, image_format.largest_pixel)
     inverted = None not in (background, image_format.background) and background != image_format.background
     if inverted:
         pixels = (image_format.largest_pixel - pixels).astype(image_format.dtype)
@@ -113,7 +113,7 @@ def _convert_array(array: NDArray[Any], image_format: ImageFormat, path: Path) -
     if images.shape[1:] == shape:
         return images.astype(image_format.dtype)
     as_bytes = np.rint(images * (UINT8_MAX / largest_pixel)).astype(np.uint8)
-    return _scale(np.array([pictures.resize(image, shape) for image in as_bytes]), image_format)
+    return _scale(np.array([picture_files.resize(image, shape) for image in as_bytes]), image_format)
 
 
 def _scale(pixels: NDArray[np.uint8], image_format: ImageFormat) -> NDArray[Any]:

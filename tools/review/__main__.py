@@ -12,7 +12,7 @@ from stages.common.errors import UserError
 from tools.common import markdown
 from tools.common.revision import WORKSPACE, find_revision
 from tools.review import inputs, page, pictures, report, seeds
-from tools.review.comparison import compare_results, compare_revisions, list_datasets
+from tools.review.comparison import compare_results, compare_revisions, list_datasets, rename_classes
 from tools.review.metrics import METRICS
 from tools.review.review import OPTIONS, Outcome, Review, Rules
 
@@ -61,8 +61,9 @@ def train(review: Review, trainings: int) -> None:
     results = seeds.train_both(review.base, review.later, list(changed), trainings, review.split)
     for dataset, (before, after) in results.items():
         comparison = changed[dataset]
-        comparison.before, comparison.after = before, after
-        comparison.differences = compare_results(before, after, review.tolerance)
+        comparison.before = [rename_classes(result, comparison.renamed) for result in before]
+        comparison.after = after
+        comparison.differences = compare_results(comparison.before, after, review.tolerance)
 
 
 def parse_tolerance(text: str) -> tuple[str, float]:

@@ -1,6 +1,6 @@
 """Comparison of two revisions, one data set after the other."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -78,6 +78,8 @@ def compare_dataset(
         for revision in revisions
     }
     before, after = (_read_result(revision, dataset, rules.split) for revision in revisions)
+    renamed = find_renamed_classes(base, later, dataset)
+    before = rename_classes(before, renamed) if before else None
     outcome = _find_outcome(dataset, revisions, (before, after), rules.split)
     reason = outcome.value.format(
         base=base.name,
@@ -96,6 +98,7 @@ def compare_dataset(
         outcome,
         reason,
         _find_obstacles(dataset, base, later, unlocked) if dataset in later.datasets() else [],
+        renamed=renamed,
     )
     if outcome is Outcome.PREDICTIONS_MISSING:
         comparison.obstacles.insert(0, reason)
@@ -114,6 +117,30 @@ def compare_dataset(
     comparison.after = [after] if after else []
     comparison.classes = _order_classes(later, dataset, [*comparison.before, *comparison.after])
     return comparison
+
+
+def find_renamed_classes(base: Revision, later: Revision, dataset: str) -> dict[str, str]:
+    """Return the new name of each class that has another name at the later revision, by its old name.
+
+    A class is its number, which its place in params.yaml tells. Another number of classes is no renaming.
+    """
+    if any(dataset not in revision.datasets() for revision in (base, later)):
+        return {}
+    old, new = (_list_classes(revision, dataset) for revision in (base, later))
+    if len(old) != len(new):
+        return {}
+    return {before: after for before, after in zip(old, new, strict=True) if before != after}
+
+
+def rename_classes(result: Result, renamed: Mapping[str, str]) -> Result:
+    """Return a result with other names of classes in its predictions."""
+    if not renamed:
+        return result
+    table = result.predictions
+    columns = {
+        column: table[column].map(lambda name: renamed.get(name, name)) for column in ("actual", "predicted")
+    }
+    return result._replace(predictions=table.assign(**columns))
 
 
 def find_false_metrics(dataset: str, result: Result) -> list[str]:
@@ -164,16 +191,20 @@ def _find_obstacles(dataset: str, base: Revision, later: Revision, unlocked: lis
     return obstacles
 
 
-def _order_classes(revision: Revision, dataset: str, results: Sequence[Result]) -> list[str]:
-    """Return the names of classes in results, in the order of params.yaml, then those that it lacks."""
+def _list_classes(revision: Revision, dataset: str) -> list[str]:
+    """Return the names of the classes in params.yaml of a revision."""
     classes = revision.datasets().get(dataset, {}).get("classes", [])
     if not isinstance(classes, int | list):
         raise UserError(
             f"params.yaml at {revision.name}: datasets.{dataset}.classes: expected a number or names, found "
             f"{classes!r:.80}"
         )
-    listed = range(classes) if isinstance(classes, int) else classes
-    positions = {str(name): position for position, name in enumerate(listed)}
+    return list(map(str, range(classes) if isinstance(classes, int) else classes))
+
+
+def _order_classes(revision: Revision, dataset: str, results: Sequence[Result]) -> list[str]:
+    """Return the names of classes in results, in the order of params.yaml, then those that it lacks."""
+    positions = {name: position for position, name in enumerate(_list_classes(revision, dataset))}
     names = {name for result in results for name in np.unique(result.predictions[["actual", "predicted"]])}
     return sorted(names, key=lambda name: (positions.get(name, len(positions)), name))
 

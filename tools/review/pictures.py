@@ -76,10 +76,17 @@ def _draw_images(review: Review, comparison: Comparison, folder: Path) -> list[P
         ("Right before, wrong after", "Wrong before, right after"),
         strict=True,
     ):
+        if table.empty:
+            continue
         rows = table.head(gallery.MOST_IMAGES)
         captions = [
-            f"#{row.Index} {row.actual}\n{row.predicted_before} {row.probability_before:.0%}\n"
-            f"→ {row.predicted_after} {row.probability_after:.0%}"
+            "\n".join(
+                (
+                    gallery.shorten(f"#{row.Index} {row.actual}"),
+                    gallery.shorten(f"{row.predicted_before} {row.probability_before:.0%}"),
+                    gallery.shorten(f"→ {row.predicted_after} {row.probability_after:.0%}"),
+                )
+            )
             for row in rows.itertuples()
         ]
         path = folder / f"{name}-{kind}.png"

@@ -153,6 +153,15 @@ def describe_revision(revision: Revision) -> str:
 
 
 def _summarize_dataset(comparison: Comparison) -> str:
+    """Return a data set's outcome in a line, with classes that have other names."""
+    line = _summarize_outcome(comparison)
+    if not comparison.renamed:
+        return line
+    pairs = join([f"{old} → {new}" for old, new in comparison.renamed.items()])
+    return f"{line}; classes renamed, compared by their numbers: {pairs}"
+
+
+def _summarize_outcome(comparison: Comparison) -> str:
     name = f"**{shorten(comparison.dataset)}**"
     if comparison.differences:
         accuracy, *others = comparison.differences

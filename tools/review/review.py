@@ -22,7 +22,7 @@ class Outcome(Enum):
     NEW = "no predictions for {split} images at {base}"
     REMOVED = "no such data set at {later}"
     PREDICTIONS_MISSING = "no predictions for {split} images at {later}; run dvc repro evaluate@{dataset}"
-    OTHER_IMAGES = "the {split} images, or the names of the classes, differ"
+    OTHER_IMAGES = "the {split} images differ, or their labels"
 
 
 # The option by which a person accepts an outcome that stops a change.
@@ -81,6 +81,7 @@ class Comparison:
         after: the results at the later revision.
         differences: for each metric that both revisions have, if the predictions are compared.
         classes: the names of the classes that occur or are predicted, in the order of params.yaml.
+        renamed: the new name of each class that was renamed, by its old name; `before` has the new names.
         pictures: for the page.
     """
 
@@ -96,6 +97,7 @@ class Comparison:
     after: list[Result] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
     classes: list[str] = field(default_factory=list)
+    renamed: dict[str, str] = field(default_factory=dict)
     pictures: list[Picture] = field(default_factory=list)
 
     @cached_property

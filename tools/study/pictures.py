@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter, StrMethodFormatter
 from numpy.typing import NDArray
@@ -56,7 +55,7 @@ def draw_pairs(results: Results) -> None:
     """Draw, in a row for each pair of classes, the images that `default` confuses with most seeds."""
     configurations = results.list_configurations()
     labels, classes = results.test.labels, results.classes
-    images: list[NDArray[Any]] = []
+    images: list[NDArray[Any] | None] = []
     captions: list[str] = []
     for pair in find_confused_pairs(results):
         votes = {name: count_votes(results, name, pair) for name in configurations}
@@ -69,13 +68,13 @@ def draw_pairs(results: Results) -> None:
             for row in rows
         )
         for _ in range(gallery.COLUMNS - len(rows)):  # so that the next pair starts a row
-            images.append(np.zeros_like(results.test.images[0]))
+            images.append(None)
             captions.append("")
     title = f"Taken for the other class of a pair by how many seeds of {', '.join(configurations)}"
     gallery.draw_gallery(
         FOLDER / f"{results.name}-pairs.png",
         title,
-        np.array(images).reshape(-1, *results.test.images.shape[1:]),
+        images,
         captions,
     )
 

@@ -1,5 +1,7 @@
-"""Pictures in files: upright, flattened, in the asked size and colour, or refused in one line."""
+"""Folders of pictures: which become which images, and which are refused in one line."""
 
+import tarfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -8,110 +10,10 @@ from PIL import Image
 
 from stages.common import layout
 from stages.common.errors import UserError
-from stages.sources import idx, pictures
-from stages.sources.schema import Pictures
+from stages.sources import idx, picture_folders, pictures
+from stages.sources.schema import Draw, Pictures
 
 GREY = np.arange(0, 240, 40, dtype=np.uint8).reshape(2, 3)
-COLOUR = np.stack([GREY, GREY[::-1], GREY[:, ::-1]], axis=-1)
-
-
-@pytest.mark.parametrize("suffix", ["png", "bmp", "tiff"])
-def test_a_picture_of_the_right_size_is_read_as_it_is(tmp_path: Path, suffix: str) -> None:
-    for pixels in (GREY, COLOUR):
-        Image.fromarray(pixels).save(tmp_path / f"picture.{suffix}")
-        assert np.array_equal(pictures.read(tmp_path / f"picture.{suffix}", pixels.shape), pixels)
-
-
-def test_a_jpeg_is_read_with_the_loss_that_it_has(tmp_path: Path) -> None:
-    smooth = np.tile(np.arange(0, 256, 4, dtype=np.uint8), (64, 1))
-    Image.fromarray(smooth).save(tmp_path / "picture.jpg", quality=95)
-    found = pictures.read(tmp_path / "picture.jpg", (64, 64)).astype(int)
-    assert np.abs(found - smooth).max() <= 8
-
-
-def test_grey_becomes_colour_and_colour_grey(tmp_path: Path) -> None:
-    Image.fromarray(GREY).save(tmp_path / "grey.png")
-    Image.fromarray(COLOUR).save(tmp_path / "colour.png")
-    assert np.array_equal(pictures.read(tmp_path / "grey.png", (2, 3, 3)), np.stack([GREY] * 3, axis=-1))
-    luma = COLOUR @ [0.299, 0.587, 0.114]  # ITU-R BT.601
-    assert np.abs(pictures.read(tmp_path / "colour.png", (2, 3)) - luma).max() <= 1
-    assert pictures.read(tmp_path / "grey.png", (2, 3, 1)).shape == (2, 3, 1)
-
-
-def test_a_photograph_is_turned_upright(tmp_path: Path) -> None:
-    turned = Image.fromarray(GREY)
-    exif = turned.getexif()
-    exif[0x0112] = 6  # the camera was turned: show it by a quarter turn clockwise
-    turned.save(tmp_path / "photo.png", exif=exif)
-    assert np.array_equal(pictures.read(tmp_path / "photo.png", (3, 2)), np.rot90(GREY, -1))
-
-
-def test_the_commonest_size_is_that_of_photographs_held_upright(tmp_path: Path) -> None:
-    (tmp_path / "train/a").mkdir(parents=True)
-    photo = Image.fromarray(GREY)
-    exif = photo.getexif()
-    for number, orientation in enumerate((6, 8, 1)):
-        exif[0x0112] = orientation
-        photo.save(tmp_path / f"train/a/{number}.png", exif=exif)
-    assert pictures.find_commonest_shape(tmp_path) == (3, 2, 1)
-
-
-def test_what_is_transparent_is_white(tmp_path: Path) -> None:
-    alpha = np.array([[0, 255, 255], [255, 255, 0]], np.uint8)
-    Image.fromarray(np.stack([GREY, alpha], axis=-1), "LA").save(tmp_path / "picture.png")
-    assert np.array_equal(pictures.read(tmp_path / "picture.png", (2, 3)), np.where(alpha, GREY, 255))
-
-
-def test_another_size_is_stretched(tmp_path: Path) -> None:
-    halves = np.repeat(np.array([[0, 200]], np.uint8), [40], axis=0).repeat(50, axis=1)
-    Image.fromarray(halves).save(tmp_path / "picture.png")
-    found = pictures.read(tmp_path / "picture.png", (8, 10))
-    assert found.shape == (8, 10)
-    assert (found[:, :4] < 10).all()
-    assert (found[:, 6:] > 190).all()
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "cannot identify image file"),
-        (b"<html>", "cannot identify image file"),
-        ("16 bits", "the mode I;16"),
-        ("cut off", "truncated"),
-        ("a bomb", "decompression bomb"),
-    ],
-)
-def test_what_is_no_picture_is_one_line(tmp_path: Path, content: bytes | str, message: str) -> None:
-    path = tmp_path / "picture.png"
-    if isinstance(content, bytes):
-        path.write_bytes(content)
-    elif content == "16 bits":
-        Image.fromarray(np.full((2, 2), 1000, np.uint16)).save(path)
-    elif content == "cut off":
-        Image.fromarray(np.random.default_rng(0).integers(0, 255, (50, 50), np.uint8)).save(path)
-        path.write_bytes(path.read_bytes()[:1000])
-    else:
-        Image.new("1", (10_000, 10_000)).save(path)
-    with pytest.raises(UserError) as error:
-        pictures.read(path, (2, 3))
-    assert str(error.value).startswith(f"{path}: expected a picture")
-    assert message in str(error.value)
-
-
-def test_a_missing_picture_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"expected a picture, found no file; check its name"):
-        pictures.read(tmp_path / "picture.png", (2, 3))
-
-
-@pytest.mark.parametrize(("pixels", "background"), [(GREY // 4, "dark"), (255 - GREY // 4, "light")])
-def test_the_background_is_what_the_edges_are(pixels: np.ndarray, background: str) -> None:
-    framed = np.pad(255 - pixels, 3, constant_values=int(pixels[0, 0]))
-    assert pictures.find_background(framed[None], 255) == background
-
-
-def test_photographs_have_no_background_in_common() -> None:
-    mixed = np.stack([np.zeros((4, 4)), np.full((4, 4), 255)])
-    assert pictures.find_background(mixed, 255) is None
 
 
 @pytest.fixture
@@ -124,34 +26,41 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def source(folder: Path) -> Pictures:
-    return Pictures(kind="pictures", folder=str(folder), classes=["a c", "b"], height=2, width=3, channels=1)
+def source(folder: Path, **changes: object) -> Pictures:
+    usual = {"folder": str(folder), "classes": ["a c", "b"], "height": 2, "width": 3, "channels": 1}
+    return Pictures(kind="pictures", **{**usual, **changes})
 
 
-def test_classes_are_numbered_alphabetically_and_pictures_taken_in_order(folder: Path) -> None:
+def save(path: Path, brightness: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("L", (3, 2), brightness).save(path)
+
+
+def test_classes_are_numbered_and_pictures_taken_in_order(folder: Path) -> None:
     pictures.write_files(source(folder), folder)
-    assert pictures.list_classes(folder) == ["a c", "b"]
     assert idx.read(folder / layout.TRAIN_LABELS).tolist() == [0, 0, 0, 1, 1]
     assert idx.read(folder / layout.TEST_LABELS).tolist() == [1]
     assert [image[0, 0] for image in idx.read(folder / layout.TRAIN_IMAGES)] == [0, 1, 2, 0, 1]
 
 
 def test_a_class_of_test_pictures_alone_is_refused(folder: Path) -> None:
-    (folder / "test/d").mkdir()
-    with pytest.raises(UserError, match=r"test/d: expected a class in source\.classes in params\.yaml"):
+    save(folder / "test/d/0.png", 0)
+    with pytest.raises(
+        UserError, match=r"test/d: expected a folder of a class in source\.classes in params\.yaml"
+    ):
         pictures.write_files(source(folder), folder)
 
 
 def test_a_folder_of_another_name_does_not_exchange_the_classes(folder: Path) -> None:
     (folder / "train/a c").rename(folder / "train/zebra")
-    with pytest.raises(UserError, match=r"train/zebra: expected a class in source\.classes"):
+    with pytest.raises(UserError, match=r"train/zebra: expected a folder of a class in source\.classes"):
         pictures.write_files(source(folder), folder)
 
 
 def test_a_class_without_training_pictures_is_refused(folder: Path) -> None:
     for file in (folder / "train/b").iterdir():
         file.unlink()
-    with pytest.raises(UserError, match=r"train/b: expected pictures of this class, found none"):
+    with pytest.raises(UserError, match=r"train/b: expected training pictures of this class, found none"):
         pictures.write_files(source(folder), folder)
 
 
@@ -161,20 +70,122 @@ def test_pictures_that_the_memory_does_not_hold_are_refused(folder: Path) -> Non
         pictures.write_files(large, folder)
 
 
-def test_a_picture_with_broken_exif_is_named(folder: Path) -> None:
-    Image.fromarray(GREY).save(folder / "train/b/broken.png", exif=b"Exif\0\0garbagegarbage")
-    with pytest.raises(UserError, match=r"train/b/broken\.png: expected a picture"):
-        pictures.find_commonest_shape(folder)
-
-
-def test_a_file_that_is_no_picture_is_named(folder: Path) -> None:
-    (folder / "train/b/notes.txt").write_text("")
-    with pytest.raises(UserError, match=r"train/b/notes.txt: expected a picture, one of \.bmp"):
+def test_bad_files_are_named_at_once_the_first_few_with_reasons(folder: Path) -> None:
+    for number in range(20):
+        (folder / f"train/b/note {number:02}.txt").write_text("no picture")
+    (folder / "train/a c/cut.png").write_bytes((folder / "train/a c/0.png").read_bytes()[:40])
+    with pytest.raises(UserError) as error:
         pictures.write_files(source(folder), folder)
+    assert str(error.value).startswith("expected 26 pictures, found 21 files that cannot be read: ")
+    assert "train/a c/cut.png: a damaged one" in str(error.value)
+    assert "train/b/note 01.txt: a file of another format; move it elsewhere" in str(error.value)
+    assert str(error.value).endswith("; and 18 more")
 
 
-def test_a_folder_without_classes_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "train").mkdir()
-    for part in ("train", "test"):
-        with pytest.raises(UserError, match="sub-folder for each class, found none"):
-            pictures.list_files_by_class(tmp_path / part)
+@pytest.mark.parametrize("name", [".DS_Store", "._0.png", "Thumbs.db", "thumbs.db", "desktop.ini", ".hidden"])
+def test_files_of_systems_are_skipped(folder: Path, name: str) -> None:
+    (folder / "train/b" / name).write_text("")
+    (folder / "train/__MACOSX/b").mkdir(parents=True)
+    (folder / "train/__MACOSX/b/._0.png").write_text("")
+    pictures.write_files(source(folder), folder)
+    assert len(idx.read(folder / layout.TRAIN_LABELS)) == 5
+
+
+def test_people_count_two_before_ten() -> None:
+    names = ["class 10", "class 2", "class 1", "b", "a12b", "a2c", "a2b"]
+    ordered = ["a2b", "a2c", "a12b", "b", "class 1", "class 2", "class 10"]
+    assert sorted(names, key=picture_folders.count_naturally) == ordered
+
+
+@pytest.mark.parametrize("suffix", [".zip", ".tar", ".tar.gz", ".tgz"])
+def test_an_archive_is_as_good_as_its_folder(folder: Path, suffix: str) -> None:
+    archive = folder / f"pictures{suffix}"
+    files = [path for path in folder.rglob("*.png")]
+    if suffix == ".zip":
+        with zipfile.ZipFile(archive, "w") as members:
+            for file in files:
+                members.write(file, file.relative_to(folder))
+    else:
+        with tarfile.open(archive, "w:gz" if "gz" in suffix else "w") as tar:
+            for file in files:
+                tar.add(file, file.relative_to(folder))
+    written = []
+    for place in (folder, archive):
+        (folder / f"from {place.name}").mkdir()
+        pictures.write_files(source(place), folder / f"from {place.name}")
+        written.append({path.name: path.read_bytes() for path in (folder / f"from {place.name}").iterdir()})
+    assert written[0] == written[1]
+    archive.write_bytes(archive.read_bytes()[:200])
+    with pytest.raises(UserError, match=rf"pictures{suffix}: expected a whole \.zip or \.tar file"):
+        pictures.write_files(source(archive), folder)
+
+
+def test_an_archive_writes_nothing_outside(tmp_path: Path) -> None:
+    archive = tmp_path / "inner/evil.tar"
+    archive.parent.mkdir()
+    save(tmp_path / "a.png", 0)
+    with tarfile.open(archive, "w") as tar:
+        tar.add(tmp_path / "a.png", "../../outside.png")
+    with (
+        pytest.raises(UserError, match=r"evil\.tar: expected a whole"),
+        picture_folders.open_folder(str(archive)),
+    ):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["inner", "a.png"] or not list(
+        tmp_path.rglob("outside*")
+    )
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Path:
+    """Pictures of 12 people, who each show up in both classes, five times in all."""
+    for person in range(12):
+        for number in range(5):
+            name = "ab"[number % 2]
+            save(tmp_path / f"{name}/p{person:02}_{number}.png", 10 * person + number)
+    return tmp_path
+
+
+def test_parts_are_drawn_of_every_class_its_share_by_their_seed(people: Path) -> None:
+    drawn = source(people, train=".", test=Draw(images=12, seed=0), classes=["a", "b"])
+    parts = pictures.divide(drawn, people)
+    assert [len(parts[part]) for part in ("train", "test")] == [48, 12]
+    assert sorted(parts["train"] + parts["test"]) == sorted(picture_folders.list_by_class(people, ["a", "b"]))
+    assert sum(label for _, label in parts["test"]) == 5  # two fifths of each person's pictures
+    assert pictures.divide(drawn, people) == parts
+    other = drawn.model_copy(update={"test": Draw(images=12, seed=1)})
+    assert pictures.divide(other, people) != parts
+
+
+@pytest.mark.parametrize("groups", [r"/(p\d+)_", "people.csv"])
+def test_no_group_is_in_two_parts(people: Path, groups: str) -> None:
+    rows = [f"{path.relative_to(people).as_posix()},{path.name[:3]}" for path in people.rglob("*.png")]
+    (people / "people.csv").write_text("\n".join(["file,group", *rows]) + "\n")
+    of_groups = source(
+        people, train=".", test=Draw(images=10, seed=0), validation=Draw(images=10, seed=0),
+        groups=groups, classes=["a", "b"],
+    )  # fmt: skip
+    parts = pictures.divide(of_groups, people)
+    names = {part: {path.name[:3] for path, _ in files} for part, files in parts.items()}
+    assert len(set.union(*names.values())) == sum(map(len, names.values())) == 12
+    assert [len(parts[part]) for part in ("validation", "test")] == [10, 10]
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        (r"(p0)\d_", "expected a group for each picture, .* found none for 10 of 60: a/p10_0.png"),
+        (r"(p)", "all are of one group"),
+        ("none.csv", r"none\.csv: expected a table with the columns file and group"),
+    ],
+)
+def test_groups_that_cannot_be_told_are_one_line(people: Path, groups: str, message: str) -> None:
+    draw = Draw(images=10, seed=0)
+    of_groups = source(people, train=".", test=draw, validation=draw, groups=groups, classes=["a", "b"])
+    with pytest.raises(UserError, match=message):
+        pictures.divide(of_groups, people)
+
+
+def test_a_folder_that_is_not_here_says_what_travels(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"found nothing there; check the name\. .*dvc pull"):
+        pictures.write_files(source(tmp_path / "none"), tmp_path)

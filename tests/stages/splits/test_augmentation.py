@@ -11,11 +11,14 @@ from stages.splits.arrays import Split
 from stages.splits.augmentation import augment
 
 COUNT, HEIGHT, WIDTH = 200, 21, 25
+LARGEST_PIXEL = 255
 SEED = [3, 4]
 
 
 def distorted(images: np.ndarray, seed: list[int] | None = None, **by: object) -> np.ndarray:
-    return augment(tf.constant(images), Augmentation(**by), tf.constant(seed or SEED, tf.int64)).numpy()
+    return augment(
+        tf.constant(images), Augmentation(**by), LARGEST_PIXEL, tf.constant(seed or SEED, tf.int64)
+    ).numpy()
 
 
 def blobs(dtype: type = np.float32) -> np.ndarray:
@@ -93,6 +96,35 @@ def test_it_is_what_scipy_computes() -> None:
     assert np.allclose(found[inside], expected[inside], atol=0.01)
 
 
+def test_the_edge_is_repeated_where_that_is_asked_for() -> None:
+    plain = np.full((COUNT, HEIGHT, WIDTH), 100, np.uint8)
+    assert (distorted(plain, shift=5, rotation=40, fill="edge") == 100).all()
+    assert (distorted(plain, shift=5, rotation=40) == 0).any()
+
+
+def test_colours_change_each_channel_by_itself_within_what_pixels_may_be() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (COUNT, HEIGHT, WIDTH, 3)).astype(np.uint8)
+    changed = distorted(images, colour=0.5).astype(int)
+    assert 0 <= changed.min() <= changed.max() <= LARGEST_PIXEL
+    means = changed.mean(axis=(1, 2)) - images.mean(axis=(1, 2))
+    assert 50 < np.abs(means).max() < 0.5 * LARGEST_PIXEL / 2 + 10  # half of the largest pixel, times 0.5
+    assert abs(means.mean()) < 5
+    assert abs(np.corrcoef(means[:, 0], means[:, 1])[0, 1]) < 0.3
+    smaller = distorted(images // 16, colour=0.5)
+    assert smaller.max() > 15  # of a range up to 255, whatever these images have
+
+
+def test_colours_leave_places_alone() -> None:
+    halves = np.full((COUNT, HEIGHT, WIDTH), 60, np.uint8)
+    halves[:, :, WIDTH // 2 :] = 160
+    changed = distorted(halves, colour=0.3)
+    assert (changed[:, :, : WIDTH // 2] == changed[:, :1, :1]).all()
+    assert (changed[:, :, WIDTH // 2 :] == changed[:, :1, -1:]).all()
+    contrast = (changed[:, 0, -1].astype(int) - changed[:, 0, 0]) / 100
+    assert contrast.max() == pytest.approx(np.exp(0.3), abs=0.05)
+    assert contrast.min() == pytest.approx(np.exp(-0.3), abs=0.05)
+
+
 def test_what_comes_in_from_beyond_the_edges_is_dark() -> None:
     white = np.full((COUNT, HEIGHT, WIDTH), 255, np.uint8)
     found = distorted(white, shift=5)
@@ -127,7 +159,9 @@ def test_the_seed_decides() -> None:
 
 def epochs_of(split: Split, seed: int, augmentation: Augmentation) -> list[np.ndarray]:
     taken = (
-        batches.shuffled_batches(split, 2, 8, seed, augmentation).take(6).as_numpy_iterator()
+        batches.shuffled_batches(split, 2, 8, seed, augmentation=augmentation, largest_pixel=255)
+        .take(6)
+        .as_numpy_iterator()
     )  # two epochs
     images = [image for image, _ in taken]
     return [np.concatenate(images[:3]), np.concatenate(images[3:])]

@@ -1,0 +1,105 @@
+"""Twins: images that are identical, or nearly so, as after another JPEG compression."""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.common.shapes import COLOUR_BATCH_NDIM
+from stages.splits.arrays import count_rows_per_chunk
+
+# Images are compared by the means of so many blocks a side, which compression hardly changes.
+BLOCKS = 14
+# Features are whole numbers of this length as vectors, so that products of float32 are exact everywhere.
+LENGTH = 1000
+# The largest distance of near twins, as a share of the length. JPEG at quality 75 moves nine of ten
+# photographs, drawings and pictures of clothing by less; MNIST has no two images as near as that, of
+# different writers.
+LARGEST_DISTANCE = 0.08
+# Where all images are far from each other, as noise is, twins may be farther apart: by a share of the median.
+SHARE_OF_MEDIAN = 0.2
+MOST_COMPARED = 100_000  # images of each side
+QUERIES_AT_ONCE = 256
+
+
+def digest(images: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Return a hash of the pixels of each image.
+
+    Args:
+        images: shape (m, height, width, ...).
+        rows: which of them, shape (n,).
+
+    Returns:
+        Shape (n,). Of a million different images, two have the same hash in one case of forty million.
+    """
+    digests = [
+        hashlib.blake2b(np.ascontiguousarray(images[row]).data, digest_size=8).digest() for row in rows
+    ]
+    return np.frombuffer(b"".join(digests), np.uint64)
+
+
+def extract_features(images: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the means of blocks of each image, in grey, at one contrast and brightness.
+
+    Args:
+        images: shape (m, height, width) or (m, height, width, channels).
+        rows: which of them, shape (n,).
+
+    Returns:
+        Whole numbers, shape (n, blocks); all 0 for an image of one colour.
+    """
+    height, width = images.shape[1:3]
+    tops = np.unique(np.linspace(0, height, BLOCKS, endpoint=False).astype(int))
+    lefts = np.unique(np.linspace(0, width, BLOCKS, endpoint=False).astype(int))
+    areas = np.outer(np.diff([*tops, height]), np.diff([*lefts, width]))
+    features = np.empty((len(rows), areas.size), np.float32)
+    step = count_rows_per_chunk(images)
+    for start in range(0, len(rows), step):
+        chunk = images[rows[start : start + step]].astype(np.float64)
+        if chunk.ndim == COLOUR_BATCH_NDIM:
+            chunk = chunk.mean(axis=3)
+        sums = np.add.reduceat(np.add.reduceat(chunk, tops, axis=1), lefts, axis=2)
+        means = (sums / areas).reshape(len(chunk), -1)
+        means -= means.mean(axis=1, keepdims=True)
+        lengths = np.sqrt((means**2).sum(axis=1, keepdims=True))
+        features[start : start + step] = np.rint(means * (LENGTH / np.where(lengths > 0, lengths, np.inf)))
+    return features
+
+
+def find_nearest(
+    queries: NDArray[np.float32], others: NDArray[np.float32]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return for each query the nearest of other images, and the distance, from 0 to 2.
+
+    Args:
+        queries: features, shape (n, blocks).
+        others: features, shape (m, blocks).
+    """
+    nearest = np.empty(len(queries), np.int64)
+    distances = np.empty(len(queries))
+    for start in range(0, len(queries), QUERIES_AT_ONCE):
+        chunk = queries[start : start + QUERIES_AT_ONCE]
+        products = chunk @ others.T
+        best = products.argmax(axis=1)
+        nearest[start : start + len(chunk)] = best
+        product = products[np.arange(len(chunk)), best].astype(np.float64)
+        distances[start : start + len(chunk)] = np.sqrt(np.maximum(0, 2 - 2 * product / LENGTH**2))
+    return nearest, distances
+
+
+def find_near_twins(
+    queries: NDArray[np.float32], others: NDArray[np.float32]
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Return which queries nearly equal another image, and for each query the nearest image.
+
+    Images of one colour have no twins here.
+    """
+    nearest, distances = find_nearest(queries, others)
+    limit = max(LARGEST_DISTANCE, SHARE_OF_MEDIAN * float(np.median(distances)))
+    return (distances <= limit) & queries.any(axis=1), nearest
+
+
+def take_evenly(count: int) -> NDArray[np.int64]:
+    """Return the positions of so many images, or of `MOST_COMPARED` evenly spaced ones."""
+    return np.linspace(0, count, min(count, MOST_COMPARED), endpoint=False).astype(np.int64)

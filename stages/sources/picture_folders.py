@@ -1,0 +1,140 @@
+"""Folders of pictures, and .zip and .tar files of them: which files belong to which class."""
+
+import re
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from stages.common.errors import UserError
+from stages.common.files import SYSTEM_FILES
+
+SYSTEM_FOLDERS = ("__MACOSX",)
+ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+MOST_NAMES_SHOWN = 3  # in an error
+
+
+@contextmanager
+def open_folder(place: str) -> Iterator[Path]:
+    """Yield a folder, or a temporary one with the content of a .zip or .tar file.
+
+    Errors name the archive in place of the temporary folder.
+
+    Raises:
+        UserError: if there is no such folder or archive, or if the archive is damaged.
+    """
+    path = Path(place).expanduser()
+    if path.is_dir():
+        yield path
+        return
+    if not path.exists():
+        raise UserError(
+            f"{place}: expected a folder of pictures, or a .zip or .tar file of one, found nothing there; "
+            "check the name. Of a data set of a colleague, the images come with dvc pull, not from there"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        _unpack(path, folder)
+        try:
+            yield Path(folder)
+        except UserError as error:  # the folder is gone when the message is read
+            raise UserError(str(error).replace(folder, place)) from None
+
+
+def _unpack(archive: Path, folder: str) -> None:
+    try:
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as members:
+                members.extractall(folder)  # noqa: S202 - zipfile leaves out what leads outside
+        else:
+            with tarfile.open(archive) as members:
+                members.extractall(folder, filter="data")
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError) as error:
+        raise UserError(
+            f"{archive}: expected a whole .zip or .tar file of pictures, found: {error}; copy it again, or "
+            "unpack "
+            "it yourself and name the folder"
+        ) from None
+    except RuntimeError as error:  # of zipfile, where a password is needed
+        raise UserError(
+            f"{archive}: expected no password, found: {error}; unpack it and name the folder"
+        ) from None
+
+
+def is_archive(place: str) -> bool:
+    """Return whether a place has the name of a .zip or .tar file."""
+    return place.lower().endswith(ARCHIVE_SUFFIXES)
+
+
+def list_folders(folder: Path) -> list[Path]:
+    """Return the sub-folders, without those of the system, as people count: 2 before 10."""
+    folders = [
+        path
+        for path in folder.iterdir()
+        if path.is_dir() and not path.name.startswith(".") and path.name not in SYSTEM_FOLDERS
+    ]
+    return sorted(folders, key=lambda path: count_naturally(path.name))
+
+
+def list_files(folder: Path) -> list[Path]:
+    """Return the files in a folder itself, without those of the system and hidden ones, by their names."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if not path.is_dir() and not path.name.startswith(".") and not SYSTEM_FILES.fullmatch(path.name)
+    )
+
+
+def list_all_files(folder: Path) -> list[Path]:
+    """Return the files in a folder and in its sub-folders; first its own."""
+    files = list_files(folder)
+    for sub in list_folders(folder):
+        files += list_all_files(sub)
+    return files
+
+
+def count_naturally(name: str) -> list[tuple[int, int, str]]:
+    """Return a key by which to sort names: numbers in them by their value, the rest by its letters."""
+    parts = re.split(r"([0-9]+)", name)
+    return [(0, int(part), part) if part.isdecimal() else (1, 0, part) for part in parts if part]
+
+
+def list_by_class(part: Path, classes: Sequence[str]) -> list[tuple[Path, int]]:
+    """Return the files of each class with its label.
+
+    Args:
+        part: a folder with a folder for each class; pictures may lie in sub-folders of these.
+        classes: the names of the folders, in the order of the labels.
+
+    Raises:
+        UserError: if there is a folder of no class.
+    """
+    if not part.is_dir():
+        raise UserError(
+            f"{part}: expected a folder with a folder of pictures for each class, found none; put it there, "
+            "or "
+            "correct source in params.yaml"
+        )
+    folders = {path.name: path for path in list_folders(part)}
+    if unknown := [name for name in folders if name not in classes and list_all_files(folders[name])]:
+        raise UserError(
+            f"{part / unknown[0]}: expected a folder of a class in source.classes in params.yaml, found "
+            "another; "
+            "move the folder elsewhere, or put training pictures of this class beside those of the others "
+            "and "
+            "run: make refresh NAME=..."
+        )
+    return [
+        (file, label)
+        for label, name in enumerate(classes)
+        if name in folders
+        for file in list_all_files(folders[name])
+    ]
+
+
+def join_names(names: Sequence[str]) -> str:
+    """Return the first few names, and how many more there are."""
+    more = len(names) - MOST_NAMES_SHOWN
+    return ", ".join(names[:MOST_NAMES_SHOWN]) + (f" and {more:,} more" if more > 0 else "")

@@ -1,0 +1,259 @@
+"""Folders of pictures as people have them: each layout is understood, or refused by what was found there."""
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import ROOT, Project
+from PIL import Image
+from ruamel.yaml import YAML
+
+from stages import fetch, preprocess
+from stages.common import layout
+from stages.sources import idx
+
+FILES = ("params.yaml", "tools.yaml")
+SIDE = 16
+
+
+@pytest.fixture
+def parameters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A folder with nothing but params.yaml and tools.yaml."""
+    place = tmp_path / "work"
+    place.mkdir()
+    for name in FILES:
+        shutil.copy(ROOT / name, place)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    return Project(place)
+
+
+def save_pictures(
+    folder: Path, count: int = 6, size: tuple[int, int] = (SIDE, SIDE), suffix: str = "png"
+) -> None:
+    """Save pictures of random colours, other ones in each folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(list(str(folder).encode()))
+    for number in range(count):
+        pixels = random.integers(0, 256, (*size, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number:03}.{suffix}")
+
+
+def read_section(project: Project, name: str = "pets") -> dict:
+    return YAML(typ="safe").load(project.folder / "params.yaml")["datasets"][name]
+
+
+def count_images(project: Project, name: str = "pets") -> dict[str, int]:
+    """Run fetch and preprocess, and return the number of images of each split."""
+    with contextlib.chdir(project.folder):
+        fetch.main(name)
+        preprocess.main(name)
+        return {split: len(np.load(layout.processed(name, split) / "labels.npy")) for split in layout.SPLITS}
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        (("",), {"train": 8, "validation": 2, "test": 2}),
+        (("train", "test"), {"train": 10, "validation": 2, "test": 12}),
+        (("Train", "Test"), {"train": 10, "validation": 2, "test": 12}),
+        (("training", "testing"), {"train": 10, "validation": 2, "test": 12}),
+        (("TRAIN", "val", "test"), {"train": 12, "validation": 12, "test": 12}),
+        (("train", "validation", "test"), {"train": 12, "validation": 12, "test": 12}),
+        (("train", "valid"), {"train": 10, "validation": 12, "test": 2}),
+        (("train",), {"train": 8, "validation": 2, "test": 2}),
+        (("outer/train", "outer/test"), {"train": 10, "validation": 2, "test": 12}),
+        (("one/two",), {"train": 8, "validation": 2, "test": 2}),
+        (("train/images", "test/images"), {"train": 10, "validation": 2, "test": 12}),
+    ],
+)
+def test_each_layout_is_understood(
+    parameters: Project, tmp_path: Path, parts: tuple[str, ...], expected: dict[str, int]
+) -> None:
+    for part in parts:
+        for name in ("cat", "dog"):
+            save_pictures(tmp_path / "pets" / part / name)
+    done = parameters.here("tools.new", "pets", tmp_path / "pets")
+    assert "2 classes, images of 16 x 16 x 3 (height x width x channels): " in done.stdout
+    section = read_section(parameters)
+    assert section["classes"] == ["cat", "dog"]
+    assert ("were drawn, of every class its share" in done.stdout) == isinstance(
+        section["source"]["test"], dict
+    )
+    assert count_images(parameters) == expected
+    assert count_images(parameters) == expected  # and again, by the hashes
+
+
+@pytest.mark.parametrize("suffix", ["zip", "tar", "tar.gz"])
+def test_an_archive_of_a_folder_is_the_folder(parameters: Project, tmp_path: Path, suffix: str) -> None:
+    for name in ("cat", "dog"):
+        save_pictures(tmp_path / "outer/pets" / name)
+    kind = {"zip": "zip", "tar": "tar", "tar.gz": "gztar"}[suffix]
+    archive = shutil.make_archive(str(tmp_path / "pets"), kind, tmp_path / "outer")
+    parameters.here("tools.new", "pets", tmp_path / "outer")
+    parameters.here("tools.new", "packed", archive)
+    sections = [read_section(parameters, name) for name in ("pets", "packed")]
+    assert sections[0]["files"] == sections[1]["files"]
+    assert count_images(parameters, "packed") == {"train": 8, "validation": 2, "test": 2}
+
+
+def test_a_class_may_be_called_train(parameters: Project, tmp_path: Path) -> None:
+    for name in ("train", "test", "ship"):
+        save_pictures(tmp_path / "toys" / name)
+    parameters.here("tools.new", "toys", tmp_path / "toys")
+    assert read_section(parameters, "toys")["classes"] == ["ship", "test", "train"]
+
+
+def test_classes_come_in_the_order_in_which_people_count(parameters: Project, tmp_path: Path) -> None:
+    for number in range(1, 13):
+        save_pictures(tmp_path / f"months/{number}", 4)
+    parameters.here("tools.new", "months", tmp_path / "months")
+    assert read_section(parameters, "months")["classes"] == [str(number) for number in range(1, 13)]
+    with contextlib.chdir(parameters.folder):
+        fetch.main("months")
+        labels = idx.read(layout.raw("months") / layout.TEST_LABELS)
+    assert labels.tolist() == list(range(12))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ([(40, 30), (30, 40)], "35 x 35 x 3"),
+        ([(6, 150)], "6 x 64 x 3"),
+        ([(150, 6)], "64 x 6 x 3"),
+        ([(100, 1000)], "8 x 64 x 3"),
+        ([(10, 20), (20, 10), (480, 640), (20, 20), (20, 21)], "20 x 20 x 3"),
+    ],
+)
+def test_pictures_of_many_sizes_get_a_usual_one(
+    parameters: Project, tmp_path: Path, sizes: list[tuple[int, int]], expected: str
+) -> None:
+    for name in ("cat", "dog"):
+        for number, size in enumerate(sizes):
+            save_pictures(tmp_path / f"pets/{name}/{number}", 4, size)
+    assert f"images of {expected} (height" in parameters.here("tools.new", "pets", tmp_path / "pets").stdout
+
+
+def test_what_is_left_out_is_said(parameters: Project, tmp_path: Path) -> None:
+    for part in ("train", "test", "extra"):
+        for name in ("cat", "dog"):
+            save_pictures(tmp_path / "pets" / part / name)
+    save_pictures(tmp_path / "pets/train/cat/dog", 2)
+    Image.new("L", (9, 9)).save(tmp_path / "pets/train/loose.png")
+    (tmp_path / "pets/LICENCE.txt").write_text("free")
+    out = parameters.here("tools.new", "pets", tmp_path / "pets").stdout
+    assert "extra beside train: left out" in out
+    assert f"in {tmp_path}/pets/train that are in no folder of a class: left out (loose.png)" in out
+    assert f"in {tmp_path}/pets that are in no folder of a class: left out (LICENCE.txt)" in out
+    assert "train/cat has folders of other classes in it: dog; their pictures count as cat" in out
+
+
+def nothing(folder: Path) -> None:
+    folder.mkdir()
+
+
+def one_class(folder: Path) -> None:
+    save_pictures(folder / "cat")
+
+
+def loose_pictures(folder: Path) -> None:
+    save_pictures(folder)
+
+
+def only_test_pictures(folder: Path) -> None:
+    save_pictures(folder / "Test/cat")
+    save_pictures(folder / "Test/dog")
+
+
+def two_trainings(folder: Path) -> None:
+    for part in ("train", "Training"):
+        save_pictures(folder / part / "cat")
+        save_pictures(folder / part / "dog")
+
+
+def one_picture(folder: Path) -> None:
+    save_pictures(folder / "cat")
+    save_pictures(folder / "dog", 1)
+
+
+def strange_test_class(folder: Path) -> None:
+    for name in ("train/cat", "train/dog", "test/cat", "test/cow"):
+        save_pictures(folder / name)
+
+
+def no_utf8(folder: Path) -> None:
+    save_pictures(folder / "cat")
+    os.mkdir(os.fsencode(folder) + b"/caf\xe9")
+    shutil.copy(folder / "cat/000.png", os.fsdecode(os.fsencode(folder) + b"/caf\xe9/a.png"))
+
+
+def carriage_return(folder: Path) -> None:
+    save_pictures(folder / "cat")
+    save_pictures(folder / "x\ry")
+
+
+def interpolation(folder: Path) -> None:
+    save_pictures(folder / "cat")
+    save_pictures(folder / "${dog}")
+
+
+def pipe(folder: Path) -> None:
+    save_pictures(folder / "cat")
+    save_pictures(folder / "dog")
+    os.mkfifo(folder / "cat/x.png")
+
+
+def huge(folder: Path) -> None:
+    save_pictures(folder / "cat")
+    save_pictures(folder / "dog")
+    Image.new("1", (12_000, 9_000)).save(folder / "cat/x.png")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (nothing, "expected pictures in FOLDER/CLASS/*.png, or in FOLDER/train/CLASS"),
+        (nothing, "found nothing"),
+        (one_class, "found cat/"),
+        (loose_pictures, "found 000.png, 001.png"),
+        (only_test_pictures, "expected a folder train beside Test, found Test/"),
+        (two_trainings, "expected one folder of train pictures, found "),
+        (one_picture, "pets/dog: expected at least 3 pictures of a class, found 1; add pictures"),
+        (strange_test_class, "test/cow: expected folders of the same classes as in "),
+        (no_utf8, "expected a name in UTF-8, found other bytes; rename the folder"),
+        (carriage_return, "rename the folder"),
+        (interpolation, "rename the folder"),
+        (pipe, "cat/x.png: a folder, a device or a pipe; move it elsewhere"),
+        (huge, "cat/x.png: 12,000 x 9,000 pixels, more than 89,478,485; make it smaller"),
+    ],
+)
+def test_what_cannot_be_added_is_one_line(
+    parameters: Project, tmp_path: Path, make: object, message: str
+) -> None:
+    make(tmp_path / "pets")  # type: ignore[operator]
+    before = {name: (parameters.folder / name).read_bytes() for name in FILES}
+    done = parameters.here("tools.new", "pets", tmp_path / "pets", expect=2)
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "Warning" not in done.stderr
+    assert {name: (parameters.folder / name).read_bytes() for name in FILES} == before
+
+
+def test_a_folder_that_is_not_there_is_one_line(parameters: Project, tmp_path: Path) -> None:
+    done = parameters.here("tools.new", "pets", tmp_path / "none", expect=2)
+    assert f"{tmp_path}/none: expected a folder or URL with IDX files, an .npz file, or" in done.stderr
+
+
+def test_groups_stay_together(parameters: Project, tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        for home in range(10):
+            save_pictures(tmp_path / f"pets/{name}/home{home}", 3)
+    done = parameters.here("tools.new", "pets", tmp_path / "pets", "--groups", "/(home[0-9]+)/")
+    assert "whole groups by" in done.stdout
+    counts = count_images(parameters)
+    assert counts == {"train": 36, "validation": 12, "test": 12}
+    assert read_section(parameters)["validation_images"] == 12
+    refused = parameters.here("tools.new", "more", tmp_path / "pets", "--groups", "home", expect=2)
+    assert "expected a .csv file, or a regular expression with the group in one pair of" in refused.stderr

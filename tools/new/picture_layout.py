@@ -1,0 +1,142 @@
+"""Layout of a folder of pictures: which sub-folders are parts of the data set, and which are classes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stages.common.errors import UserError
+from stages.sources import picture_folders
+
+# Names that people give to the folder of a part, in small letters.
+PART_NAMES = {
+    "train": ("train", "training", "trainset", "training_set", "train_set", "trn"),
+    "validation": ("val", "valid", "validation", "validation_set", "val_set", "dev"),
+    "test": ("test", "testing", "testset", "test_set", "tst"),
+}
+MOST_NAMES_SHOWN = 8
+DEEPEST_LEVEL = 4  # of folders around the one that holds the classes
+EXPECTED = (
+    "expected pictures in FOLDER/CLASS/*.png, or in FOLDER/train/CLASS and FOLDER/test/CLASS, in a folder "
+    "for "
+    "each of at least two classes"
+)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The parts of a folder of pictures.
+
+    Attributes:
+        train: the sub-folder with the classes of training pictures, relative to the folder; `.` for itself.
+        validation: likewise, or None if there is none.
+        test: likewise.
+        notes: what was left out, or understood otherwise than its names say.
+    """
+
+    train: str
+    validation: str | None = None
+    test: str | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def find_layout(root: Path) -> Layout:
+    """Find the parts of a folder of pictures.
+
+    Raises:
+        UserError: if there are no classes with pictures, or a part has two folders, naming what is there.
+    """
+    folder = _descend(root, root)
+    parts = {part: _find_part(folder, part) for part in PART_NAMES}
+    if parts["train"] is None:
+        if others := [path.name for part, path in parts.items() if path is not None]:
+            raise UserError(
+                f"{folder}: expected a folder train beside {' and '.join(others)}, found "
+                f"{_list_names(folder)}; "
+                "name the folder of the training pictures train"
+            )
+        classes = _list_classes(folder)
+        layout = Layout(_relate(folder, root), notes=_note_loose_files(folder))
+    else:
+        training = _descend(parts["train"], parts["train"])
+        classes = _list_classes(training)
+        inner = {"train": training}
+        for part, path in parts.items():
+            if part != "train" and path is not None:
+                known_classes = {path.name for path in classes} & {path.name for path in _list_classes(path)}
+                inner[part] = path if known_classes else _descend(path, path)
+        notes = [note for place in (folder, *inner.values()) for note in _note_loose_files(place)]
+        known = {path for path in parts.values() if path is not None}
+        others = [path.name for path in picture_folders.list_folders(folder) if path not in known]
+        if others:
+            notes.append(f"{', '.join(others)} beside {inner['train'].name}: left out")
+        layout = Layout(**{part: _relate(place, root) for part, place in inner.items()}, notes=notes)
+    if len(classes) < 2:  # noqa: PLR2004 - one class is nothing to choose from
+        raise UserError(
+            f"{folder}: {EXPECTED}, found {_list_names(folder)}; put the pictures of a class into a folder"
+        )
+    return layout
+
+
+def list_classes(part: Path) -> list[str]:
+    """Return the names of the folders with pictures, in the order in which people count: 2 before 10."""
+    return [path.name for path in _list_classes(part)]
+
+
+def _list_classes(part: Path) -> list[Path]:
+    return [path for path in picture_folders.list_folders(part) if picture_folders.list_all_files(path)]
+
+
+def _find_part(folder: Path, part: str) -> Path | None:
+    """Return the folder of a part. A folder with that name and without folders in it is a class."""
+    candidates = [
+        path
+        for path in picture_folders.list_folders(folder)
+        if _is_named(path, part) and _list_classes(path)
+    ]
+    if len(candidates) > 1:
+        names = ", ".join(path.name for path in candidates)
+        raise UserError(
+            f"{folder}: expected one folder of {part} pictures, found {names}; join or rename them"
+        )
+    return candidates[0] if candidates else None
+
+
+def _is_named(folder: Path, part: str) -> bool:
+    return folder.name.lower().replace("-", "_").replace(" ", "_") in PART_NAMES[part]
+
+
+def _descend(folder: Path, root: Path) -> Path:
+    """Return the folder itself, or the one below in which all pictures are, if it is wrapped in others."""
+    for _ in range(DEEPEST_LEVEL):
+        folders = _list_classes(folder) if folder.is_dir() else []
+        if len(folders) != 1 or not _list_classes(folders[0]):  # classes, or a single folder of pictures
+            return folder
+        if any(_is_named(folders[0], part) for part in PART_NAMES):
+            return folder
+        folder = folders[0]
+    raise UserError(
+        f"{root}: {EXPECTED}, found nothing but folders in folders; name the one that has the classes"
+    )
+
+
+def _relate(folder: Path, root: Path) -> str:
+    return folder.relative_to(root).as_posix()
+
+
+def _note_loose_files(folder: Path) -> list[str]:
+    files = picture_folders.list_files(folder)
+    if not files:
+        return []
+    names = picture_folders.join_names([file.name for file in files])
+    return [f"{len(files):,} files in {folder} that are in no folder of a class: left out ({names})"]
+
+
+def _list_names(folder: Path) -> str:
+    """Return what is in a folder, for an error."""
+    folders = [f"{path.name}/" for path in picture_folders.list_folders(folder)]
+    return _shorten([*folders, *(path.name for path in picture_folders.list_files(folder))])
+
+
+def _shorten(names: Sequence[str]) -> str:
+    more = len(names) - MOST_NAMES_SHOWN
+    return (", ".join(names[:MOST_NAMES_SHOWN]) + (f" and {more:,} more" if more > 0 else "")) or "nothing"

@@ -1,0 +1,125 @@
+"""Bring a data set in params.yaml up to date with its source: python -m tools.new.refresh NAME.
+
+For pictures, files or arrays that have changed on purpose, and after another height, width or number of
+channels: the sizes and hashes are written anew, and the classes of pictures are those of the folders now.
+Every class keeps its number, unless a class before it is gone.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from stages import preprocess
+from stages.common import command, files, layout
+from stages.common.errors import UserError
+from stages.parameters import FILE as PARAMETERS_FILE
+from stages.parameters import Dataset
+from stages.parameters import load as load_parameters
+from stages.sources import bundled, idx, npz, picture_folders, pictures
+from stages.sources.schema import Mirrors, Npz, Pictures, ScikitLearn
+from tools.new import download, picture_layout, section, yaml_text
+
+
+def main(name: str) -> None:
+    """Write the new numbers, and print what has changed."""
+    dataset = load_parameters().dataset(name)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            text, lines = _build_text(name, dataset, Path(folder))
+        except UserError as error:  # the folder is gone when the message is read
+            raise UserError(str(error).replace(f"{folder}{os.sep}", "")) from None
+    if not lines:
+        print(f"{PARAMETERS_FILE}: {name} is up to date with its source")
+        return
+    files.write_text(PARAMETERS_FILE, text)
+    print(f"{PARAMETERS_FILE}: changed {name}:", *lines, sep="\n- ")
+    print(f"Next: dvc repro evaluate@{name}")
+
+
+def _build_text(name: str, dataset: Dataset, folder: Path) -> tuple[str, list[str]]:
+    """Return the new text of params.yaml, and a line for each change.
+
+    Args:
+        name: the key of the data set.
+        dataset: its parameters.
+        folder: an empty folder, which gets the raw files.
+    """
+    changes = _write_raw_files(dataset, folder)
+    names = dataset.files.items_by_file()
+    found = {
+        file: download.describe(folder / file)
+        for pair in layout.PARTS.values()
+        for file in pair
+        if (folder / file).exists()
+    }
+    lines = [
+        f"{file}: {found[file]['bytes']:,} bytes" if file in found else f"{file}: gone"
+        for file in dict.fromkeys([*names, *found])
+        if file not in found or file not in names or names[file].sha256 != found[file]["sha256"]
+    ]
+    for key, value in changes.items():
+        if key == "classes":
+            lines.append(f"classes: {', '.join(map(str, value))}")
+    changes["files"] = {file: found.get(file) for file in dict.fromkeys([*names, *found])}
+    if (folder / layout.VALIDATION_LABELS).exists():
+        changes["validation_images"] = len(idx.read(folder / layout.VALIDATION_LABELS))
+    if not lines:
+        return "", []
+    text = yaml_text.replace_section(yaml_text.read(PARAMETERS_FILE), name, changes)
+    files.write_text(folder / PARAMETERS_FILE, text)
+    updated = load_parameters(folder / PARAMETERS_FILE).dataset(name)
+    preprocess.divide(updated, folder)
+    lines.append(section.summarize(updated.model_dump(by_alias=True), folder))
+    return text, lines
+
+
+def _write_raw_files(dataset: Dataset, folder: Path) -> dict[str, Any]:
+    """Write the raw files of the source as it is now; return the changes of the section but for the files."""
+    match dataset.source:
+        case Pictures():
+            return _write_pictures(dataset, dataset.source, folder)
+        case ScikitLearn():
+            bundled.write_files(dataset.source, folder)
+        case Npz():
+            archive = folder / dataset.source.archive.name
+            _copy_first(dataset.source.urls, dataset.source.archive.name, archive)
+            npz.write_files(dataset.source, archive, folder)
+            return {"source": {"archive": download.describe(archive)}}
+        case Mirrors():
+            for file, expected in dataset.files.items_by_file().items():
+                _copy_first(dataset.source.urls, expected.name or file, folder / file)
+    return {}
+
+
+def _write_pictures(dataset: Dataset, source: Pictures, folder: Path) -> dict[str, Any]:
+    with picture_folders.open_folder(source.folder) as root:
+        present = picture_layout.list_classes(root / source.train)
+        known = [name for name in source.classes if name in present]
+        folders = [*known, *(name for name in present if name not in known)]
+        own_names = dict(zip(source.classes, dataset.classes, strict=True))
+        changed = source.model_copy(update={"classes": folders})
+        pictures.write_parts(changed, pictures.divide(changed, root), root, folder)
+    if folders == source.classes:
+        return {}
+    return {"source": {"classes": folders}, "classes": [own_names.get(name, name) for name in folders]}
+
+
+def _copy_first(urls: list[str], name: str, target: Path) -> None:
+    """Copy a file from the first address that has it."""
+    reasons = []
+    for url in urls:
+        try:
+            download.copy(f"{url.rstrip('/')}/{name}", target)
+        except UserError as error:
+            reasons.append(str(error))
+        else:
+            return
+    raise UserError("; ".join(reasons))
+
+
+if __name__ == "__main__":
+    parser = command.Parser(prog="python -m tools.new.refresh", description=__doc__)
+    parser.add_argument("name", help="a key under `datasets:` in params.yaml")
+    arguments = parser.parse_args()
+    command.finish(lambda: main(arguments.name))

@@ -1,0 +1,145 @@
+"""Remove a data set with its results, or rename it: python -m tools.new.remove NAME [--rename-to NEW].
+
+Sections of params.yaml and tools.yaml, stages in dvc.lock, an artifact in dvc.yaml, metrics, predictions,
+plots, the model card, raw files, arrays and the network go along. Until the next commit, `git checkout .` and
+`dvc checkout` bring back what was committed.
+"""
+
+import re
+import shutil
+from pathlib import Path
+
+from stages.common import checksums, command, files, layout
+from stages.common.errors import UserError
+from stages.common.fields import Key
+from stages.common.validation import validate
+from stages.parameters import FILE as PARAMETERS_FILE
+from stages.parameters import load as load_parameters
+from tools.common import dvc, dvc_lock, settings
+from tools.new import results, yaml_text
+
+PIPELINE = Path("dvc.yaml")
+STAGES = ("fetch", "preprocess", "train", "evaluate")
+CARDS = Path("cards")
+
+
+def remove(name: str) -> None:
+    """Remove a data set, and print what to do next.
+
+    Raises:
+        UserError: if there is no such data set or no other one, or if a file is no result of a stage.
+    """
+    parameters = load_parameters()
+    parameters.dataset(name)
+    if len(parameters.datasets) == 1:
+        raise UserError(
+            f"{PARAMETERS_FILE}: expected another data set beside {name}, found none; add one first"
+        )
+    _expect_nothing_strange(name)
+    written = results.list_files(name)
+    _write_sections(*(yaml_text.remove_section(text, name) for text in _read_sections(name)))
+    _forget(name)
+    for path in [*layout.outputs(name), _card(name)]:
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    _remove_empty_folders(name)
+    print(f"Removed {name}: its sections, its stages in {dvc_lock.FILE}, and {len(written):,} files.")
+    print("Next: git add --all, and commit. To undo this: git checkout . and dvc checkout.")
+
+
+def rename(name: str, new_name: str) -> None:
+    """Give a data set another name, and print what to do next.
+
+    Raises:
+        UserError: if there is no such data set, if the new name is taken or has files, or if a file is no
+        result
+            of a stage.
+    """
+    parameters = load_parameters()
+    parameters.dataset(name)
+    validate(Key, new_name, "the new name")
+    if new_name in parameters.datasets or results.list_files(new_name):
+        raise UserError(f"{PARAMETERS_FILE}: expected a new name, found {new_name!r} in use; choose another")
+    _expect_nothing_strange(name)
+    is_complete = dvc.run("status", *(f"{stage}@{name}" for stage in STAGES)).strip().endswith("up to date.")
+    _write_sections(*(yaml_text.rename_section(text, name, new_name) for text in _read_sections(name)))
+    _forget(name, new_name)
+    for old, new in zip(layout.outputs(name), layout.outputs(new_name), strict=True):
+        if old.exists():
+            new.parent.mkdir(parents=True, exist_ok=True)
+            old.rename(new)
+    _card(name).unlink(missing_ok=True)
+    _remove_empty_folders(name)
+    model = layout.model(new_name)
+    if model.exists():  # the file of its checksum names it
+        checksums.write(checksums.checksum_path(model), [model])
+    print(f"Renamed {name} to {new_name}: its sections and its results.")
+    if is_complete:
+        dvc.run("commit", "--force", *(f"{stage}@{new_name}" for stage in STAGES))
+        print("Next: git add --all, and commit. To undo this: git checkout . and dvc checkout.")
+    else:
+        print(
+            f"Next: dvc repro evaluate@{new_name}, as not all results were here and up to date; then commit."
+        )
+
+
+def _expect_nothing_strange(name: str) -> None:
+    if strange := results.list_strange(name):
+        raise UserError(
+            f"{strange[0]}: expected results of a stage, found a file that neither git nor DVC keeps, and "
+            "no stage "
+            "makes again; move it elsewhere, then run the same command again"
+        )
+
+
+def _read_sections(name: str) -> list[str]:
+    """Return the texts of params.yaml and tools.yaml; the latter only if it has a section of the data set."""
+    texts = [yaml_text.read(PARAMETERS_FILE)]
+    return [*texts, yaml_text.read(settings.FILE)] if name in settings.load().datasets else texts
+
+
+def _write_sections(parameters_text: str, settings_text: str | None = None) -> None:
+    yaml_text.write_both(parameters_text, settings_text or yaml_text.read(settings.FILE))
+
+
+def _forget(name: str, new_name: str | None = None) -> None:
+    """Remove a data set from dvc.lock, and its artifact from dvc.yaml, or give the artifact another name."""
+    if dvc_lock.FILE.exists():
+        lock = yaml_text.read(dvc_lock.FILE)
+        for stage in STAGES:
+            lock = re.sub(rf"^  {stage}@{name}:\n(?:    .*\n|  - .*\n)*", "", lock, flags=re.MULTILINE)
+        files.write_text(dvc_lock.FILE, lock)
+    pipeline = yaml_text.read(PIPELINE)
+    artifact = re.compile(
+        rf"^  (\S+):\r?\n    path: {re.escape(layout.model(name).as_posix())}[ ]*\r?\n(?:    .*\r?\n?)*",
+        re.MULTILINE,
+    )
+    match = artifact.search(pipeline)
+    if match is None:
+        return
+    block = ""
+    if new_name is not None:
+        key = match[1].replace(name.replace("_", "-"), new_name.replace("_", "-"))
+        block = match[0].replace(f"  {match[1]}:", f"  {key}:", 1)
+        block = block.replace(layout.model(name).as_posix(), layout.model(new_name).as_posix())
+    with files.atomic_file(PIPELINE) as new:
+        new.write_bytes((pipeline[: match.start()] + block + pipeline[match.end() :]).encode())
+
+
+def _card(name: str) -> Path:
+    return CARDS / f"{name}.md"
+
+
+def _remove_empty_folders(name: str) -> None:
+    for folder in {path.parent for path in layout.outputs(name)}:
+        if folder.name == name and folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+if __name__ == "__main__":
+    parser = command.Parser(prog="python -m tools.new.remove", description=__doc__)
+    parser.add_argument("name", help="a key under `datasets:` in params.yaml")
+    parser.add_argument("--rename-to", metavar="NEW", help="keep everything, under another name")
+    arguments = parser.parse_args()
+    command.finish(
+        lambda: rename(arguments.name, arguments.rename_to) if arguments.rename_to else remove(arguments.name)
+    )
