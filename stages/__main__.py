@@ -9,7 +9,7 @@ from stages.common import command, parent
 # again. fetch needs none, since its files have the hashes in params.yaml.
 STAGE_PACKAGES = {
     "fetch": (),
-    "preprocess": ("matplotlib", "numpy", "pillow", "scikit-learn"),
+    "preprocess": ("matplotlib", "numpy", "pandas", "pillow", "scikit-learn"),
     "train": ("h5py", "keras", "numpy", "pandas", "tensorflow"),  # Keras writes the weights with h5py
     "evaluate": ("keras", "matplotlib", "numpy", "pandas", "pillow", "scikit-learn", "scipy", "tensorflow"),
 }

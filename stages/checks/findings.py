@@ -78,7 +78,7 @@ def _count_near_twins(
     names, counts = list(splits), {}
     for position, later in enumerate(names):
         for earlier in names[:position]:
-            are_near, _ = twins.find_near_twins(features[later], features[earlier])
+            are_near = twins.find_near_twins(features[later], features[earlier])
             are_identical = np.isin(digests[later][taken[later]], digests[earlier])
             counts[f"{later} in {earlier}"] = int((are_near & ~are_identical).sum())
     return counts
@@ -120,18 +120,16 @@ def list_findings(content: Content) -> list[Finding]:
             if count and earlier != "itself":
                 total = sum(content["images"][later].values())
                 findings.append(
-                    Finding(
-                        f"{count:,} of {total:,} {later} images are {kind} to {_name_split(earlier)}", True
-                    )
+                    Finding(f"{later} images {kind} to {_name_split(earlier)}: {count:,} of {total:,}", True)
                 )
     for name, count in content["of one colour"].items():
         total = sum(content["images"][name].values())
         if count:
-            findings.append(Finding(f"{count:,} of {total:,} {name} images have one colour", count == total))
+            findings.append(Finding(f"{name} images of one colour: {count:,} of {total:,}", count == total))
     if count := content["identical with different labels"]:
-        findings.append(Finding(f"{count:,} images are identical to one with another label"))
+        findings.append(Finding(f"images identical to one with another label: {count:,}"))
     if count := content["identical"]["train in itself"]:
-        findings.append(Finding(f"{count:,} training images are identical to another one"))
+        findings.append(Finding(f"training images identical to another one: {count:,}"))
     findings += _list_rare_classes(content)
     findings += _list_shifts(content)
     return sorted(findings, key=lambda finding: not finding.is_grave)

@@ -45,8 +45,8 @@ def draw_samples(
         for position in range(per_class):
             images.append(training.images[of_class[position]] if position < len(of_class) else None)
             captions.append(f"{gallery.shorten(name)}\n{numbers}" if position == 0 else "")
-    more = (
-        f" Here are the first {len(shown)} of {len(classes):,} classes." if len(shown) < len(classes) else ""
+    more = f" The first {len(shown)} of {len(classes):,} classes." if len(shown) < len(classes) else ""
+    title = (
+        f"Images for training + validation + test of each class, and the first {per_class} of training.{more}"
     )
-    title = f"{' + '.join(splits)} images of each class.{more}"
     gallery.draw_gallery(path, title, images, captions)

@@ -14,11 +14,12 @@ BLOCKS = 14
 # Features are whole numbers of this length as vectors, so that products of float32 are exact everywhere.
 LENGTH = 1000
 # The largest distance of near twins, as a share of the length. JPEG at quality 75 moves nine of ten
-# photographs, drawings and pictures of clothing by less; MNIST has no two images as near as that, of
-# different writers.
+# photographs, drawings and pictures of clothing by less.
 LARGEST_DISTANCE = 0.08
-# Where all images are far from each other, as noise is, twins may be farther apart: by a share of the median.
-SHARE_OF_MEDIAN = 0.2
+# Twins may be farther apart, as noise after a compression is, if every other image is much farther: the
+# largest ratio of the distances of the nearest and of the second image (Lowe, "Distinctive Image Features
+# from Scale-Invariant Keypoints", 2004, section 7.1), up to a distance.
+LARGEST_RATIO, LARGEST_DISTANCE_BY_RATIO = 0.5, 0.3
 MOST_COMPARED = 100_000  # images of each side
 QUERIES_AT_ONCE = 256
 
@@ -67,37 +68,28 @@ def extract_features(images: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[n
     return features
 
 
-def find_nearest(
-    queries: NDArray[np.float32], others: NDArray[np.float32]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return for each query the nearest of other images, and the distance, from 0 to 2.
+def find_near_twins(queries: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return which images nearly equal one of others. Images of one colour have no twins here.
 
     Args:
         queries: features, shape (n, blocks).
         others: features, shape (m, blocks).
     """
-    nearest = np.empty(len(queries), np.int64)
-    distances = np.empty(len(queries))
+    nearest, second = np.empty(len(queries)), np.empty(len(queries))
     for start in range(0, len(queries), QUERIES_AT_ONCE):
-        chunk = queries[start : start + QUERIES_AT_ONCE]
-        products = chunk @ others.T
-        best = products.argmax(axis=1)
-        nearest[start : start + len(chunk)] = best
-        product = products[np.arange(len(chunk)), best].astype(np.float64)
-        distances[start : start + len(chunk)] = np.sqrt(np.maximum(0, 2 - 2 * product / LENGTH**2))
-    return nearest, distances
+        rows = slice(start, start + QUERIES_AT_ONCE)
+        products = queries[rows] @ others.T
+        best = products.argmax(axis=1)[:, None]
+        nearest[rows] = _measure_distances(np.take_along_axis(products, best, axis=1)[:, 0])
+        np.put_along_axis(products, best, -(LENGTH**2), axis=1)
+        second[rows] = _measure_distances(products.max(axis=1))
+    by_ratio = (nearest <= LARGEST_DISTANCE_BY_RATIO) & (nearest <= LARGEST_RATIO * second)
+    return ((nearest <= LARGEST_DISTANCE) | by_ratio) & queries.any(axis=1)
 
 
-def find_near_twins(
-    queries: NDArray[np.float32], others: NDArray[np.float32]
-) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Return which queries nearly equal another image, and for each query the nearest image.
-
-    Images of one colour have no twins here.
-    """
-    nearest, distances = find_nearest(queries, others)
-    limit = max(LARGEST_DISTANCE, SHARE_OF_MEDIAN * float(np.median(distances)))
-    return (distances <= limit) & queries.any(axis=1), nearest
+def _measure_distances(products: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return distances, from 0 to 2, of features with these inner products."""
+    return np.sqrt(np.maximum(0, 2 - 2 * products.astype(np.float64) / LENGTH**2))
 
 
 def take_evenly(count: int) -> NDArray[np.int64]:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from stages.common import files
 from stages.common.shapes import GREY_IMAGE_NDIM
-from stages.sources.picture_files import find_background
+from stages.scoring.background import find_background
 
 COLUMNS = 8
 COLOURS = 256

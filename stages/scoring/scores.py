@@ -1,6 +1,7 @@
 """Metrics of predictions, and tables of them, in the vocabulary of scikit-learn."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -131,21 +132,24 @@ def confusion_table(labels: NDArray[Any], predictions: NDArray[Any], classes: Se
         classes: the names of the classes, in the order of the indices.
 
     Returns:
-        A row for each pair of classes, in the order of the classes, also where the count is 0. Beyond
-        `MOST_CLASSES_DRAWN` classes, the least confused are merged into one.
+        A row for each pair of classes, in the order of the classes, also where the count is 0. More than
+        `MOST_CLASSES_DRAWN` classes are merged into so many groups of neighbours, the same for every
+        network, so that the tables of two networks can be subtracted.
     """
     counts = confusion_matrix(labels, predictions, labels=range(len(classes)))
     names = list(classes)
     if len(names) > MOST_CLASSES_DRAWN:
-        mistakes = counts.sum(axis=0) + counts.sum(axis=1) - 2 * counts.diagonal()
-        most_confused = np.sort(np.argsort(-mistakes, kind="stable")[: MOST_CLASSES_DRAWN - 1])
-        groups = np.full(len(names), len(most_confused))
-        groups[most_confused] = range(len(most_confused))
-        membership = np.eye(len(most_confused) + 1, dtype=int)[groups]
+        groups = np.arange(len(names)) * MOST_CLASSES_DRAWN // len(names)
+        membership = np.eye(MOST_CLASSES_DRAWN, dtype=int)[groups]
         counts = membership.T @ counts @ membership
-        names = [*(names[index] for index in most_confused), f"{len(names) - len(most_confused):,} others"]
+        bounds = np.searchsorted(groups, range(MOST_CLASSES_DRAWN + 1))
+        names = [_name_group(names[first:last]) for first, last in pairwise(bounds)]
     pairs = pd.MultiIndex.from_product([names, names], names=["actual", "predicted"])
     return pd.DataFrame({"count": counts.ravel()}, index=pairs).reset_index()
+
+
+def _name_group(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
 
 
 def class_table(labels: NDArray[Any], predictions: NDArray[Any], classes: Sequence[str]) -> pd.DataFrame:

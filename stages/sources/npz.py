@@ -98,7 +98,7 @@ def _to_whole_pixels(arrays: list[NDArray[Any]]) -> list[NDArray[Any]]:
 
 def _are_quotients(array: NDArray[Any], divisor: int) -> bool:
     """Return whether an array is what whole numbers give, divided by a number and rounded to its dtype."""
-    if not np.isfinite(array).all() or np.abs(array).max(initial=0) > np.iinfo(np.int32).max / divisor:
+    if not np.isfinite(array).all() or float(np.abs(array).max(initial=0)) * divisor > np.iinfo(np.int32).max:
         return False
     if divisor > 1 and array.max(initial=0) > 1:
         return False

@@ -5,7 +5,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +33,14 @@ REMEDIES = {
 }
 GZIP_MAGIC = b"\x1f\x8b"
 PICTURE_MAGICS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*")
+
+
+# Reasons why a file cannot be read, by the kind of the error.
+REASONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
+    (FileNotFoundError, "no file; check its name"),
+    (PermissionError, "a file that you may not read; change its permissions"),
+    ((Image.DecompressionBombError, Image.DecompressionBombWarning), "too many pixels; make it smaller"),
+)
 
 
 class PictureError(Exception):
@@ -130,12 +137,9 @@ def _open(path: Path) -> Image.Image:
 
 def _diagnose(path: Path, error: Exception) -> PictureError:
     """Return the reason why a file cannot be read, with a remedy that fits it."""
-    if isinstance(error, FileNotFoundError):
-        return PictureError("no file; check its name")
-    if isinstance(error, PermissionError):
-        return PictureError("a file that you may not read; change its permissions")
-    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
-        return PictureError(f"too many pixels ({error}); make it smaller")
+    for kinds, reason in REASONS:
+        if isinstance(error, kinds):
+            return PictureError(reason)
     if not isinstance(error, UnidentifiedImageError):
         return PictureError(f"a damaged one ({error}); copy it again, or remove it")
     with path.open("rb") as file:
@@ -164,16 +168,3 @@ def resize(pixels: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint
     if image.size != (width, height):
         image = image.resize((width, height), Image.Resampling.LANCZOS)
     return np.asarray(image).reshape(shape)
-
-
-def find_background(images: NDArray[Any], largest_pixel: int) -> Literal["dark", "light"] | None:
-    """Judge the background of images, shape (n, height, width, ...), by their edges.
-
-    Returns:
-        None if some images have dark edges and others light ones, as photographs do, so that an image
-        alone does not tell whether it is inverted.
-    """
-    edges = (images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1])
-    means = np.concatenate([edge.reshape(len(images), -1) for edge in edges], axis=1).mean(axis=1)
-    light = means > largest_pixel / 2
-    return "light" if light.all() else None if light.any() else "dark"

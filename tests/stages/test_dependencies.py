@@ -85,7 +85,7 @@ def test_an_edit_of_a_source_never_trains_and_an_edit_of_the_network_never_fetch
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_depends_on_exactly_the_parameters_it_can_read(stage: str) -> None:
     names = {name for name in declared(stage)["params"] if isinstance(name, str)}
-    shared = {"evaluation"} if stage == "evaluate" else set()
+    shared = {"preprocess": {"checks"}, "evaluate": {"evaluation"}}.get(stage, set())
     assert names == {f"datasets.${{key}}.{name}" for name in SCHEMAS[stage].model_fields} | shared
 
 

@@ -245,6 +245,27 @@ def test_a_training_that_diverges_is_reported(
         train(wild, part(digits, 0, 500), part(digits, 500, 800))
 
 
+def test_weights_that_no_memory_holds_are_refused_before_any_is_made(
+    digits: Split, dataset: parameters.Dataset
+) -> None:
+    huge = dataset.network.model_copy(update={"hidden": [100_000, 100_000]})
+    with pytest.raises(
+        UserError, match=r"params\.yaml: network: expected weights that fit into \d+ GB of memory"
+    ):
+        train(dataset.model_copy(update={"network": huge}), digits, digits)
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (9, 13, 3), (64, 64, 1)])
+@pytest.mark.parametrize("convolutions", [[], [[4]], [[4, 5], [6]]])
+def test_weights_are_counted_as_keras_counts_them(
+    shape: tuple[int, ...], convolutions: list[list[int]]
+) -> None:
+    network = Network(convolutions=convolutions, hidden=[7, 8], dropout=0.1, batch_normalization=False)
+    model = build.build_network(network, shape, 255, 3, 0)
+    matrices = sum(weights.size for weights in model.get_weights() if weights.ndim > 1)
+    assert build.count_weights(network, shape, 3) == matrices
+
+
 def test_label_smoothing_reaches_the_loss(digits: Split, dataset: parameters.Dataset) -> None:
     losses = [
         train(

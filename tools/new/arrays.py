@@ -18,11 +18,12 @@ IMAGES_NDIMS, LABELS_NDIMS = (3, 4), (1, 2)
 EXAMPLE = "np.savez('{archive}', x_train=..., y_train=..., x_test=..., y_test=...)"
 
 
-def import_archive(origin: str, folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
+def import_archive(origin: str, folder: Path) -> tuple[dict[str, Any], dict[str, str], list[str]]:
     """Write the arrays of an .npz file as IDX files.
 
     Returns:
-        The content of `source` in params.yaml, and the name of the array for each raw file.
+        The content of `source` in params.yaml, the name of the array for each raw file, and notes on arrays
+        that are left out.
 
     Raises:
         UserError: if an array is missing, ambiguous, or none that the stages take.
@@ -40,6 +41,9 @@ def import_archive(origin: str, folder: Path) -> tuple[dict[str, Any], dict[str,
         for file in files
         if (array := _find_array(part, file == files[0], name, members)) is not None
     }
+    if len(arrays.keys() & set(layout.PARTS["validation"])) == 1:  # images or labels alone are of no use
+        arrays = {file: array for file, array in arrays.items() if file not in layout.PARTS["validation"]}
+    unused = [array for array in members if array not in arrays.values()]
     source = {
         "kind": "npz",
         "urls": [mirror],
@@ -53,7 +57,7 @@ def import_archive(origin: str, folder: Path) -> tuple[dict[str, Any], dict[str,
             advice.expect_images(content[images], arrays[images])
             advice.expect_labels(content[labels], arrays[labels])
     npz.write_files(checked, archive, folder)
-    return source, arrays
+    return source, arrays, [f"{', '.join(unused)} in {name}: left out"] if unused else []
 
 
 def _find_array(part: str, are_images: bool, archive: str, members: Mapping[str, Member]) -> str | None:

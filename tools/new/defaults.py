@@ -1,6 +1,6 @@
 """Default hyperparameters of a new data set, by the number, the size and the colours of its images.
 
-The numbers come from trials on drawn shapes, crops of photographs and small digits, of 39 to 1,437 training
+The numbers come from trials on drawn shapes and crops of photographs, of 39 to 192 training
 images, and, for many images in grey, from docs/accuracy.md.
 """
 
@@ -38,7 +38,7 @@ def choose(images: int, shape: Sequence[int]) -> Choice:
         shape: of an image: (height, width) or (height, width, channels).
     """
     in_colour = len(shape) == COLOUR_IMAGE_NDIM and shape[2] > 1
-    side = min(shape[:2])
+    images, side = max(1, images), min(shape[:2])
     batch_size = min(LARGEST_BATCH, max(SMALLEST_BATCH, 2 ** int(log2(max(1, images / STEPS_PER_EPOCH)))))
     epochs = max(FEWEST_EPOCHS, ceil(STEPS_FROM_FEW_IMAGES / ceil(images / batch_size)))
     if side < SMALLEST_CONVOLVED_SIDE or (images >= MANY_IMAGES and not in_colour):

@@ -44,7 +44,7 @@ def import_dataset(origin: str, folder: Path, groups: str | None = None) -> Impo
     source_names: dict[str, str] = {}
     notes: list[str] = []
     if origin.endswith(".npz"):
-        source, names = arrays.import_archive(origin, folder)
+        source, names, notes = arrays.import_archive(origin, folder)
     elif "://" not in origin and (
         picture_folders.is_archive(origin)
         or (Path(origin).is_dir() and not idx_files.has_idx_files(Path(origin)))

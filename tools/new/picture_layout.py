@@ -89,9 +89,7 @@ def _list_classes(part: Path) -> list[Path]:
 def _find_part(folder: Path, part: str) -> Path | None:
     """Return the folder of a part. A folder with that name and without folders in it is a class."""
     candidates = [
-        path
-        for path in picture_folders.list_folders(folder)
-        if _is_named(path, part) and _list_classes(path)
+        path for path in picture_folders.list_folders(folder) if _is_named(path, part) and _list_classes(path)
     ]
     if len(candidates) > 1:
         names = ", ".join(path.name for path in candidates)

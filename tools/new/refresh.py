@@ -66,6 +66,11 @@ def _build_text(name: str, dataset: Dataset, folder: Path) -> tuple[str, list[st
         changes["validation_images"] = len(idx.read(folder / layout.VALIDATION_LABELS))
     if not lines:
         return "", []
+    classes = len(changes.get("classes", dataset.classes))
+    images = len(idx.read(folder / layout.TRAIN_LABELS))
+    if "validation_images" not in changes and not classes <= dataset.validation_images <= images - classes:
+        changes["validation_images"] = section.count_validation_images(folder, classes)
+        lines.append(f"validation_images: {changes['validation_images']:,}")
     text = yaml_text.replace_section(yaml_text.read(PARAMETERS_FILE), name, changes)
     files.write_text(folder / PARAMETERS_FILE, text)
     updated = load_parameters(folder / PARAMETERS_FILE).dataset(name)

@@ -11,7 +11,8 @@ from stages import preprocess
 from stages.common import layout
 from stages.common.errors import UserError
 from stages.common.fields import MOST_CLASSES
-from stages.sources import idx, picture_files
+from stages.scoring.background import find_background
+from stages.sources import idx
 from tools.new import advice, defaults
 from tools.new.importer import Imported
 
@@ -73,9 +74,7 @@ def build_about(folder: Path, largest_pixel: int) -> dict[str, Any]:
         largest_pixel: the largest value that a pixel may have.
     """
     parts = [images for images, _ in layout.PARTS.values() if (folder / images).exists()]
-    backgrounds = {
-        picture_files.find_background(idx.read(folder / images), largest_pixel) for images in parts
-    }
+    backgrounds = {find_background(idx.read(folder / images), largest_pixel) for images in parts}
     return {
         "title": None,
         "licence": None,

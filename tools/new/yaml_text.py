@@ -83,8 +83,7 @@ def rename_section(text: str, name: str, new_name: str) -> str:
 
 def replace_section(text: str, name: str, section: dict[str, Any]) -> str:
     """Return the text of a YAML file with other values in a section under `datasets`; comments stay."""
-    yaml = YAML()
-    yaml.width = 2**16  # no line is broken
+    yaml = _make_yaml()
     content = yaml.load(text)
     _update(content["datasets"][name], section)
     stream = io.StringIO()
@@ -151,5 +150,11 @@ def write_both(parameters_text: str, settings_text: str) -> None:
 
 def _dump(content: dict[str, Any]) -> str:
     stream = io.StringIO()
-    YAML().dump(content, stream)
+    _make_yaml().dump(content, stream)
     return stream.getvalue()
+
+
+def _make_yaml() -> YAML:
+    yaml = YAML()
+    yaml.width = 2**16  # no line is broken
+    return yaml

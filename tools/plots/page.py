@@ -13,7 +13,7 @@ from tools.plots.pictures import VEGA_LITE
 PAGE = Path(".dvc/plots_page.html")
 
 # The charts of a data set, in the order in which a reader wants them.
-KINDS = ["confusion", "classes", "history", "reliability", "mistakes"]
+KINDS = ["confusion", "classes", "history", "reliability", "mistakes", "data"]
 
 
 def main() -> None:

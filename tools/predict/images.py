@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.common.errors import UserError
+from stages.scoring.background import find_background
 from stages.sources import idx, picture_files
 
 NPY_MAGIC = b"\x93NUMPY"
@@ -69,7 +70,7 @@ def read(path: Path, image_format: ImageFormat, background: str | None = None) -
         pixels = _convert_array(_read_array(path, start), image_format, path)
     else:
         pixels = _scale(picture_files.read(path, image_format.shape)[None], image_format)
-        background = background or picture_files.find_background(pixels, image_format.largest_pixel)
+        background = background or find_background(pixels, image_format.largest_pixel)
     inverted = None not in (background, image_format.background) and background != image_format.background
     if inverted:
         pixels = (image_format.largest_pixel - pixels).astype(image_format.dtype)

@@ -15,7 +15,9 @@ from tools.review.review import Comparison, Picture, Review
 from tools.review.sections import format_count
 from tools.review.statistics import Verdict
 
-MOST_CLASSES = 20  # more do not fit side by side
+MOST_CLASSES = 50  # of more, the table of confusions that changed is left
+MOST_CLASSES_ABREAST = 14  # in matrices side by side; others stand one under the other
+WIDEST = 14.0  # inches, of a matrix
 INCHES_PER_CLASS = 0.42
 LONGEST_LABEL = 14  # characters
 BLUE, GREEN, RED = "#08519c", "#1a7f37", "#c62828"
@@ -38,11 +40,12 @@ def draw(review: Review, comparison: Comparison, folder: Path) -> list[Picture]:
     if len(names) > MOST_CLASSES:
         return []
     panels = len(tables) + (len(tables) > 1)
-    size = max(INCHES_PER_CLASS * len(names), 2.0)
+    size = min(max(INCHES_PER_CLASS * len(names), 2.0), WIDEST)
+    rows, columns = (1, panels) if len(names) <= MOST_CLASSES_ABREAST else (panels, 1)
     path = folder / f"{comparison.dataset}-confusion.png"
     with files.atomic_file(path) as new, mpl.rc_context(mpl.rcParamsDefault):
-        figure = Figure(figsize=(panels * (size + 1.0), size + 1.2), layout="constrained")
-        axes = figure.subplots(1, panels, squeeze=False)[0]
+        figure = Figure(figsize=(columns * (size + 1.0), rows * (size + 1.2)), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False).ravel()
         for panel, (name, side) in zip(axes, tables.items(), strict=False):
             matrix = predictions.average_confusions(side).reindex(index=names, columns=names, fill_value=0)
             _draw_counts(panel, matrix, name)

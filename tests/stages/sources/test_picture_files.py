@@ -87,14 +87,14 @@ def cut_off(path: Path) -> None:
         ("a.png", lambda path: path.write_bytes(b""), "an empty file; copy it again"),
         ("a.png", lambda path: path.write_text("<html>"), "a file of another format; move it elsewhere"),
         ("a.heic", lambda path: path.write_bytes(bytes(50)), "a file of another format; save it as JPEG"),
-        ("a.jpg", lambda path: path.write_bytes(gzip.compress(b"x")), "a file of another format; decompress it"),
+        ("a.jpg", lambda path: path.write_bytes(gzip.compress(b"x")), "of another format; decompress it"),
         ("a.png", cut_off, "a damaged one (image file is truncated"),
         ("a.jpg", cut_off, "a damaged one (image file is truncated"),
         ("a.png", lambda path: Image.new("1", (10_000, 10_000)).save(path), "10,000 x 10,000 pixels"),
         ("a.png", lambda path: Image.new("1", (20_000, 20_000)).save(path), "make it smaller"),
-        ("a.tiff", lambda path: Image.new("F", (9, 9)).save(path), "pixels of the type F; save it with eight bits"),
-        ("a.png", lambda path: os.mkfifo(path), "a folder, a device or a pipe; move it elsewhere"),
-        ("a.png", lambda path: path.mkdir(), "a folder, a device or a pipe; move it elsewhere"),
+        ("a.tiff", lambda path: Image.new("F", (9, 9)).save(path), "pixels of the type F; save it with"),
+        ("a.png", os.mkfifo, "a folder, a device or a pipe; move it elsewhere"),
+        ("a.png", Path.mkdir, "a folder, a device or a pipe; move it elsewhere"),
     ],
 )  # fmt: skip
 def test_what_is_no_picture_is_one_line_with_a_remedy(
@@ -144,20 +144,3 @@ def test_a_large_jpeg_is_what_it_would_be_without_haste(tmp_path: Path) -> None:
 def test_a_missing_picture_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"expected a picture, found no file; check its name"):
         picture_files.read(tmp_path / "picture.png", (2, 3))
-
-
-@pytest.mark.parametrize(("pixels", "background"), [(GREY // 4, "dark"), (255 - GREY // 4, "light")])
-def test_the_background_is_what_the_edges_are(pixels: np.ndarray, background: str) -> None:
-    framed = np.pad(255 - pixels, 3, constant_values=int(pixels[0, 0]))
-    assert picture_files.find_background(framed[None], 255) == background
-
-
-def test_photographs_have_no_background_in_common() -> None:
-    mixed = np.stack([np.zeros((4, 4)), np.full((4, 4), 255)])
-    assert picture_files.find_background(mixed, 255) is None
-
-
-def test_a_single_exception_leaves_the_background_unknown() -> None:
-    images = np.zeros((100, 4, 4), np.uint8)
-    images[57] = 200
-    assert picture_files.find_background(images, 255) is None

@@ -100,7 +100,7 @@ def test_people_count_two_before_ten() -> None:
 @pytest.mark.parametrize("suffix", [".zip", ".tar", ".tar.gz", ".tgz"])
 def test_an_archive_is_as_good_as_its_folder(folder: Path, suffix: str) -> None:
     archive = folder / f"pictures{suffix}"
-    files = [path for path in folder.rglob("*.png")]
+    files = list(folder.rglob("*.png"))
     if suffix == ".zip":
         with zipfile.ZipFile(archive, "w") as members:
             for file in files:

@@ -5,52 +5,14 @@ import os
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
-from helpers import ROOT, Project
+from helpers import Project
 from PIL import Image
-from ruamel.yaml import YAML
+from sections import count_images, read_both, read_section, save_pictures
 
-from stages import fetch, preprocess
+from stages import fetch
 from stages.common import layout
 from stages.sources import idx
-
-FILES = ("params.yaml", "tools.yaml")
-SIDE = 16
-
-
-@pytest.fixture
-def parameters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A folder with nothing but params.yaml and tools.yaml."""
-    place = tmp_path / "work"
-    place.mkdir()
-    for name in FILES:
-        shutil.copy(ROOT / name, place)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    return Project(place)
-
-
-def save_pictures(
-    folder: Path, count: int = 6, size: tuple[int, int] = (SIDE, SIDE), suffix: str = "png"
-) -> None:
-    """Save pictures of random colours, other ones in each folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    random = np.random.default_rng(list(str(folder).encode()))
-    for number in range(count):
-        pixels = random.integers(0, 256, (*size, 3), np.uint8)
-        Image.fromarray(pixels).save(folder / f"{number:03}.{suffix}")
-
-
-def read_section(project: Project, name: str = "pets") -> dict:
-    return YAML(typ="safe").load(project.folder / "params.yaml")["datasets"][name]
-
-
-def count_images(project: Project, name: str = "pets") -> dict[str, int]:
-    """Run fetch and preprocess, and return the number of images of each split."""
-    with contextlib.chdir(project.folder):
-        fetch.main(name)
-        preprocess.main(name)
-        return {split: len(np.load(layout.processed(name, split) / "labels.npy")) for split in layout.SPLITS}
 
 
 @pytest.mark.parametrize(
@@ -185,8 +147,9 @@ def strange_test_class(folder: Path) -> None:
 
 def no_utf8(folder: Path) -> None:
     save_pictures(folder / "cat")
-    os.mkdir(os.fsencode(folder) + b"/caf\xe9")
-    shutil.copy(folder / "cat/000.png", os.fsdecode(os.fsencode(folder) + b"/caf\xe9/a.png"))
+    strange = folder / os.fsdecode(b"caf\xe9")
+    strange.mkdir()
+    shutil.copy(folder / "cat/000.png", strange)
 
 
 def carriage_return(folder: Path) -> None:
@@ -233,12 +196,12 @@ def test_what_cannot_be_added_is_one_line(
     parameters: Project, tmp_path: Path, make: object, message: str
 ) -> None:
     make(tmp_path / "pets")  # type: ignore[operator]
-    before = {name: (parameters.folder / name).read_bytes() for name in FILES}
+    before = read_both(parameters)
     done = parameters.here("tools.new", "pets", tmp_path / "pets", expect=2)
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
     assert "Warning" not in done.stderr
-    assert {name: (parameters.folder / name).read_bytes() for name in FILES} == before
+    assert read_both(parameters) == before
 
 
 def test_a_folder_that_is_not_there_is_one_line(parameters: Project, tmp_path: Path) -> None:

@@ -237,7 +237,7 @@ def test_other_images_are_not_compared_and_stop_the_change_until_they_are_accept
     repository.lock(**({"first": "other.dir"} if hidden == "hash" else {}))
     comparison = compare()
     assert (comparison.outcome, comparison.differences) == (Outcome.OTHER_IMAGES, [])
-    reason = "the validation images, or the names of the classes, differ"
+    reason = "the validation images differ, or their labels"
     assert comparison.obstacles == [f"{reason}; --new-images first accepts that"]
     assert review().stopped
     accepted = review(rules=Rules(SPLIT, accepted={Outcome.OTHER_IMAGES: frozenset({"first"})}))
@@ -245,6 +245,42 @@ def test_other_images_are_not_compared_and_stop_the_change_until_they_are_accept
     text = build_markdown(accepted)
     assert f"There is nothing to compare with: {reason}." in text
     assert "| accuracy | 0.2500 | 0.1419 to 0.4019 |" in text
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (2, ["cat", "dog"], "0 → cat, 1 → dog"),
+        (["cat", "dog"], ["Katze", "dog"], "cat → Katze"),
+        (["cat", "dog"], ["dog", "cat"], "cat → dog, dog → cat"),
+    ],
+)
+def test_classes_with_other_names_are_compared_by_their_numbers(
+    repository: Repository, before: object, after: list[str], said: str
+) -> None:
+    path = f"predictions/first/{SPLIT}.csv"
+    text = (repository.folder / path).read_text()
+
+    def write(classes: object, wrong: int) -> None:
+        repository.edit_parameters(lambda content: content["datasets"]["first"].update(classes=classes))
+        repository.predict("first", wrong)
+        names = [str(number) for number in range(classes)] if isinstance(classes, int) else classes
+        new = dict(zip(["cat", "dog"], names, strict=True))
+        rows = (repository.folder / path).read_text().splitlines()
+        renamed = [",".join(new.get(cell, cell) for cell in row.split(",")) for row in rows]
+        repository.write(path, "\n".join(renamed) + "\n")
+        repository.lock()
+        repository.commit("Classes")
+
+    write(before, wrong=4)
+    write(after, wrong=5)
+    comparison = compare_all("HEAD^", "HEAD")["first"]
+    assert comparison.outcome is Outcome.COMPARED
+    assert comparison.obstacles == []
+    accuracy = comparison.differences[0]
+    assert (accuracy.before, accuracy.after) == (1 - 4 / IMAGES, 1 - 5 / IMAGES)
+    assert f"classes renamed, compared by their numbers: {said}" in build_markdown(review("HEAD^", "HEAD"))
+    assert text.count("\n") == IMAGES + 1
 
 
 def test_missing_predictions_stop_the_change(repository: Repository) -> None:

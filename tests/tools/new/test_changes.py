@@ -1,0 +1,251 @@
+"""Data sets that change: other pictures, another size, another name, none at all, or another machine."""
+
+import contextlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import TWIN, Project, set_value
+from PIL import Image
+from ruamel.yaml import YAML
+from sections import count_images, read_both, read_section, save_pictures
+
+from stages import fetch
+from stages.common import layout
+from stages.common.errors import UserError
+
+
+@pytest.fixture
+def pets(tmp_path: Path) -> Path:
+    for name in ("cat", "dog"):
+        save_pictures(tmp_path / "pets" / name, 10)
+    return tmp_path / "pets"
+
+
+def test_another_height_needs_no_hashes_by_hand(parameters: Project, pets: Path) -> None:
+    parameters.here("tools.new", "pets", pets)
+    path = parameters.folder / "params.yaml"
+    path.write_text(path.read_text().replace("height: 16", "height: 10"))
+    before = read_both(parameters)["params.yaml"].splitlines()
+    with contextlib.chdir(parameters.folder), pytest.raises(UserError, match="make refresh NAME="):
+        fetch.main("pets")
+    out = parameters.here("tools.new.refresh", "pets").stdout
+    assert "images of 10 x 16 x 3" in out
+    after = read_both(parameters)["params.yaml"].splitlines()
+    changed = [line for line, old in zip(after, before, strict=True) if line != old]
+    assert all("bytes:" in line or "sha256:" in line for line in changed)
+    assert count_images(parameters) == {"train": 13, "validation": 3, "test": 4}
+    assert "pets is up to date with its source" in parameters.here("tools.new.refresh", "pets").stdout
+
+
+def test_more_pictures_and_a_new_class_keep_the_numbers_of_classes(parameters: Project, pets: Path) -> None:
+    parameters.here("tools.new", "pets", pets)
+    parameters.edit_parameters(lambda content: set_value(content, "datasets.pets.classes", ["Katze", "Hund"]))
+    save_pictures(pets / "bird", 10)
+    out = parameters.here("tools.new.refresh", "pets").stdout
+    assert "classes: Katze, Hund, bird" in out
+    section = read_section(parameters)
+    assert section["source"]["classes"] == ["cat", "dog", "bird"]
+    assert section["classes"] == ["Katze", "Hund", "bird"]
+    assert sum(count_images(parameters).values()) == 30
+
+    shutil.rmtree(pets / "cat")
+    parameters.here("tools.new.refresh", "pets")
+    assert read_section(parameters)["classes"] == ["Hund", "bird"]
+
+
+def test_a_test_class_without_training_pictures_gets_them_and_all_is_well(
+    parameters: Project, tmp_path: Path
+) -> None:
+    for place in ("train/cat", "train/dog", "test/cat", "test/dog"):
+        save_pictures(tmp_path / "pets" / place)
+    parameters.here("tools.new", "pets", tmp_path / "pets")
+    save_pictures(tmp_path / "pets/test/cow")
+    refused = parameters.here("stages", "fetch", "pets", expect=2).stderr
+    assert "test/cow: expected a folder of a class" in refused
+    assert "make refresh" in refused
+    save_pictures(tmp_path / "pets/train/cow")
+    parameters.here("tools.new.refresh", "pets")
+    assert count_images(parameters) == {"train": 15, "validation": 3, "test": 18}
+
+
+def test_changed_arrays_and_idx_files(parameters: Project, tmp_path: Path) -> None:
+    def save(brightness: int) -> None:
+        images, labels = np.full((20, 4, 4), brightness, np.uint8), np.arange(20) % 2
+        np.savez(tmp_path / "a.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+
+    save(150)
+    parameters.here("tools.new", "letters", tmp_path / "a.npz")
+    save(200)
+    with pytest.raises(UserError, match=r"no mirror has a\.npz"):
+        count_images(parameters, "letters")
+    parameters.here("tools.new.refresh", "letters")
+    assert count_images(parameters, "letters")["test"] == 20
+
+
+def test_a_colleague_who_has_pulled_needs_no_source(parameters: Project, pets: Path) -> None:
+    parameters.here("tools.new", "pets", pets)
+    counts = count_images(parameters)
+    pets.rename(pets.with_name("elsewhere"))
+    done = parameters.here("stages", "fetch", "pets")
+    assert "data/raw/pets: has the files of params.yaml already" in done.stdout
+    assert count_images(parameters) == counts
+    (parameters.folder / "data/raw/pets" / layout.TEST_LABELS).unlink()
+    assert "come with dvc pull" in parameters.here("stages", "fetch", "pets", expect=2).stderr
+
+
+@pytest.mark.parametrize("kind", ["pictures", "npz", "other names"])
+def test_raw_files_of_another_copy_are_a_source_for_every_kind(
+    parameters: Project, pets: Path, tmp_path: Path, kind: str
+) -> None:
+    origin = pets
+    images, labels = np.arange(20 * 16, dtype=np.uint8).reshape(20, 4, 4), np.arange(20) % 2
+    if kind == "npz":
+        origin = tmp_path / "a.npz"
+        np.savez(origin, x_train=images, y_train=labels, x_test=images, y_test=labels)
+    if kind == "other names":
+        parameters.here("tools.new", "first", pets)
+        count_images(parameters, "first")
+        origin = tmp_path / "idx"
+        origin.mkdir()
+        for name in layout.RAW_FILES:
+            shutil.copy(parameters.folder / "data/raw/first" / name, origin / f"pets-{name}")
+    parameters.here("tools.new", "pets", origin)
+    counts = count_images(parameters)
+    copy = tmp_path / "copy"
+    shutil.copytree(parameters.folder / "data/raw", copy)
+    shutil.rmtree(parameters.folder / "data")
+    origin.rename(tmp_path / "gone")
+    parameters.here("stages", "fetch", "pets", DATASETS_MIRROR=str(copy))
+    assert count_images(parameters) == counts
+
+
+RESULTS = ("metrics/*", "plots/*/*", "predictions/*/*", "models/*", "data/raw/*/*", "data/processed/*/*/*")
+
+
+def list_results(project: Project, name: str) -> dict[str, bytes]:
+    files = project.files(*RESULTS)
+    return {
+        path: content
+        for path, content in files.items()
+        if name in Path(path).parts or Path(path).stem == name
+    }
+
+
+def test_a_data_set_goes_with_all_that_came_of_it(project: Project) -> None:
+    add_artifact(project)
+    project.here("tools.predict.card", TWIN)
+    others = list_results(project, "digits")
+    assert list_results(project, TWIN)
+    done = project.here("tools.new.remove", TWIN)
+    assert f"Removed {TWIN}" in done.stdout
+    assert not list_results(project, TWIN)
+    assert not (project.folder / f"cards/{TWIN}.md").exists()
+    for name in ("params.yaml", "tools.yaml", "dvc.lock", "dvc.yaml"):
+        assert TWIN not in (project.folder / name).read_text()
+    assert list_results(project, "digits") == others
+    assert "up to date" in project.run("dvc", "status").stdout
+    project.run("git", "checkout", ".")
+    project.run("dvc", "checkout")
+    assert list_results(project, TWIN)
+
+
+def add_artifact(project: Project) -> None:
+    path = project.folder / "dvc.yaml"
+    path.write_text(
+        path.read_text()
+        + f"  {TWIN}:\n    path: models/{TWIN}.keras\n    type: model\n    labels:\n      - keras\n"
+    )
+    project.commit("An artifact")
+
+
+def test_a_data_set_gets_another_name_and_nothing_runs_again(project: Project) -> None:
+    add_artifact(project)
+    before = list_results(project, TWIN)
+    text = (project.folder / "params.yaml").read_text()
+    done = project.here("tools.new.remove", TWIN, "--rename-to", "other")
+    assert f"Renamed {TWIN} to other" in done.stdout
+    assert (project.folder / "params.yaml").read_text() == text.replace(f"  {TWIN}:\n", "  other:\n")
+    after = list_results(project, "other")
+    assert len(after) == len(before)
+    same = {
+        path.replace(TWIN, "other"): content.replace(TWIN.encode(), b"other")
+        for path, content in before.items()
+    }
+    assert after == same
+    assert "up to date" in project.run("dvc", "status").stdout
+    pipeline = YAML(typ="safe").load(project.folder / "dvc.yaml")
+    assert pipeline["artifacts"]["other"]["path"] == "models/other.keras"
+    assert json.loads(project.run("dvc", "metrics", "show", "--json", "metrics/other.json").stdout)
+    project.commit("Another name")
+    report = project.here("tools.review", "HEAD~1", "HEAD", "--removed", TWIN).stdout
+    assert "Passed" in report
+
+
+@pytest.mark.parametrize("arguments", [(), ("--rename-to", "other")])
+def test_a_file_of_the_user_is_kept(project: Project, arguments: tuple[str, ...]) -> None:
+    notes = project.folder / f"data/raw/{TWIN}/notes.txt"
+    notes.write_text("mine")
+    before = project.files("**/*")
+    done = project.here("tools.new.remove", TWIN, *arguments, expect=2)
+    assert f"data/raw/{TWIN}/notes.txt: expected results of a stage" in done.stderr
+    assert project.files("**/*") == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("none",), "expected one of digits, twin"),
+        ((TWIN, "--rename-to", "digits"), "expected a new name, found 'digits' in use"),
+        ((TWIN, "--rename-to", "No"), "the new name: expected to match"),
+    ],
+)
+def test_a_wrong_name_is_one_line(finished: Project, arguments: tuple[str, ...], message: str) -> None:
+    done = finished.here("tools.new.remove", *arguments, expect=2)
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_last_data_set_stays(parameters: Project) -> None:
+    def leave_one(content: dict) -> None:
+        content["datasets"] = {"digits": content["datasets"]["digits"]}
+
+    parameters.edit_parameters(leave_one)
+    parameters.edit_tools(leave_one)
+    assert (
+        "expected another data set beside digits"
+        in parameters.here("tools.new.remove", "digits", expect=2).stderr
+    )
+
+
+def test_own_pictures_are_predicted_as_they_were_scored(project: Project, tmp_path: Path) -> None:
+    """97 of 100 pictures are dark, three are light: no picture of the set itself is inverted."""
+    random = np.random.default_rng(0)
+    for part, count in (("train", 100), ("test", 10)):
+        for label, name in enumerate(("low", "high")):
+            folder = tmp_path / "set" / part / name
+            folder.mkdir(parents=True)
+            for number in range(count):
+                pixels = random.integers(0, 40, (12, 12)).astype(np.uint8)
+                pixels[2 + 6 * label : 5 + 6 * label, 3:9] = 200
+                if number % 33 == 1:
+                    pixels = 255 - pixels
+                Image.fromarray(pixels).save(folder / f"{number:03}.png")
+    project.here("tools.new", "set", tmp_path / "set")
+    project.edit_parameters(
+        lambda content: content["datasets"]["set"]["training"].update(epochs=3, warmup_epochs=1)
+    )
+    for stage in ("fetch", "preprocess", "train", "evaluate"):
+        project.here("stages", stage, "set")
+    scored = [
+        row.split(",")[1]
+        for row in (project.folder / "predictions/set/test.csv").read_text().splitlines()[1:]
+    ]
+    files = [
+        tmp_path / "set/test" / name / f"{number:03}.png" for name in ("high", "low") for number in range(10)
+    ]
+    predicted = json.loads(project.here("tools.predict", "set", *files, "--json").stdout)
+    assert not any(row["inverted"] for row in predicted)
+    assert [row["class"] for row in predicted] == scored
