@@ -19,7 +19,7 @@ LARGEST_DISTANCE = 0.08
 # Twins may be farther apart, as noise after a compression is, if every other image is much farther: the
 # largest ratio of the distances of the nearest and of the second image (Lowe, "Distinctive Image Features
 # from Scale-Invariant Keypoints", 2004, section 7.1), up to a distance.
-LARGEST_RATIO, LARGEST_DISTANCE_BY_RATIO = 0.5, 0.3
+LARGEST_RATIO, LARGEST_DISTANCE_BY_RATIO = 0.33, 0.3
 MOST_COMPARED = 100_000  # images of each side
 QUERIES_AT_ONCE = 256
 
