@@ -3,7 +3,8 @@
 import importlib
 import os
 
-from stages.common import command, parent
+from stages.common import command, layout, parent, restore
+from stages.common.errors import UserError
 
 # The packages that each stage computes with. dvc.yaml names them, too, so that another version runs the stage
 # again. fetch needs none, since its files have the hashes in params.yaml.
@@ -14,6 +15,7 @@ STAGE_PACKAGES = {
     "evaluate": ("keras", "matplotlib", "numpy", "pandas", "pillow", "scikit-learn", "scipy", "tensorflow"),
 }
 STAGES = tuple(STAGE_PACKAGES)
+IS_RUN_BY_DVC = "DVC_STAGE" in os.environ
 
 
 def main(stage: str, name: str) -> None:
@@ -23,13 +25,20 @@ def main(stage: str, name: str) -> None:
     """
     # Imported in here, where an interrupt ends the command without a traceback. The checks come first, so
     # that nobody waits for TensorFlow to hear of a typing error.
-    importlib.import_module("stages.parameters").load().dataset(name)
-    importlib.import_module("stages.common.packages").check_versions(STAGE_PACKAGES[stage])
-    importlib.import_module(f"stages.{stage}").main(name)
+    try:
+        importlib.import_module("stages.parameters").load().dataset(name)
+        importlib.import_module("stages.common.packages").check_versions(STAGE_PACKAGES[stage])
+        importlib.import_module(f"stages.{stage}").main(name)
+    except (UserError, OSError):
+        if stage == "train" and IS_RUN_BY_DVC:  # the outputs of the other stages persist
+            restore.restore(
+                [layout.model(name), layout.checksum(name), layout.architecture(name)], [layout.history(name)]
+            )
+        raise
 
 
 if __name__ == "__main__":
-    if "DVC_STAGE" in os.environ:  # DVC has started this process
+    if IS_RUN_BY_DVC:
         parent.exit_when_dvc_exits()
     parser = command.Parser(prog="python -m stages", description=__doc__)
     parser.add_argument("stage", choices=STAGES)

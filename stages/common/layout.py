@@ -43,6 +43,11 @@ def model(name: str) -> Path:
     return Path("models", f"{name}.keras")
 
 
+def checksum(name: str) -> Path:
+    """Return the file with the SHA-256 of the trained network."""
+    return Path("models", f"{name}.keras.sha256")
+
+
 def architecture(name: str) -> Path:
     """Return the file that names the architecture of the processor that trained the network."""
     return Path("models", f"{name}.architecture")
@@ -99,7 +104,7 @@ def outputs(name: str) -> list[Path]:
         raw(name),
         *(processed(name, split) for split in SPLITS),
         model(name),
-        Path("models", f"{name}.keras.sha256"),
+        checksum(name),
         architecture(name),
         metrics(name),
         *(predictions(name, split) for split in SCORED_SPLITS),
