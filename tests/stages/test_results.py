@@ -55,3 +55,15 @@ def test_the_history_has_every_epoch(dataset: str) -> None:
     assert table["epoch"].tolist() == list(range(1, DATASETS[dataset]["training"]["epochs"] + 1))
     accuracy = metrics(dataset, "validation")["accuracy"]
     assert table["val_accuracy"].iloc[-1] == pytest.approx(accuracy, abs=1e-6)  # of the last epoch
+
+
+def test_the_docs_say_what_the_checks_have_found() -> None:
+    page = (ROOT / "docs/datasets.md").read_text(encoding="utf-8")
+    for dataset in FLOORS:
+        found = json.loads((ROOT / "plots/data" / f"{dataset}.json").read_text(encoding="utf-8"))
+        near = found["nearly identical"]
+        columns = (near[pair] for pair in ("validation in train", "test in train", "test in validation"))
+        numbers = " | ".join(map(str, [sum(found["identical"].values()), *columns]))
+        assert f"| {dataset} | {numbers} |" in page
+        assert found["images"]["test"].keys() == set(map(str, DATASETS[dataset]["classes"]))
+        assert sum(found["images"]["test"].values()) == TEST_IMAGES[dataset]

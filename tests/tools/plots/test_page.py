@@ -265,6 +265,33 @@ def test_the_axes_of_learning_curves_fit_the_end_of_the_training(
     assert later.min() < max(map(float, labels)) < 3 * later.max()
 
 
+@pytest.mark.parametrize("classes", [26, 50])
+def test_matrices_of_many_classes_fit_the_page(
+    project: Project, open_page: Callable[[Path], Opened], classes: int
+) -> None:
+    """The same classes stand in each panel, one under the other; the difference is that of the counts."""
+    names = [f"class {number}" for number in range(classes)]
+    tables = []
+    for step in (1, 2):
+        rows = [
+            (a, p, 20 if a == p else step * ((i + j) % 7 == 0))
+            for i, a in enumerate(names)
+            for j, p in enumerate(names)
+        ]
+        tables.append(pd.DataFrame(rows, columns=["actual", "predicted", "count"]))
+        tables[-1].to_csv(project.folder / f"plots/confusion/{TWIN}.csv", index=False)
+        project.commit(f"{classes} classes, {step}")
+    opened = open_page(draw(project, "diff", "HEAD~1", "HEAD"))
+    opened.page.set_viewport_size({"width": 1280, "height": 800})
+    matrix = charts(opened)[f"{TWIN}: confusion matrix, test images"]
+    before, after = (table["count"].to_numpy() for table in tables)
+    changed = [f"+{number}" for number in after - before if number]
+    assert matrix["panels"] == [counts(tables[0]), counts(tables[1]), changed]
+    picture = opened.page.locator(f"#plots_confusion_{TWIN}_csv svg.marks").bounding_box()
+    assert picture is not None
+    assert picture["width"] <= 1280
+
+
 def test_a_revision_without_the_file_is_left_out(
     project: Project, open_page: Callable[[Path], Opened]
 ) -> None:
