@@ -78,7 +78,7 @@ def test_photographs_of_a_phone_become_a_reviewed_result_by_three_commands(
         folder = tmp_path / "phone" / name
         folder.mkdir(parents=True)
         for number in range(30):
-            picture = cut_out(random, name).resize([(640, 480), (480, 640), (800, 600)][number % 3])
+            picture = cut_out(random, name).resize([(48, 36), (36, 48), (60, 45)][number % 3])
             exif = picture.getexif()
             exif[0x0112] = 6 if number % 5 == 0 else 1
             picture.save(folder / f"IMG_{number}.jpg", exif=exif)
