@@ -85,10 +85,8 @@ def warn_of_guesses(name: str, labels: NDArray[Any], predictions: NDArray[np.int
     if binomtest(right, images, share, alternative="greater").pvalue > LARGEST_P_VALUE:
         print(
             f"warning: {name}: {right:,} of {images:,} validation images are right, which cannot be told "
-            "from guessing "
-            f"(always the commonest class: {share:.1%}); look at the learning curves, "
-            "training.learning_rate and the "
-            "labels",
+            f"from guessing (always the commonest class: {share:.1%}); look at the learning curves, "
+            "training.learning_rate and the labels",
             file=sys.stderr,
         )
 

@@ -207,8 +207,7 @@ def _read_parts(parameters: PreprocessParameters, raw: Path) -> dict[str, Split]
             if expected != found:
                 raise UserError(
                     f"{images_file}: expected images of {property_} {expected}, as the training images are, "
-                    "found "
-                    f"{found}; convert the images"
+                    f"found {found}; convert the images"
                 )
     return {
         part: Split(

@@ -108,8 +108,7 @@ def _expect_to_fit_memory(parameters: TrainParameters, shape: tuple[int, ...], c
     if needed > memory:
         raise UserError(
             f"params.yaml: network: expected weights that fit into {memory / GIGABYTE:.0f} GB of memory, "
-            "found "
-            f"{weights:,}, which take {needed / GIGABYTE:.0f} GB; lower network.hidden or "
+            f"found {weights:,}, which take {needed / GIGABYTE:.0f} GB; lower network.hidden or "
             "network.convolutions"
         )
 

@@ -180,6 +180,5 @@ def expect_nothing_grave(findings: Sequence[Finding], place: str) -> None:
     if grave := [finding.text for finding in findings if finding.is_grave]:
         raise UserError(
             f"{place}: expected images that measure what they seem to, found: {'; '.join(grave)}; remove "
-            "such images "
-            "at the source, or set checks.strict in params.yaml to false"
+            "such images at the source, or set checks.strict in params.yaml to false"
         )

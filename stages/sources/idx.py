@@ -74,8 +74,7 @@ def read(path: Path) -> NDArray[Any]:
 def _build_byte_order_error(path: Path) -> UserError:
     return UserError(
         f"{path}: expected sizes with the first byte first, as the IDX format has them, found another byte "
-        "order "
-        "(little-endian); write the file anew, big-endian"
+        "order (little-endian); write the file anew, big-endian"
     )
 
 

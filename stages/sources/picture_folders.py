@@ -54,8 +54,7 @@ def _unpack(archive: Path, folder: str) -> None:
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError) as error:
         raise UserError(
             f"{archive}: expected a whole .zip or .tar file of pictures, found: {error}; copy it again, or "
-            "unpack "
-            "it yourself and name the folder"
+            "unpack it yourself and name the folder"
         ) from None
     except RuntimeError as error:  # of zipfile, where a password is needed
         raise UserError(
@@ -114,17 +113,14 @@ def list_by_class(part: Path, classes: Sequence[str]) -> list[tuple[Path, int]]:
     if not part.is_dir():
         raise UserError(
             f"{part}: expected a folder with a folder of pictures for each class, found none; put it there, "
-            "or "
-            "correct source in params.yaml"
+            "or correct source in params.yaml"
         )
     folders = {path.name: path for path in list_folders(part)}
     if unknown := [name for name in folders if name not in classes and list_all_files(folders[name])]:
         raise UserError(
             f"{part / unknown[0]}: expected a folder of a class in source.classes in params.yaml, found "
-            "another; "
-            "move the folder elsewhere, or put training pictures of this class beside those of the others "
-            "and "
-            "run: make refresh NAME=..."
+            "another; move the folder elsewhere, or put training pictures of this class beside those of the "
+            "others and run: make refresh NAME=..."
         )
     return [
         (file, label)

@@ -53,15 +53,30 @@ def divide(source: Pictures, root: Path) -> dict[str, LabelledFiles]:
     parts = {}
     for part, place in (("test", source.test), ("validation", source.validation)):
         if isinstance(place, Draw):
-            drawn = draw(training, place, source.groups, root)
-            parts[part] = [training[row] for row in drawn]
-            training = [item for row, item in enumerate(training) if row not in set(drawn)]
+            drawn = set(draw(training, place, source.groups, root))
+            parts[part] = [item for row, item in enumerate(training) if row in drawn]
+            training = [item for row, item in enumerate(training) if row not in drawn]
             _expect_every_class(training, source, root)
         elif place is not None:
             parts[part] = picture_folders.list_by_class(root / place, source.classes)
             if not parts[part]:
                 raise UserError(f"{root / place}: expected pictures in folders of classes, found none")
-    return {part: {"train": training, **parts}[part] for part in layout.PARTS if part in ("train", *parts)}
+    parts["train"] = training
+    if source.groups is not None:
+        _expect_whole_groups(parts, source.groups, root)
+    return {part: parts[part] for part in layout.PARTS if part in parts}
+
+
+def _expect_whole_groups(parts: Mapping[str, LabelledFiles], groups: str, root: Path) -> None:
+    """Raise a UserError if a group has pictures in two parts, as where both parts are folders of their own."""
+    places: dict[str, str] = {}
+    for part, files in parts.items():
+        for group in set(find_groups([file for file, _ in files], groups, root)):
+            if (other := places.setdefault(group, part)) != part:
+                raise UserError(
+                    f"{root}: expected each group, by {groups!r}, in one part, found {group!r} in {other} "
+                    f"and in {part}; move its pictures into one of these folders"
+                )
 
 
 def _expect_every_class(training: LabelledFiles, source: Pictures, root: Path) -> None:
@@ -97,8 +112,7 @@ def draw(files: LabelledFiles, part: Draw, groups: str | None, root: Path) -> li
     except ValueError as error:
         raise UserError(
             f"{root}: expected pictures of which {part.images} can be drawn, found {len(files)}: {error}; "
-            "add "
-            "pictures, or change source in params.yaml"
+            "add pictures, or change source in params.yaml"
         ) from None
     return sorted(int(row) for row in drawn)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stages import preprocess
 from stages.checks import findings
-from stages.common import command, files
+from stages.common import command, files, layout
 from stages.common.errors import UserError
 from stages.common.fields import Key
 from stages.common.validation import validate
@@ -45,6 +45,8 @@ def main(name: str, origin: str, groups: str | None = None) -> None:
     yaml_text.write_both(parameters_text, settings_text)
     print(f"{PARAMETERS_FILE}: added {name}: {lines[0]}", *lines[1:], sep="\n- ")
     print(f"{settings.FILE}: added {name}: about")
+    if "://" not in origin:
+        print(f"With dvc push, {layout.raw(name)} goes to others; {origin} stays on this machine.")
     print(f"Next: correct both where you know better, then run: dvc repro evaluate@{name}")
 
 
@@ -53,8 +55,7 @@ def _expect_nothing_of(name: str) -> None:
     if unsaved := results.list_unsaved(name):
         raise UserError(
             f"{unsaved[0]}: expected no file there, since the stages of {name} write to that place, found "
-            "one; "
-            "move it and what is beside it elsewhere, or choose another name"
+            "one; move it and what is beside it elsewhere, or choose another name"
         )
 
 
@@ -104,8 +105,7 @@ if __name__ == "__main__":
         "--groups",
         help="pictures that must not be divided between training and test, as those of one writer: a regular "
         "expression for their paths in FROM with the group in parentheses, or a .csv file in FROM with the "
-        "columns "
-        "file and group",
+        "columns file and group",
     )
     arguments = parser.parse_args()
     command.finish(lambda: main(arguments.name, arguments.origin, arguments.groups))

@@ -31,8 +31,7 @@ def expect_images(images: NDArray[Any], name: str) -> None:
     if channels_first:
         raise UserError(
             f"{name}: expected shape (n, height, width, channels), found {images.shape}, with the channels "
-            "first; "
-            f"save {name}.transpose(0, 2, 3, 1)"
+            f"first; save {name}.transpose(0, 2, 3, 1)"
         )
     if images.ndim not in (GREY_BATCH_NDIM, COLOUR_BATCH_NDIM):
         return  # preprocess says what it expects
@@ -41,8 +40,7 @@ def expect_images(images: NDArray[Any], name: str) -> None:
         symmetric = f"({name} + 1) / 2" if smallest >= -1 and largest <= 1 else f"{name} - {name}.min()"
         raise UserError(
             f"{name}: expected pixels from 0, found {smallest} to {largest}; save {symmetric}, training and "
-            "test "
-            "images alike"
+            "test images alike"
         )
 
 
@@ -56,8 +54,7 @@ def expect_labels(labels: NDArray[Any], name: str) -> None:
     if labels.dtype.kind in "USO":
         raise UserError(
             f"{name}: expected whole numbers, found {'text' if labels.dtype.kind in 'US' else 'objects'}; "
-            "save "
-            f"np.unique({name}, return_inverse=True)[1], and put the names into classes in params.yaml"
+            f"save np.unique({name}, return_inverse=True)[1], and put the names into classes in params.yaml"
         )
     if labels.ndim == 2 and labels.shape[1] > 1:  # noqa: PLR2004 - a table
         raise UserError(
@@ -81,7 +78,6 @@ def expect_no_gaps(labels: NDArray[Any], name: str) -> None:
         shown = ", ".join(map(str, present[:MOST_SHOWN])) + (", ..." if len(present) > MOST_SHOWN else "")
         raise UserError(
             f"{name}: expected training labels without gaps, 0 to {len(present) - 1} for {len(present)} "
-            "classes, "
-            f"found {shown}; save np.searchsorted(np.unique({name}), {name}), and the test labels by the "
-            "same numbers"
+            f"classes, found {shown}; save np.searchsorted(np.unique({name}), {name}), and the test labels "
+            "by the same numbers"
         )

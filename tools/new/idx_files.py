@@ -60,8 +60,7 @@ def _expect_something(origin: str, directory: Path, prefix: str) -> None:
     if not any(name.startswith(prefix) for name in names):
         raise UserError(
             f"{origin}: expected a folder or URL with IDX files, an .npz file, or a folder, .zip or .tar "
-            "file of "
-            "pictures, found nothing there; check FROM"
+            "file of pictures, found nothing there; check FROM"
         )
 
 

@@ -17,8 +17,7 @@ MOST_NAMES_SHOWN = 8
 DEEPEST_LEVEL = 4  # of folders around the one that holds the classes
 EXPECTED = (
     "expected pictures in FOLDER/CLASS/*.png, or in FOLDER/train/CLASS and FOLDER/test/CLASS, in a folder "
-    "for "
-    "each of at least two classes"
+    "for each of at least two classes"
 )
 
 
@@ -51,8 +50,7 @@ def find_layout(root: Path) -> Layout:
         if others := [path.name for part, path in parts.items() if path is not None]:
             raise UserError(
                 f"{folder}: expected a folder train beside {' and '.join(others)}, found "
-                f"{_list_names(folder)}; "
-                "name the folder of the training pictures train"
+                f"{_list_names(folder)}; name the folder of the training pictures train"
             )
         classes = _list_classes(folder)
         layout = Layout(_relate(folder, root), notes=_note_loose_files(folder))

@@ -59,8 +59,7 @@ def import_pictures(origin: str, folder: Path, groups: str | None) -> tuple[dict
             by = f", whole groups by {groups!r}" if groups else ""
             notes.append(
                 f"no test pictures there: {len(parts['test']):,} of {len(files):,} were drawn, of every "
-                "class its "
-                f"share{by}, by source.test in params.yaml"
+                f"class its share{by}, by source.test in params.yaml"
             )
         return source, notes
 
@@ -101,10 +100,8 @@ def _expect_test_classes(layout: Layout, classes: Sequence[str], root: Path) -> 
         if strange:
             raise UserError(
                 f"{root / place / strange[0]}: expected folders of the same classes as in "
-                f"{root / layout.train}, "
-                f"found {picture_folders.join_names(strange)}, of which there are no training pictures; "
-                "rename or "
-                "remove the folder, or add training pictures"
+                f"{root / layout.train}, found {picture_folders.join_names(strange)}, of which there are no "
+                "training pictures; rename or remove the folder, or add training pictures"
             )
 
 

@@ -86,8 +86,7 @@ def _expect_nothing_strange(name: str) -> None:
     if strange := results.list_strange(name):
         raise UserError(
             f"{strange[0]}: expected results of a stage, found a file that neither git nor DVC keeps, and "
-            "no stage "
-            "makes again; move it elsewhere, then run the same command again"
+            "no stage makes again; move it elsewhere, then run the same command again"
         )
 
 

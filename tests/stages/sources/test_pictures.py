@@ -186,6 +186,25 @@ def test_groups_that_cannot_be_told_are_one_line(people: Path, groups: str, mess
         pictures.divide(of_groups, people)
 
 
+def test_a_group_in_two_folders_of_parts_is_named(people: Path) -> None:
+    for name in ("train", "test"):
+        for label in ("a", "b"):
+            save(people / name / label / "p01_0.png", 0)
+            save(people / name / label / f"{name}_1.png", 0)
+    of_groups = source(
+        people,
+        train="train",
+        test="test",
+        validation=Draw(images=1, seed=0),
+        groups=r"/([a-z0-9]+)_\d",
+        classes=["a", "b"],
+    )
+    with pytest.raises(
+        UserError, match=r"found 'p01' in (train|test|validation) and in (train|test|validation)"
+    ):
+        pictures.divide(of_groups, people)
+
+
 def test_a_folder_that_is_not_here_says_what_travels(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"found nothing there; check the name\. .*dvc pull"):
         pictures.write_files(source(tmp_path / "none"), tmp_path)
