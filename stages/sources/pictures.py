@@ -68,7 +68,7 @@ def divide(source: Pictures, root: Path) -> dict[str, LabelledFiles]:
 
 
 def _expect_whole_groups(parts: Mapping[str, LabelledFiles], groups: str, root: Path) -> None:
-    """Raise a UserError if a group has pictures in two parts, as where both parts are folders of their own."""
+    """Raise a UserError if a group has pictures in two parts, as parts that are folders may have."""
     places: dict[str, str] = {}
     for part, files in parts.items():
         for group in set(find_groups([file for file, _ in files], groups, root)):
