@@ -49,7 +49,7 @@ refresh: $(INSTALLED) ## NAME=letters as its source is now: after other pictures
 
 remove: $(INSTALLED) ## take NAME=letters out, with its results; TO=characters renames it instead
 	@$(if $(NAME),,$(error expected make remove NAME=letters))
-	python -m tools.new.remove "$(NAME)" $(if $(TO),--rename-to "$(TO)")
+	python -m tools.new.remove "$(NAME)" $(if $(filter undefined,$(origin TO)),,--rename-to "$(TO)")
 
 try: $(INSTALLED) ## a network that tools.yaml has under a name: DATASET=mnist CONFIGURATION=best
 	@$(if $(and $(DATASET),$(CONFIGURATION)),,$(error expected make try DATASET=mnist CONFIGURATION=best))

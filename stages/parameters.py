@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from stages.checks.schema import Checks
 from stages.common.errors import UserError
@@ -12,7 +12,7 @@ from stages.common.params_file import FILE, read_yaml
 from stages.common.validation import Section, validate
 from stages.network.schema import TrainParameters
 from stages.scoring.schema import Evaluation
-from stages.sources.schema import FetchParameters
+from stages.sources.schema import FetchParameters, Pictures
 from stages.splits.schema import PreprocessParameters
 
 __all__ = ["FILE", "Dataset", "Parameters", "load"]
@@ -23,6 +23,16 @@ class Dataset(FetchParameters, PreprocessParameters, TrainParameters):
 
     (`EvaluateParameters` has no key that `PreprocessParameters` does not have.)
     """
+
+    @model_validator(mode="after")
+    def _expect_a_name_for_each_folder(self) -> "Dataset":
+        if isinstance(self.source, Pictures) and len(self.source.classes) != len(self.classes):
+            raise ValueError(
+                f"expected a name in classes for each of the {len(self.source.classes)} folders in "
+                "source.classes, "
+                f"found {len(self.classes)}"
+            )
+        return self
 
 
 class Parameters(Section):

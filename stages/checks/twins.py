@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.common.shapes import COLOUR_BATCH_NDIM
 from stages.splits.arrays import count_rows_per_chunk
 
 # Images are compared by the means of so many blocks a side, which compression hardly changes.
 BLOCKS = 14
+FEWEST_BLOCKS = 36
 # Features are whole numbers of this length as vectors, so that products of float32 are exact everywhere.
 LENGTH = 1000
 # The largest distance of near twins, as a share of the length. JPEG at quality 75 moves nine of ten
@@ -41,27 +41,29 @@ def digest(images: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[np.uint64]:
 
 
 def extract_features(images: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return the means of blocks of each image, in grey, at one contrast and brightness.
+    """Return the means of blocks of each image, in each channel, at one contrast and brightness.
 
     Args:
         images: shape (m, height, width) or (m, height, width, channels).
         rows: which of them, shape (n,).
 
     Returns:
-        Whole numbers, shape (n, blocks); all 0 for an image of one colour.
+        Whole numbers, shape (n, blocks); all 0 for an image of one colour, and for images of fewer than
+        `FEWEST_BLOCKS` blocks, which may be alike by chance.
     """
     height, width = images.shape[1:3]
     tops = np.unique(np.linspace(0, height, BLOCKS, endpoint=False).astype(int))
     lefts = np.unique(np.linspace(0, width, BLOCKS, endpoint=False).astype(int))
     areas = np.outer(np.diff([*tops, height]), np.diff([*lefts, width]))
-    features = np.empty((len(rows), areas.size), np.float32)
+    channels = images[:1].size // (height * width) if len(images) else 1
+    features = np.zeros((len(rows), areas.size * channels), np.float32)
+    if areas.size < FEWEST_BLOCKS:
+        return features
     step = count_rows_per_chunk(images)
     for start in range(0, len(rows), step):
-        chunk = images[rows[start : start + step]].astype(np.float64)
-        if chunk.ndim == COLOUR_BATCH_NDIM:
-            chunk = chunk.mean(axis=3)
+        chunk = images[rows[start : start + step]].astype(np.float64).reshape(-1, height, width, channels)
         sums = np.add.reduceat(np.add.reduceat(chunk, tops, axis=1), lefts, axis=2)
-        means = (sums / areas).reshape(len(chunk), -1)
+        means = (sums / areas[..., None]).reshape(len(chunk), -1)
         means -= means.mean(axis=1, keepdims=True)
         lengths = np.sqrt((means**2).sum(axis=1, keepdims=True))
         features[start : start + step] = np.rint(means * (LENGTH / np.where(lengths > 0, lengths, np.inf)))

@@ -4,13 +4,12 @@ import re
 import tarfile
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from stages.common.errors import UserError
-from stages.common.files import SYSTEM_FILES
+from stages.common.files import FULL, REFUSED, SYSTEM_FILES
 
 SYSTEM_FOLDERS = ("__MACOSX",)
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -51,15 +50,20 @@ def _unpack(archive: Path, folder: str) -> None:
         else:
             with tarfile.open(archive) as members:
                 members.extractall(folder, filter="data")
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError) as error:
-        raise UserError(
-            f"{archive}: expected a whole .zip or .tar file of pictures, found: {error}; copy it again, or "
-            "unpack it yourself and name the folder"
-        ) from None
-    except RuntimeError as error:  # of zipfile, where a password is needed
-        raise UserError(
-            f"{archive}: expected no password, found: {error}; unpack it and name the folder"
-        ) from None
+    except OSError as error:
+        if error.errno in {*REFUSED, *FULL}:
+            raise
+        raise _build_archive_error(archive, folder, error) from None
+    except Exception as error:  # noqa: BLE001 - an archive may be anything, and raise anything
+        raise _build_archive_error(archive, folder, error) from None
+
+
+def _build_archive_error(archive: Path, folder: str, error: Exception) -> UserError:
+    reason = str(error).replace(folder, str(archive)) or type(error).__name__
+    return UserError(
+        f"{archive}: expected a whole .zip or .tar file of pictures, without a password, found: {reason}; "
+        "copy it again, or unpack it yourself and name the folder"
+    )
 
 
 def is_archive(place: str) -> bool:
@@ -86,11 +90,18 @@ def list_files(folder: Path) -> list[Path]:
     )
 
 
-def list_all_files(folder: Path) -> list[Path]:
-    """Return the files in a folder and in its sub-folders; first its own."""
+def list_all_files(folder: Path, around: frozenset[Path] = frozenset()) -> list[Path]:
+    """Return the files in a folder and in its sub-folders; first its own.
+
+    Args:
+        folder: the folder.
+        around: the real paths of the folders around it, into which no link leads again.
+    """
+    real = folder.resolve()
     files = list_files(folder)
     for sub in list_folders(folder):
-        files += list_all_files(sub)
+        if sub.resolve() not in around and not real.is_relative_to(sub.resolve()):
+            files += list_all_files(sub, around | {real})
     return files
 
 

@@ -159,6 +159,8 @@ def find_groups(files: Sequence[Path], groups: str, root: Path) -> list[str]:
 def _read_groups(path: Path) -> dict[str, str]:
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        if table["file"].duplicated().any() or (table["group"] == "").any():
+            raise ValueError("a file twice, or without a group")  # noqa: TRY301 - one message for all
         return dict(zip(table["file"], table["group"], strict=True))
     except (OSError, ValueError, KeyError) as error:
         raise UserError(

@@ -5,10 +5,12 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
-from stages.common.fields import Key, Positive, Seed
+from stages.common.fields import Augmentation, Key, Positive, Seed
 from stages.common.validation import Section, validate
 from stages.network.schema import Hyperparameter, TrainParameters
 from stages.parameters import Dataset
+
+LATER_DISTORTIONS = ("colour", "fill")
 
 
 class Range(Section):
@@ -129,5 +131,14 @@ def vary(dataset: Dataset, values: Mapping[str, Any], place: str) -> Dataset:
 
 
 def training_identity(dataset: Dataset) -> dict[str, Any]:
-    """Return the parameters that decide a training on given arrays."""
-    return dataset.model_dump(include=set(TrainParameters.model_fields))
+    """Return the parameters that decide a training on given arrays.
+
+    Distortions that are not used are left out if `LATER_DISTORTIONS` has them, so that what was recorded
+    before there were any keeps its key.
+    """
+    identity = dataset.model_dump(include=set(TrainParameters.model_fields))
+    augmentation = identity["training"]["augmentation"]
+    for name in LATER_DISTORTIONS:
+        if augmentation[name] == Augmentation.model_fields[name].default:
+            del augmentation[name]
+    return identity

@@ -18,14 +18,23 @@ from stages.common.validation import validate
 from stages.parameters import FILE as PARAMETERS_FILE
 from stages.parameters import load as load_parameters
 from stages.sources import places
-from tools.common import settings
+from tools.common import lock, settings
 from tools.new import defaults, importer, results, section, yaml_text
+
+LOCK = Path(".dvc/tmp/new.lock")
 
 
 def main(name: str, origin: str, groups: str | None = None) -> None:
     """Write both sections, and print what was found and what to do next."""
+    with lock.exclusive_lock(LOCK, "make new"):  # which would write to the same files
+        _add(name, origin, groups)
+
+
+def _add(name: str, origin: str, groups: str | None) -> None:
     parameters = load_parameters()
     validate(Key, name, "the name")
+    if not origin:
+        raise UserError("FROM: expected a folder, a file or an address, found nothing; name one")
     if name in parameters.datasets:
         raise UserError(
             f"{PARAMETERS_FILE}: expected a new name, found {name!r} there already; choose another"
@@ -87,10 +96,12 @@ def _build_texts(name: str, origin: str, groups: str | None, folder: Path) -> tu
     except UserError as error:  # in the names that the files or arrays have at their source
         text = str(error)
         for file, own_name in imported.names.items():
-            text = text.replace(f"{folder / file}", own_name)
+            text = text.replace(f"{folder / file}", own_name).replace(file, own_name)
         raise UserError(text) from None
     classes = updated.dataset(name).classes
     found = findings.list_findings(findings.examine(splits, classes))
+    if updated.checks.strict:
+        findings.expect_nothing_grave(found, origin)
     lines = [section.summarize(dataset, folder), *imported.notes]
     lines += defaults.choose(len(splits["train"][1]), splits["train"][0].images.shape[1:]).reasons
     lines += [f"warning: {finding.text}" for finding in found]

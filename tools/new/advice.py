@@ -37,7 +37,11 @@ def expect_images(images: NDArray[Any], name: str) -> None:
         return  # preprocess says what it expects
     smallest, largest = images.min(), images.max()
     if smallest < 0:
-        symmetric = f"({name} + 1) / 2" if smallest >= -1 and largest <= 1 else f"{name} - {name}.min()"
+        symmetric = (
+            f"({name} + 1) / 2"
+            if smallest >= -1 and largest <= 1
+            else f"{name} - smallest, the smallest pixel of all"
+        )
         raise UserError(
             f"{name}: expected pixels from 0, found {smallest} to {largest}; save {symmetric}, training and "
             "test images alike"
@@ -56,7 +60,7 @@ def expect_labels(labels: NDArray[Any], name: str) -> None:
             f"{name}: expected whole numbers, found {'text' if labels.dtype.kind in 'US' else 'objects'}; "
             f"save np.unique({name}, return_inverse=True)[1], and put the names into classes in params.yaml"
         )
-    if labels.ndim == 2 and labels.shape[1] > 1:  # noqa: PLR2004 - a table
+    if labels.ndim == 2 and min(labels.shape) > 1:  # noqa: PLR2004 - a table
         raise UserError(
             f"{name}: expected one whole number for each image, found a table of shape {labels.shape}, as of "
             f"one-hot labels; save {name}.argmax(axis=1)"

@@ -16,6 +16,9 @@ def copy(address: str, target: Path) -> None:
     Raises:
         UserError: if there is no such file, or it is damaged.
     """
+    path = Path(address)
+    if "://" not in address and path.exists() and not path.is_file():
+        raise UserError(f"{address}: expected a file, found a folder, a device or a pipe; check FROM")
     try:
         with target.open("wb") as file:
             for chunk in mirrors.read_chunks(address, ASSUMED_BYTES):

@@ -16,7 +16,7 @@ NAME = re.compile(r"(images|labels)[-.]idx\d-[a-z]+\d*(\.gz)?$")
 
 def has_idx_files(folder: Path) -> bool:
     """Return whether a file in a folder has a name as MNIST's files have."""
-    return any(NAME.search(path.name) for path in picture_folders.list_files(folder))
+    return any(NAME.search(path.name) for path in picture_folders.list_files(folder) if path.is_file())
 
 
 def import_files(origin: str, folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
@@ -81,7 +81,7 @@ def _find_file(part: str, kind: str, directory: Path, prefix: str) -> str | None
     candidates = {
         path.name.removesuffix(".gz")
         for path in picture_folders.list_files(directory)
-        if path.name.startswith(prefix) and pattern.search(path.name)
+        if path.name.startswith(prefix) and pattern.search(path.name) and path.is_file()
     }
     if part == "validation" and not candidates:
         return None

@@ -43,7 +43,7 @@ def import_dataset(origin: str, folder: Path, groups: str | None = None) -> Impo
         origin = str(Path(origin).expanduser())
     source_names: dict[str, str] = {}
     notes: list[str] = []
-    if origin.endswith(".npz"):
+    if origin.lower().endswith(".npz"):
         source, names, notes = arrays.import_archive(origin, folder)
     elif "://" not in origin and (
         picture_folders.is_archive(origin)

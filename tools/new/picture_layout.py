@@ -11,7 +11,7 @@ from stages.sources import picture_folders
 PART_NAMES = {
     "train": ("train", "training", "trainset", "training_set", "train_set", "trn"),
     "validation": ("val", "valid", "validation", "validation_set", "val_set", "dev"),
-    "test": ("test", "testing", "testset", "test_set", "tst"),
+    "test": ("test", "tests", "testing", "testset", "test_set", "tst", "t10k", "eval", "holdout"),
 }
 MOST_NAMES_SHOWN = 8
 DEEPEST_LEVEL = 4  # of folders around the one that holds the classes
@@ -98,7 +98,7 @@ def _find_part(folder: Path, part: str) -> Path | None:
 
 
 def _is_named(folder: Path, part: str) -> bool:
-    return folder.name.lower().replace("-", "_").replace(" ", "_") in PART_NAMES[part]
+    return folder.name.strip().lower().replace("-", "_").replace(" ", "_") in PART_NAMES[part]
 
 
 def _descend(folder: Path, root: Path) -> Path:

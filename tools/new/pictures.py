@@ -47,9 +47,9 @@ def import_pictures(origin: str, folder: Path, groups: str | None) -> tuple[dict
         source: dict[str, Any] = {"kind": "pictures", "folder": origin, "train": layout.train}
         draw = {"images": max(len(classes), round(DRAWN_SHARE * len(files))), "seed": SEED}
         source["test"] = layout.test or draw
-        if layout.validation or groups:
+        if layout.validation or groups is not None:
             source["validation"] = layout.validation or dict(draw)
-        if groups:
+        if groups is not None:
             source["groups"] = groups
         source |= {"classes": classes, "height": height, "width": width, "channels": channels}
         checked: Pictures = validate(Pictures, source, "FROM")

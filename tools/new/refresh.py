@@ -17,7 +17,9 @@ from stages.parameters import FILE as PARAMETERS_FILE
 from stages.parameters import Dataset
 from stages.parameters import load as load_parameters
 from stages.sources import bundled, idx, npz, picture_folders, pictures
+from stages.sources.mirrors import MIRROR_VARIABLE
 from stages.sources.schema import Mirrors, Npz, Pictures, ScikitLearn
+from tools.common import settings
 from tools.new import download, picture_layout, section, yaml_text
 
 
@@ -27,12 +29,13 @@ def main(name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         try:
             text, lines = _build_text(name, dataset, Path(folder))
+            settings_text = _update_background(name, dataset, Path(folder), lines)
         except UserError as error:  # the folder is gone when the message is read
             raise UserError(str(error).replace(f"{folder}{os.sep}", "")) from None
     if not lines:
         print(f"{PARAMETERS_FILE}: {name} is up to date with its source")
         return
-    files.write_text(PARAMETERS_FILE, text)
+    yaml_text.write_both(text, settings_text)
     print(f"{PARAMETERS_FILE}: changed {name}:", *lines, sep="\n- ")
     print(f"Next: dvc repro evaluate@{name}")
 
@@ -45,7 +48,7 @@ def _build_text(name: str, dataset: Dataset, folder: Path) -> tuple[str, list[st
         dataset: its parameters.
         folder: an empty folder, which gets the raw files.
     """
-    changes = _write_raw_files(dataset, folder)
+    changes = _write_raw_files(name, dataset, folder)
     names = dataset.files.items_by_file()
     found = {
         file: download.describe(folder / file)
@@ -79,7 +82,19 @@ def _build_text(name: str, dataset: Dataset, folder: Path) -> tuple[str, list[st
     return text, lines
 
 
-def _write_raw_files(dataset: Dataset, folder: Path) -> dict[str, Any]:
+def _update_background(name: str, dataset: Dataset, folder: Path, lines: list[str]) -> str:
+    """Return the text of tools.yaml with the background of the images; add a line if it is another one."""
+    text = yaml_text.read(settings.FILE)
+    if not lines or name not in settings.load().datasets:
+        return text
+    background = section.build_about(folder, dataset.largest_pixel)["background"]
+    if background == settings.load().dataset(name).about.background:
+        return text
+    lines.append(f"{settings.FILE}: about.background: {background or 'not the same for all images'}")
+    return yaml_text.replace_section(text, name, {"about": {"background": background}})
+
+
+def _write_raw_files(name: str, dataset: Dataset, folder: Path) -> dict[str, Any]:
     """Write the raw files of the source as it is now; return the changes of the section but for the files."""
     match dataset.source:
         case Pictures():
@@ -88,12 +103,12 @@ def _write_raw_files(dataset: Dataset, folder: Path) -> dict[str, Any]:
             bundled.write_files(dataset.source, folder)
         case Npz():
             archive = folder / dataset.source.archive.name
-            _copy_first(dataset.source.urls, dataset.source.archive.name, archive)
+            _copy_first(name, dataset.source.urls, dataset.source.archive.name, archive)
             npz.write_files(dataset.source, archive, folder)
             return {"source": {"archive": download.describe(archive)}}
         case Mirrors():
             for file, expected in dataset.files.items_by_file().items():
-                _copy_first(dataset.source.urls, expected.name or file, folder / file)
+                _copy_first(name, dataset.source.urls, expected.name or file, folder / file)
     return {}
 
 
@@ -110,10 +125,11 @@ def _write_pictures(dataset: Dataset, source: Pictures, folder: Path) -> dict[st
     return {"source": {"classes": folders}, "classes": [own_names.get(name, name) for name in folders]}
 
 
-def _copy_first(urls: list[str], name: str, target: Path) -> None:
+def _copy_first(dataset: str, urls: list[str], name: str, target: Path) -> None:
     """Copy a file from the first address that has it."""
     reasons = []
-    for url in urls:
+    first = os.environ.get(MIRROR_VARIABLE)
+    for url in [*([f"{first.rstrip('/')}/{dataset}"] if first else []), *urls]:
         try:
             download.copy(f"{url.rstrip('/')}/{name}", target)
         except UserError as error:

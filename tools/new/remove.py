@@ -17,6 +17,7 @@ from stages.parameters import FILE as PARAMETERS_FILE
 from stages.parameters import load as load_parameters
 from tools.common import dvc, dvc_lock, settings
 from tools.new import results, yaml_text
+from tools.predict import card
 
 PIPELINE = Path("dvc.yaml")
 STAGES = ("fetch", "preprocess", "train", "evaluate")
@@ -37,10 +38,16 @@ def remove(name: str) -> None:
         )
     _expect_nothing_strange(name)
     written = results.list_files(name)
+    is_card_made = _is_card_made(name)
     _write_sections(*(yaml_text.remove_section(text, name) for text in _read_sections(name)))
     _forget(name)
-    for path in [*layout.outputs(name), _card(name)]:
-        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    for path in layout.outputs(name):
+        if path.is_dir() and not path.is_symlink():  # what a link leads to is the user's
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    if is_card_made:
+        _card(name).unlink()
     _remove_empty_folders(name)
     print(f"Removed {name}: its sections, its stages in {dvc_lock.FILE}, and {len(written):,} files.")
     print("Next: git add --all, and commit. To undo this: git checkout . and dvc checkout.")
@@ -60,6 +67,7 @@ def rename(name: str, new_name: str) -> None:
     if new_name in parameters.datasets or results.list_files(new_name):
         raise UserError(f"{PARAMETERS_FILE}: expected a new name, found {new_name!r} in use; choose another")
     _expect_nothing_strange(name)
+    is_card_made = _is_card_made(name)
     is_complete = dvc.run("status", *(f"{stage}@{name}" for stage in STAGES)).strip().endswith("up to date.")
     _write_sections(*(yaml_text.rename_section(text, name, new_name) for text in _read_sections(name)))
     _forget(name, new_name)
@@ -67,7 +75,8 @@ def rename(name: str, new_name: str) -> None:
         if old.exists():
             new.parent.mkdir(parents=True, exist_ok=True)
             old.rename(new)
-    _card(name).unlink(missing_ok=True)
+    if is_card_made:
+        _card(name).unlink()
     _remove_empty_folders(name)
     model = layout.model(new_name)
     if model.exists():  # the file of its checksum names it
@@ -105,7 +114,7 @@ def _forget(name: str, new_name: str | None = None) -> None:
     if dvc_lock.FILE.exists():
         lock = yaml_text.read(dvc_lock.FILE)
         for stage in STAGES:
-            lock = re.sub(rf"^  {stage}@{name}:\n(?:    .*\n|  - .*\n)*", "", lock, flags=re.MULTILINE)
+            lock = re.sub(rf"^  {stage}@{name}:\r?\n(?:    .*\n|  - .*\n)*", "", lock, flags=re.MULTILINE)
         files.write_text(dvc_lock.FILE, lock)
     pipeline = yaml_text.read(PIPELINE)
     artifact = re.compile(
@@ -124,6 +133,17 @@ def _forget(name: str, new_name: str | None = None) -> None:
         new.write_bytes((pipeline[: match.start()] + block + pipeline[match.end() :]).encode())
 
 
+def _is_card_made(name: str) -> bool:
+    """Return whether there is a model card as `tools.predict.card` writes it, which nobody has edited."""
+    if not _card(name).is_file():
+        return False
+    try:
+        text = card.build_card(name, load_parameters(), settings.load())
+    except UserError:
+        return False
+    return text == _card(name).read_text(encoding="utf-8")
+
+
 def _card(name: str) -> Path:
     return CARDS / f"{name}.md"
 
@@ -140,5 +160,9 @@ if __name__ == "__main__":
     parser.add_argument("--rename-to", metavar="NEW", help="keep everything, under another name")
     arguments = parser.parse_args()
     command.finish(
-        lambda: rename(arguments.name, arguments.rename_to) if arguments.rename_to else remove(arguments.name)
+        lambda: (
+            remove(arguments.name)
+            if arguments.rename_to is None
+            else rename(arguments.name, arguments.rename_to)
+        )
     )

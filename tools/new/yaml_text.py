@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from stages.common import files
 from stages.common.errors import UserError
@@ -46,13 +47,14 @@ def insert_section(text: str, name: str, section: dict[str, Any]) -> str:
 
 
 def remove_section(text: str, name: str) -> str:
-    """Return the text of a YAML file without a section under `datasets`, and the comments above the section.
+    """Return the text of a YAML file without a section under `datasets`; comments above it stay.
 
     Raises:
         UserError: if the text is not laid out in lines, so that the section must be removed by hand.
     """
     start, end = _find_section(text, name)
-    shorter = text[:start] + text[end:]
+    line_end = "\r\n" if "\r\n" in text else "\n"
+    shorter = BLANK_END.sub("", text[:start]) + line_end + text[end:]
     content = YAML(typ="safe").load(text)
     del content["datasets"][name]
     if not content["datasets"]:
@@ -82,20 +84,46 @@ def rename_section(text: str, name: str, new_name: str) -> str:
 
 
 def replace_section(text: str, name: str, section: dict[str, Any]) -> str:
-    """Return the text of a YAML file with other values in a section under `datasets`; comments stay."""
+    """Return the text of a YAML file with other values in a section under `datasets`; comments stay.
+
+    Args:
+        text: the text.
+        name: the key of the section.
+        section: the keys with other values; None removes a mapping.
+
+    Raises:
+        UserError: if the section cannot be read by itself, so that it must be changed by hand.
+    """
+    start, end = _find_section(text, name)
+    block = text[start:end].replace("\r\n", "\n")
     yaml = _make_yaml()
-    content = yaml.load(text)
-    _update(content["datasets"][name], section)
+    yaml.preserve_quotes = True
+    try:
+        content = yaml.load(textwrap.dedent(block))
+    except YAMLError:  # as where an alias refers to another section
+        raise UserError(
+            f"datasets.{name}: expected a section that can be read by itself; edit it by hand"
+        ) from None
+    (key,) = content
+    _update(content[key], section)
     stream = io.StringIO()
     yaml.dump(content, stream)
-    return stream.getvalue().replace("\n", "\r\n") if "\r\n" in text else stream.getvalue()
+    indent = re.match(r" *", block[len(block) - len(block.lstrip("\n")) :])
+    new = textwrap.indent(stream.getvalue(), indent[0] if indent else "  ")
+    if "\r\n" in text:
+        new = new.replace("\n", "\r\n")
+    changed = text[:start] + new + text[end:]
+    expected = YAML(typ="safe").load(text)
+    _update(expected["datasets"][name], section)
+    _expect_content(changed, expected, f"change datasets.{name}")
+    return changed
 
 
 def _update(content: Any, values: dict[str, Any]) -> None:
-    """Give keys of a mapping other values in place; keys whose value is None are removed."""
+    """Give keys of a mapping other values in place; mappings whose value is None are removed."""
     for key, value in values.items():
-        if value is None:
-            content.pop(key, None)
+        if value is None and isinstance(content.get(key), dict):
+            del content[key]
         elif isinstance(value, dict) and isinstance(content.get(key), dict):
             _update(content[key], value)
         elif content.get(key) != value:
@@ -103,18 +131,21 @@ def _update(content: Any, values: dict[str, Any]) -> None:
 
 
 def _find_section(text: str, name: str) -> tuple[int, int]:
-    """Return where a section under `datasets` begins, with the comments above, and where the next begins."""
+    """Return where the key of a section under `datasets` begins, and where the next one begins."""
     datasets = DATASETS.search(text)
     start = datasets.end() if datasets else len(text)
     next_key = NEXT_KEY.search(text, start)
     end = next_key.start() if next_key else len(text)
     indent = INDENT.search(text, start, end)
     # Comments and blank lines, then a key at the indent of the sections.
-    section = re.compile(rf"(?:^[ ]*(?:#.*)?\r?\n)*^{indent[1] if indent else '  '}([^\s#:]+):", re.MULTILINE)
+    section = re.compile(
+        rf"(?P<above>(?:^[ ]*(?:#.*)?\r?\n)*)^{indent[1] if indent else '  '}(?P<key>[^\s#:]+):",
+        re.MULTILINE,
+    )
     matches = list(section.finditer(text, start + 1, end))
     for number, match in enumerate(matches):
-        if match[1].strip("'\"") == name:
-            return match.start(), matches[number + 1].start() if number + 1 < len(matches) else end
+        if match["key"].strip("'\"") == name:
+            return match.end("above"), matches[number + 1].start() if number + 1 < len(matches) else end
     raise UserError(
         f"datasets.{name}: expected a section in lines of its own, found none; edit the file by hand"
     )

@@ -78,7 +78,8 @@ def compare_dataset(
         for revision in revisions
     }
     before, after = (_read_result(revision, dataset, rules.split) for revision in revisions)
-    renamed = find_renamed_classes(base, later, dataset)
+    hashes = {inputs.find_split(revision, dataset, rules.split) for revision in revisions} - {None}
+    renamed = find_renamed_classes(base, later, dataset) if len(hashes) <= 1 else {}
     before = rename_classes(before, renamed) if before else None
     outcome = _find_outcome(dataset, revisions, (before, after), rules.split)
     reason = outcome.value.format(
@@ -106,6 +107,9 @@ def compare_dataset(
         comparison.obstacles.insert(0, f"{reason}; {OPTIONS[outcome]} {dataset} accepts that")
     if after:
         comparison.obstacles += find_false_metrics(dataset, after)
+    if renamed.keys() & set(renamed.values()) and not rules.accept(Outcome.OTHER_IMAGES, dataset):
+        accept = f"{OPTIONS[Outcome.OTHER_IMAGES]} {dataset} accepts that"
+        comparison.obstacles.append(f"names of classes stand for other classes than before; {accept}")
     for split in layout.SCORED_SPLITS:
         if split != rules.split and before and after and not rules.accept(Outcome.OTHER_IMAGES, dataset):
             hashes = {inputs.find_split(revision, dataset, split) for revision in revisions} - {None}

@@ -51,7 +51,8 @@ class Run:
 
         After a change of code or packages that changes results, remove the records. A test compares the
         records of `default` with the metrics of the pipeline; it notices changes that concern undistorted
-        images and dense layers. After adding a hyperparameter that changes no results, add it to the records.
+        images and dense layers. A new hyperparameter that changes nothing while it is not used stands in
+        `LATER_DISTORTIONS`.
         """
         return {
             "data": self.data,

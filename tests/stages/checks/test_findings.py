@@ -121,6 +121,19 @@ def test_test_images_of_another_brightness_are_told(factor: float, word: str | N
     assert all(f"test images are {word} than training images: mean pixel " in text for text in texts)
 
 
+def test_another_colour_or_two_pixels_are_no_twins() -> None:
+    def draw(count: int, seed: int) -> np.ndarray:
+        images = np.full((count, 20, 20, 3), 255, np.uint8)
+        images[:, 5:15, 5:15] = np.random.default_rng(seed).integers(0, 200, (count, 1, 1, 3))
+        return images
+
+    assert [text for text in list_texts(make_parts(draw)) if "test images nearly identical" in text] == []
+    tiny = make_parts(
+        lambda count, seed: np.random.default_rng(seed).integers(0, 256, (count, 2, 2), np.uint8)
+    )
+    assert list_texts(tiny) == []
+
+
 def test_only_the_rows_of_a_split_count() -> None:
     parts = make_parts(make_noise)
     whole = Split(

@@ -1,7 +1,10 @@
 """Folders of pictures: which become which images, and which are refused in one line."""
 
+import lzma
 import tarfile
+import tempfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -118,6 +121,51 @@ def test_an_archive_is_as_good_as_its_folder(folder: Path, suffix: str) -> None:
     archive.write_bytes(archive.read_bytes()[:200])
     with pytest.raises(UserError, match=rf"pictures{suffix}: expected a whole \.zip or \.tar file"):
         pictures.write_files(source(archive), folder)
+
+
+def cut_xz(path: Path) -> None:
+    content = bytearray(lzma.compress(bytes(range(256)) * 50))
+    content[len(content) // 2] ^= 255
+    path.write_bytes(content)
+
+
+def link_to_nothing(path: Path) -> None:
+    with tarfile.open(path, "w") as tar:
+        member = tarfile.TarInfo("p/a.png")
+        member.type, member.linkname = tarfile.LNKTYPE, "p/none.png"
+        tar.addfile(member)
+
+
+def file_and_folder(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as members:
+        members.writestr("a", "x")
+        members.writestr("a/1.png", "x")
+
+
+def long_name(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as members:
+        members.writestr(f"a/{'x' * 300}.png", "x")
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("a.tar.xz", cut_xz),
+        ("a.tar", link_to_nothing),
+        ("a.zip", file_and_folder),
+        ("b.zip", long_name),
+        ("c.zip", lambda path: path.write_text("no archive")),
+        ("d.tar", lambda path: path.write_bytes(b"")),
+    ],
+)
+def test_a_damaged_archive_is_one_line_without_a_temporary_folder(
+    tmp_path: Path, name: str, make: Callable[[Path], object]
+) -> None:
+    make(tmp_path / name)
+    with pytest.raises(UserError) as error, picture_folders.open_folder(str(tmp_path / name)):
+        pass
+    assert str(error.value).startswith(f"{tmp_path / name}: expected a whole .zip or .tar file of pictures")
+    assert tempfile.gettempdir() not in str(error.value).replace(str(tmp_path), "")
 
 
 def test_an_archive_writes_nothing_outside(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def save_archive(folder: Path, **changes: np.ndarray | None) -> Path:
         ("y_test", lambda y: y + 5, "y_test: expected labels from 0 to 2"),
         ("x_train", lambda x: x / 127.5 - 1, "x_train: expected pixels from 0, found -1.0 to 1.0"),
         ("x_train", lambda x: x / 127.5 - 1, "save (x_train + 1) / 2"),
-        ("x_train", lambda x: x.astype(int) - 100, "save x_train - x_train.min()"),
+        ("x_train", lambda x: x.astype(int) - 100, "save x_train - smallest, the smallest pixel of all"),
         ("x_train", lambda x: np.stack([x] * 3, axis=1), "with the channels first; save x_train.transpose("),
         ("x_train", lambda x: x[:, :, :7], "x_test: expected images of shape (8, 7)"),
         ("x_train", lambda x: x[:0], "x_train: expected images with pixels, found shape (0, 8, 9)"),

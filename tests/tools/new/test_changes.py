@@ -12,9 +12,11 @@ from PIL import Image
 from ruamel.yaml import YAML
 from sections import count_images, read_both, read_section, save_pictures
 
+import tools.new.__main__ as new
 from stages import fetch
 from stages.common import layout
 from stages.common.errors import UserError
+from tools.common.lock import exclusive_lock
 
 
 @pytest.fixture
@@ -249,3 +251,103 @@ def test_own_pictures_are_predicted_as_they_were_scored(project: Project, tmp_pa
     predicted = json.loads(project.here("tools.predict", "set", *files, "--json").stdout)
     assert not any(row["inverted"] for row in predicted)
     assert [row["class"] for row in predicted] == scored
+
+
+def test_an_empty_new_name_is_no_removal(project: Project) -> None:
+    before = project.files("**/*")
+    done = project.here("tools.new.remove", TWIN, "--rename-to", "", expect=2)
+    assert "the new name: expected" in done.stderr
+    make = ("make", "-o", ".venv/installed")
+    project.run(*make, "remove", f"NAME={TWIN}", "TO=", expect=2)
+    assert {path: content for path, content in project.files("**/*").items() if path in before} == before
+
+
+def test_what_a_link_leads_to_is_the_users(project: Project, tmp_path: Path) -> None:
+    raw = project.folder / f"data/raw/{TWIN}"
+    raw.rename(tmp_path / "elsewhere")
+    raw.symlink_to(tmp_path / "elsewhere")
+    project.here("tools.new.remove", TWIN)
+    assert not raw.is_symlink()
+    assert len(list((tmp_path / "elsewhere").iterdir())) == 4
+
+
+@pytest.mark.parametrize("arguments", [(), ("--rename-to", "other")])
+def test_a_card_that_somebody_has_written_is_kept(project: Project, arguments: tuple[str, ...]) -> None:
+    card = project.folder / f"cards/{TWIN}.md"
+    card.parent.mkdir(exist_ok=True)
+    card.write_text("my own")
+    project.here("tools.new.remove", TWIN, *arguments)
+    assert card.read_text() == "my own"
+
+
+def test_a_lock_with_line_ends_of_windows_loses_the_stages_too(project: Project) -> None:
+    path = project.folder / "dvc.lock"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    project.here("tools.new.remove", TWIN)
+    assert f"@{TWIN}" not in path.read_text()
+
+
+def save_grey(folder: Path, brightness: int) -> None:
+    for name in ("cat", "dog"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for number in range(10):
+            pixels = np.full((12, 12), brightness, np.uint8)
+            pixels[3:9, 3:9] = 100 + number
+            Image.fromarray(pixels).save(folder / name / f"{brightness}-{number}.png")
+
+
+def test_a_refresh_looks_at_the_background_again(parameters: Project, tmp_path: Path) -> None:
+    save_grey(tmp_path / "pets", 0)
+    parameters.here("tools.new", "pets", tmp_path / "pets")
+    assert "background: dark" in read_both(parameters)["tools.yaml"].partition("pets:")[2]
+    save_grey(tmp_path / "pets", 255)
+    out = parameters.here("tools.new.refresh", "pets").stdout
+    assert "tools.yaml: about.background: not the same for all images" in out
+    assert "background: dark" not in read_both(parameters)["tools.yaml"].partition("pets:")[2]
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_every_line_of_other_data_sets_stays_as_it_is(parameters: Project, pets: Path, line_end: str) -> None:
+    path = parameters.folder / "params.yaml"
+    text = path.read_text().replace("  digits:\n", '  # "mine"\n  digits:   # the first\n', 1)
+    text = text.replace("kind: mirrors", 'kind: "mirrors"').replace("- Trouser\n", "- 'Trouser'   # one\n")
+    path.write_bytes(text.replace("\n", line_end).encode())
+    parameters.here("tools.new", "pets", pets)
+    before = path.read_bytes()
+    save_pictures(pets / "cat", 12)
+    parameters.here("tools.new.refresh", "pets")
+    after = path.read_bytes()
+    start = f"  pets:{line_end}".encode()
+    assert after.partition(start)[0] == before.partition(start)[0]
+    end = f"{line_end}checks:".encode()
+    assert after.partition(end)[2] == before.partition(end)[2]
+    assert after != before
+    assert after.count(b"\r\n") == (after.count(b"\n") if line_end == "\r\n" else 0)
+    parameters.here("tools.new.remove", "pets")
+    assert path.read_bytes() == text.replace("\n", line_end).encode()
+
+
+def test_names_of_classes_are_as_many_as_folders(parameters: Project, pets: Path) -> None:
+    parameters.here("tools.new", "pets", pets)
+    parameters.edit_parameters(lambda content: content["datasets"]["pets"]["classes"].append("cow"))
+    error = parameters.here("tools.new.refresh", "pets", expect=2).stderr
+    assert "expected a name in classes for each of the 2 folders in source.classes, found 3" in error
+    assert error.count("\n") == 1
+
+
+def test_two_at_a_time_are_refused(parameters: Project, pets: Path) -> None:
+    with contextlib.chdir(parameters.folder), exclusive_lock(new.LOCK, "test"):
+        error = parameters.here("tools.new", "pets", pets, expect=2).stderr
+    assert "expected no other make new, found one; wait, or stop it" in error
+
+
+def test_strict_checks_stop_a_new_data_set(parameters: Project, pets: Path) -> None:
+    for name in ("cat", "dog"):
+        for part in ("train", "test"):
+            shutil.copytree(pets / name, pets.with_name("leak") / part / name)
+    parameters.edit_parameters(lambda content: content["checks"].update(strict=True))
+    before = read_both(parameters)
+    error = parameters.here("tools.new", "leak", pets.with_name("leak"), expect=2).stderr
+    assert "found: validation images" in error or "found: test images identical to a training image" in error
+    assert error.count("\n") == 1
+    assert read_both(parameters) == before

@@ -174,6 +174,18 @@ def huge(folder: Path) -> None:
     Image.new("1", (12_000, 9_000)).save(folder / "cat/x.png")
 
 
+def test_links_that_lead_upwards_end(parameters: Project, tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        save_pictures(tmp_path / "pets" / name)
+        for number in range(3):
+            (tmp_path / f"pets/{name}/up{number}").symlink_to("..")
+            (tmp_path / f"pets/{name}/here{number}").symlink_to(".")
+    (tmp_path / "pets/cat/aside").symlink_to("../dog")
+    (tmp_path / "pets/dog/aside").symlink_to("../cat")
+    parameters.here("tools.new", "pets", tmp_path / "pets")
+    assert read_section(parameters)["classes"] == ["cat", "dog"]
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

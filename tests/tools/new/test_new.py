@@ -351,7 +351,9 @@ def test_a_file_that_cannot_be_replaced_leaves_both_as_they_were(
     with pytest.raises(UserError, match="expected a place to write to"), contextlib.chdir(parameters.folder):
         new.main("letters", str(tmp_path))
     assert read_both(parameters) == before
-    assert sorted(path.name for path in parameters.folder.iterdir()) == sorted(FILES)
+    assert sorted(path.name for path in parameters.folder.iterdir()) == sorted(
+        [".dvc", *FILES]
+    )  # a lock file
 
 
 @pytest.mark.parametrize(

@@ -276,7 +276,8 @@ def test_classes_with_other_names_are_compared_by_their_numbers(
     write(after, wrong=5)
     comparison = compare_all("HEAD^", "HEAD")["first"]
     assert comparison.outcome is Outcome.COMPARED
-    assert comparison.obstacles == []
+    exchanged = "names of classes stand for other classes than before; --new-images first accepts that"
+    assert comparison.obstacles == ([exchanged] if after == ["dog", "cat"] else [])
     accuracy = comparison.differences[0]
     assert (accuracy.before, accuracy.after) == (1 - 4 / IMAGES, 1 - 5 / IMAGES)
     assert f"classes renamed, compared by their numbers: {said}" in build_markdown(review("HEAD^", "HEAD"))

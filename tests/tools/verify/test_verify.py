@@ -45,6 +45,7 @@ def test_randomness_in_a_stage_is_found_and_named(project: Project) -> None:
         f"plots/history/{TWIN}.csv",
         f"metrics/{TWIN}.json", f"predictions/{TWIN}/validation.csv", f"predictions/{TWIN}/test.csv",
         f"plots/confusion/{TWIN}.csv",
+        f"plots/data/{TWIN}.json", f"plots/data/{TWIN}.png",
         f"plots/classes/{TWIN}.csv", f"plots/reliability/{TWIN}.csv", f"plots/mistakes/{TWIN}.png",
     }  # fmt: skip
     ran = re.findall(r"Running stage '(\w+)@", done.stdout + done.stderr)
