@@ -4,7 +4,7 @@ from stages.common.validation import Section
 
 
 class Checks(Section):
-    """What is done about grave findings, such as test images among the training images.
+    """Treatment of grave findings, such as test images among the training images.
 
     Attributes:
         strict: whether they stop preprocess; if not, they are warnings.

@@ -8,7 +8,7 @@ import pytest
 from helpers import ROOT
 
 TEXT = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
-ROOMS = {"sources", "splits", "network", "scoring", "common"}
+ROOMS = {"sources", "checks", "splits", "network", "scoring", "common"}
 # Of parameters and of each stage, the arrow to common is not drawn.
 MODULES = {"parameters", "fetch", "preprocess", "train", "evaluate"}
 

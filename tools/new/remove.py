@@ -58,8 +58,7 @@ def rename(name: str, new_name: str) -> None:
 
     Raises:
         UserError: if there is no such data set, if the new name is taken or has files, or if a file is no
-        result
-            of a stage.
+            result of a stage.
     """
     parameters = load_parameters()
     parameters.dataset(name)
