@@ -76,5 +76,5 @@ class Augmentation(Section):
 
     @property
     def moves_pixels(self) -> bool:
-        """Whether images are distorted beyond their colours."""
+        """Return whether images are distorted beyond their colours."""
         return any((self.shift, self.rotation, self.scaling, self.elastic, self.flip))
