@@ -2,6 +2,7 @@
 
 import gzip
 import http.server
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,6 +31,7 @@ def test_a_run_and_a_review_leave_no_secret_behind(project: Project, serve: Call
 
     server = serve(with_password)
     project.edit_parameters(downloaded)
+    shutil.rmtree(project.folder / f"data/raw/{TWIN}")  # or nothing would be downloaded
     mirror = server.url.replace("://", f"://me:{PASSWORD}@")
     printed = []
     again = ("dvc", "repro", "--force", "--single-item", f"fetch@{TWIN}", f"train@{TWIN}")

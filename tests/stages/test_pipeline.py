@@ -56,6 +56,8 @@ def test_repro_writes_every_output(finished: Project) -> None:
             f"models/{name}.keras.sha256",
             f"plots/classes/{name}.csv",
             f"plots/confusion/{name}.csv",
+            f"plots/data/{name}.json",
+            f"plots/data/{name}.png",
             f"plots/history/{name}.csv",
             f"plots/mistakes/{name}.png",
             f"plots/reliability/{name}.csv",

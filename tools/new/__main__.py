@@ -61,9 +61,9 @@ def _add(name: str, origin: str, groups: str | None) -> None:
 
 def _expect_nothing_of(name: str) -> None:
     """Raise a UserError if a new data set's stages would replace files of which there is no other copy."""
-    if unsaved := results.list_unsaved(name):
+    if strange := results.list_strange(name):
         raise UserError(
-            f"{unsaved[0]}: expected no file there, since the stages of {name} write to that place, found "
+            f"{strange[0]}: expected no file there, since the stages of {name} write to that place, found "
             "one; move it and what is beside it elsewhere, or choose another name"
         )
 

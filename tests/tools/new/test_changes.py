@@ -323,6 +323,7 @@ def test_every_line_of_other_data_sets_stays_as_it_is(parameters: Project, pets:
     assert after.partition(end)[2] == before.partition(end)[2]
     assert after != before
     assert after.count(b"\r\n") == (after.count(b"\n") if line_end == "\r\n" else 0)
+    (parameters.folder / "dvc.yaml").write_text("stages: {}\n")
     parameters.here("tools.new.remove", "pets")
     assert path.read_bytes() == text.replace("\n", line_end).encode()
 

@@ -163,8 +163,8 @@ def test_plots_stand_under_their_data_set_the_confusion_matrix_first(
     changed: Project, open_page: Callable[[Path], Opened]
 ) -> None:
     opened = open_page(draw(changed, "show"))
-    kinds = ("confusion", "classes", "history", "reliability", "mistakes")
-    endings = ("csv", "csv", "csv", "csv", "png")
+    kinds = ("confusion", "classes", "history", "reliability", "mistakes", "data")
+    endings = ("csv", "csv", "csv", "csv", "png", "png")
     assert opened.page.evaluate(SECTIONS) == [
         {
             "heading": name,
