@@ -122,7 +122,7 @@ def test_test_images_of_another_brightness_are_told(factor: float, word: str | N
 
 
 def test_another_colour_or_two_pixels_are_no_twins() -> None:
-    parts = make_parts(lambda count, seed: np.full((count, 20, 20, 3), 255, np.uint8))
+    parts = make_parts(lambda count, _: np.full((count, 20, 20, 3), 255, np.uint8))
     for (name, part), channel in zip(parts.items(), (0, 1, 2), strict=True):
         darkness = np.random.default_rng(channel).integers(0, 60, (COUNTS[name], 1, 1))
         part.images[:, 5:15, 5:15, channel] = darkness  # each split has squares of another colour
