@@ -1,6 +1,7 @@
 """Findings about a data set before training, such as leaks between its splits, and what is said of them."""
 
 from collections.abc import Mapping, Sequence
+from math import sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ FEW_IMAGES = 10  # of a class for training; fewer say little of it
 # The difference of the mean brightness of two splits, in standard deviations of the training images, from
 # which they seem to be of different origin.
 LARGEST_SHIFT = 0.5
+STANDARD_ERRORS = 3.0  # up to which few images differ by chance
 SMALLEST_SHIFT = 0.05  # of the mean, however little the images deviate
 MOST_NAMES_SHOWN = 5
 
@@ -158,7 +160,9 @@ def _list_shifts(content: Content) -> list[Finding]:
     findings = []
     for name in ("validation", "test"):
         difference = content["brightness"][name]["mean"] - training["mean"]
-        least = max(LARGEST_SHIFT * training["deviation"], SMALLEST_SHIFT * training["mean"])
+        counts = (sum(content["images"][split].values()) for split in ("train", name))
+        by_chance = STANDARD_ERRORS * training["deviation"] * sqrt(sum(1 / count for count in counts))
+        least = max(LARGEST_SHIFT * training["deviation"], SMALLEST_SHIFT * training["mean"], by_chance)
         if abs(difference) > least:
             word = "brighter" if difference > 0 else "darker"
             findings.append(

@@ -73,6 +73,8 @@ def test_from_a_folder_of_pictures_to_a_reviewed_result(project: Project, folder
     assert read_section(project, "things")["classes"] == ["bar", "dot", "pole"]
     assert read_about(project, "things").background == "dark"
 
+    few = {"epochs": 40}
+    project.edit_parameters(lambda content: content["datasets"]["things"]["training"].update(few))
     project.run("dvc", "repro", "evaluate@things")
     project.commit("Add things")
     metrics = json.loads((project.folder / "metrics/things.json").read_text())
