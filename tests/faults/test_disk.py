@@ -64,7 +64,7 @@ def rerun(stage: str) -> tuple[str, ...]:
 
 
 @contextmanager
-def needed(small: Project, stage: str) -> Iterator[None]:
+def without_a_raw_file(small: Project, stage: str) -> Iterator[None]:
     """Take a raw file away meanwhile if the stage is fetch, which does nothing if all are there."""
     path = small.folder / f"data/raw/{TWIN}/t10k-labels-idx1-ubyte"
     if stage != "fetch":
@@ -94,7 +94,7 @@ def test_a_disk_that_is_full_for_a_stage(small: Project, tally: Tally) -> None:
         largest = max(len(content) for content in small.files(*OUTPUTS[stage]).values())
         size = int(tally.random.uniform(0, 0.9) * largest)
         with tally.case(f"{stage} with {size} bytes of room for a file of {largest}"):
-            with needed(small, stage), room(small, size):
+            with without_a_raw_file(small, stage), room(small, size):
                 done = small.here("stages", stage, TWIN, expect=2)
             check_the_error(done, stage, "expected room on the disk for ")
             assert half_written(small, expected) == []
@@ -126,7 +126,7 @@ def test_a_disk_that_may_only_be_read(small: Project, tally: Tally) -> None:
     expected = small.files(*RESULTS)
     for stage in tally.random.sample(list(OUTPUTS), tally.number(1, 4)):
         with tally.case(stage):
-            with needed(small, stage), read_only(small):
+            with without_a_raw_file(small, stage), read_only(small):
                 done = small.here("stages", stage, TWIN, expect=2)
                 by_dvc = small.run(*rerun(stage), expect=255)
             check_the_error(done, stage, "found: Read-only file system")

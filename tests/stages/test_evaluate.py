@@ -1,4 +1,4 @@
-"""What evaluate says of a network that has learned nothing, and of one that has learned little."""
+"""Warnings of evaluate about a network that is no better than guessing."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What `make new` and `dvc repro` reach without an edit, on pictures as people bring them."""
+"""Accuracy from `make new` and `dvc repro` alone, without an edit, on pictures as people bring them."""
 
 import json
 from pathlib import Path
