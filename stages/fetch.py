@@ -1,16 +1,20 @@
 """The stage fetch: the raw files of a data set, with the hashes in params.yaml."""
 
 import os
+import re
+import shutil
 from pathlib import Path
 
 from stages.common import checksums, layout
 from stages.common.errors import UserError
 from stages.common.files import atomic_folder
 from stages.common.params_file import read_dataset
-from stages.sources import bundled, mirrors, npz, pictures, places
+from stages.sources import bundled, mirrors, npz, picture_list, pictures, places
 from stages.sources.schema import FetchParameters, Mirrors, Npz, Pictures, RawFiles, ScikitLearn, Source
 
 ARCHIVE = "archive.npz"
+# A file that another source of the same data set may have written.
+EARLIER = re.escape(picture_list.FILE)
 
 
 def fetch(source: Source, files: RawFiles, folder: Path, first_mirror: str | None = None) -> None:
@@ -27,11 +31,13 @@ def fetch(source: Source, files: RawFiles, folder: Path, first_mirror: str | Non
         UserError: if a file cannot be fetched or has another hash.
     """
     size = sum(expected.bytes for expected in files.items_by_file().values())
-    with atomic_folder(folder, size) as new:
+    with atomic_folder(folder, size, EARLIER) as new:
         first_mirrors = [first_mirror] if first_mirror else []
         if first_mirror and not isinstance(source, ScikitLearn) and has_raw_files(Path(first_mirror), files):
             for name, expected in files.items_by_file().items():
                 mirrors.download(first_mirrors, name, expected, new / name)
+            if isinstance(source, Pictures) and (Path(first_mirror) / picture_list.FILE).is_file():
+                shutil.copyfile(Path(first_mirror) / picture_list.FILE, new / picture_list.FILE)
             print(f"{folder}: the raw files of {first_mirror}", flush=True)
             return
         match source:
@@ -50,7 +56,7 @@ def fetch(source: Source, files: RawFiles, folder: Path, first_mirror: str | Non
                 pictures.write_files(source, new)
             case ScikitLearn():
                 bundled.write_files(source, new)
-        check_raw_files(files, new)
+        check_raw_files(files, new, folder.name)
 
 
 def has_raw_files(folder: Path, files: RawFiles) -> bool:
@@ -61,11 +67,11 @@ def has_raw_files(folder: Path, files: RawFiles) -> bool:
 
 
 def is_fetched(files: RawFiles, folder: Path) -> bool:
-    """Return whether a folder has the expected raw files, and nothing else."""
+    """Return whether a folder has the expected raw files, and nothing else but a list of pictures."""
     expected = files.items_by_file()
     return (
         folder.is_dir()
-        and {path.name for path in folder.iterdir()} == expected.keys()
+        and {path.name for path in folder.iterdir()} - {picture_list.FILE} == expected.keys()
         and not list_wrong_files(files, folder)
     )
 
@@ -98,12 +104,18 @@ def list_wrong_files(files: RawFiles, folder: Path) -> list[str]:
     return wrong
 
 
-def check_raw_files(files: RawFiles, folder: Path) -> None:
-    """Raise a UserError that names every file of the folder with another size or hash than expected."""
+def check_raw_files(files: RawFiles, folder: Path, name: str) -> None:
+    """Raise a UserError that names every file of the folder with another size or hash than expected.
+
+    Args:
+        files: the expected files.
+        folder: has the files.
+        name: the key of the data set, for the error.
+    """
     if wrong := list_wrong_files(files, folder):
         raise UserError(
-            f"params.yaml: files: {'; '.join(wrong)}; if the source was changed on purpose, write the new "
-            "numbers there: make refresh NAME=..."
+            f"params.yaml: datasets.{name}.files: {'; '.join(wrong)}; if the source was changed on purpose, "
+            f"write the new numbers there: make refresh NAME={name}"
         )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
-from stages.checks import findings, samples
+from stages.checks import counts, findings, samples
 from stages.checks.schema import Checks
 from stages.common import checksums, layout
 from stages.common.errors import UserError
@@ -17,7 +18,7 @@ from stages.common.files import write_text
 from stages.common.params_file import read_dataset, read_shared
 from stages.common.seeds import derive_seed
 from stages.common.shapes import COLOUR_BATCH_NDIM, GREY_BATCH_NDIM
-from stages.sources import idx
+from stages.sources import idx, picture_list
 from stages.splits import arrays
 from stages.splits.arrays import Split
 from stages.splits.schema import PreprocessParameters
@@ -217,6 +218,29 @@ def _read_parts(parameters: PreprocessParameters, raw: Path) -> dict[str, Split]
     }
 
 
+def examine(
+    parameters: PreprocessParameters, raw: Path, splits: Mapping[str, tuple[Split, Rows]]
+) -> counts.Content:
+    """Count what may be wrong with the images and labels of a data set, as `counts.examine` does.
+
+    Args:
+        parameters: the parameters of the data set.
+        raw: the folder of its raw files.
+        splits: as `divide` returns them.
+    """
+    files, pictures, examined = parameters.files.items_by_file(), picture_list.read(raw), {}
+    for split, (whole, rows) in splits.items():
+        part = split if layout.PARTS[split][0] in files else "train"
+        if pictures is not None and len(of_part := pictures[pictures["part"] == part]) == len(whole.labels):
+            of_split = of_part.iloc[rows]
+            sizes = of_split[["height", "width"]].to_numpy(np.int64)
+            examined[split] = counts.Examined(whole, rows, of_split["file"].tolist(), sizes)
+        else:
+            names = [f"image {row} of {layout.PARTS[part][0]}" for row in rows]
+            examined[split] = counts.Examined(whole, rows, names)
+    return counts.examine(examined, parameters.classes)
+
+
 def main(name: str) -> None:
     """Read data/raw/DATASET/, and write data/processed/DATASET/ and what the checks have found."""
     parameters, raw = read_dataset(PreprocessParameters, name), layout.raw(name)
@@ -224,7 +248,7 @@ def main(name: str) -> None:
     for file, expected in parameters.files.items_by_file().items():
         checksums.check_file(raw / file, expected.sha256)
     splits = divide(parameters, raw)
-    content = findings.examine(splits, parameters.classes)
+    content = examine(parameters, raw, splits)
     found = findings.list_findings(content)
     for finding in found:
         print(f"warning: {name}: {finding.text}", file=sys.stderr)

@@ -70,23 +70,30 @@ def extract_features(images: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[n
     return features
 
 
-def find_near_twins(queries: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Return which images nearly equal one of others. Images of one colour have no twins here.
+def find_near_twins(
+    queries: NDArray[np.float32], others: NDArray[np.float32]
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Find images that nearly equal one of others. Images of one colour have no twins here.
 
     Args:
         queries: features, shape (n, blocks).
         others: features, shape (m, blocks).
+
+    Returns:
+        Which images have a twin, and the row of the nearest other image; both of shape (n,).
     """
     nearest, second = np.empty(len(queries)), np.empty(len(queries))
+    neighbours = np.zeros(len(queries), np.int64)
     for start in range(0, len(queries), QUERIES_AT_ONCE):
         rows = slice(start, start + QUERIES_AT_ONCE)
         products = queries[rows] @ others.T
         best = products.argmax(axis=1)[:, None]
+        neighbours[rows] = best[:, 0]
         nearest[rows] = _measure_distances(np.take_along_axis(products, best, axis=1)[:, 0])
         np.put_along_axis(products, best, -(LENGTH**2), axis=1)
         second[rows] = _measure_distances(products.max(axis=1))
     by_ratio = (nearest <= LARGEST_DISTANCE_BY_RATIO) & (nearest <= LARGEST_RATIO * second)
-    return ((nearest <= LARGEST_DISTANCE) | by_ratio) & queries.any(axis=1)
+    return ((nearest <= LARGEST_DISTANCE) | by_ratio) & queries.any(axis=1), neighbours
 
 
 def _measure_distances(products: NDArray[np.float32]) -> NDArray[np.float64]:

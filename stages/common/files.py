@@ -13,13 +13,13 @@ from pathlib import Path
 import psutil
 
 from stages.common.errors import UserError
+from stages.common.wording import join_names
 
 # The system's errors where writing is not permitted, and where the disk is full.
 REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # The name of a folder that is being written, with the number of the process that writes.
 UNFINISHED = re.compile(r"\..*\.partial\.(\d+)\.")
-MOST_NAMES_SHOWN = 5  # in an error
 # What operating systems put into folders.
 SYSTEM_FILES = re.compile(r"\._.*|\.DS_Store|Thumbs\.db|desktop\.ini", re.IGNORECASE)
 
@@ -127,10 +127,8 @@ def _expect_no_other_files(folder: Path, names: set[str], earlier: str) -> None:
         if name not in names and not SYSTEM_FILES.fullmatch(name) and not re.fullmatch(earlier, name)
     ]
     if others:
-        shown = ", ".join(others[:MOST_NAMES_SHOWN])
-        more = f" and {len(others) - MOST_NAMES_SHOWN:,} more" if len(others) > MOST_NAMES_SHOWN else ""
         raise UserError(
-            f"{folder}: expected no files but those that this command writes, found {shown}{more}; "
+            f"{folder}: expected no files but those that this command writes, found {join_names(others)}; "
             "move them elsewhere, then run the same command again"
         )
 

@@ -41,13 +41,12 @@ def _describe(detail: Any, content: Any) -> str:
     """Return one of pydantic's errors as `key: expected this, found that`."""
     keys = []
     for key in detail["loc"]:
-        if key == "[key]" or (isinstance(content, dict) and key not in content and key != detail["loc"][-1]):
-            continue  # pydantic puts the name of a kind of source, or a mark of a key, between the keys
-        keys.append(str(key))
-        try:
+        if isinstance(content, dict | list) and (isinstance(content, list) or key in content):
+            keys.append(str(key))
             content = content[key]
-        except (KeyError, IndexError, TypeError):
-            content = None
+        elif detail["type"] == "missing" and key == detail["loc"][-1]:
+            keys.append(str(key))
+        # else pydantic has put the name of a kind of source, or a mark of a key, between the keys
     place = f"{'.'.join(keys)}: " if keys else ""
     if detail["type"] == "value_error":
         return f"{place}{detail['ctx']['error']}"

@@ -17,6 +17,7 @@ FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP
 # Modes of eight bits a channel; Pillow would clip brighter pixels of other modes.
 MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "CMYK", "YCbCr")
 GREY_MODES = ("1", "L", "LA", "La")
+GREYEST_COLOUR = 2  # of 255: differences of red, green and blue up to which a pixel is grey, but for rounding
 SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
 SIXTEEN_TO_EIGHT_BITS = 257  # 65,535 becomes 255
 SIDEWAYS_ORIENTATIONS = range(5, 9)  # of EXIF: width and height are exchanged
@@ -103,8 +104,8 @@ def _flatten(image: Image.Image) -> NDArray[np.uint8]:
     return np.asarray(image.convert("RGB"))
 
 
-def read_shape(path: Path) -> tuple[int, int, int]:
-    """Return height, width and the number of channels, 1 or 3, of a picture held upright.
+def read_size(path: Path) -> tuple[int, int]:
+    """Return height and width of a picture held upright.
 
     Raises:
         PictureError: if the file is no picture.
@@ -113,7 +114,25 @@ def read_shape(path: Path) -> tuple[int, int, int]:
         with _open(path) as image:
             sideways = image.getexif().get(ExifTags.Base.Orientation) in SIDEWAYS_ORIENTATIONS
             width, height = image.size[::-1] if sideways else image.size
-            return height, width, 1 if image.mode in (*GREY_MODES, *SIXTEEN_BIT_MODES) else 3
+            return height, width
+    except PictureError:
+        raise
+    except Exception as error:  # noqa: BLE001 - as in `read_or_raise`
+        raise _diagnose(path, error) from None
+
+
+def has_colours(path: Path) -> bool:
+    """Return whether a picture has a pixel that is not grey, whatever its file could have.
+
+    Raises:
+        PictureError: if the file is no picture.
+    """
+    try:
+        with _open(path) as image:
+            if image.mode in (*GREY_MODES, *SIXTEEN_BIT_MODES):
+                return False
+            pixels = _flatten(image)
+        return bool((pixels.max(axis=2) - pixels.min(axis=2)).max() > GREYEST_COLOUR)
     except PictureError:
         raise
     except Exception as error:  # noqa: BLE001 - as in `read_or_raise`

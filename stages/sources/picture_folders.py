@@ -3,6 +3,7 @@
 import re
 import tarfile
 import tempfile
+import unicodedata
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,6 @@ from stages.common.files import FULL, REFUSED, SYSTEM_FILES
 
 SYSTEM_FOLDERS = ("__MACOSX",)
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-MOST_NAMES_SHOWN = 3  # in an error
 
 
 @contextmanager
@@ -111,6 +111,27 @@ def count_naturally(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), part) if part.isdecimal() else (1, 0, part) for part in parts if part]
 
 
+def name_class(folder: Path) -> str:
+    """Return the name of a folder of a class; accents as one character, whichever system wrote them."""
+    return unicodedata.normalize("NFC", folder.name)
+
+
+def _index_folders(part: Path) -> dict[str, Path]:
+    """Return the folders of the classes by the names of these.
+
+    Raises:
+        UserError: if two folders have one name, with accents written in two ways.
+    """
+    folders: dict[str, Path] = {}
+    for path in list_folders(part):
+        if (other := folders.setdefault(name_class(path), path)) != path:
+            raise UserError(
+                f"{part}: expected folders of different names, found {other.name!a} and {path.name!a}, which "
+                "look the same; join the folders"
+            )
+    return folders
+
+
 def list_by_class(part: Path, classes: Sequence[str]) -> list[tuple[Path, int]]:
     """Return the files of each class with its label.
 
@@ -126,7 +147,7 @@ def list_by_class(part: Path, classes: Sequence[str]) -> list[tuple[Path, int]]:
             f"{part}: expected a folder with a folder of pictures for each class, found none; put it there, "
             "or correct source in params.yaml"
         )
-    folders = {path.name: path for path in list_folders(part)}
+    folders = _index_folders(part)
     if unknown := [name for name in folders if name not in classes and list_all_files(folders[name])]:
         raise UserError(
             f"{part / unknown[0]}: expected a folder of a class in source.classes in params.yaml, found "
@@ -139,9 +160,3 @@ def list_by_class(part: Path, classes: Sequence[str]) -> list[tuple[Path, int]]:
         if name in folders
         for file in list_all_files(folders[name])
     ]
-
-
-def join_names(names: Sequence[str]) -> str:
-    """Return the first few names, and how many more there are."""
-    more = len(names) - MOST_NAMES_SHOWN
-    return ", ".join(names[:MOST_NAMES_SHOWN]) + (f" and {more:,} more" if more > 0 else "")

@@ -14,10 +14,13 @@ from tqdm import tqdm
 
 from stages.common import layout
 from stages.common.errors import UserError
-from stages.sources import idx, picture_files, picture_folders
+from stages.common.wording import join_names
+from stages.sources import idx, picture_files, picture_folders, picture_list
 from stages.sources.picture_files import PictureError
 from stages.sources.schema import Draw, Pictures
 
+MOST_PROBLEMS_SHOWN = 3
+COLOURS_AT_ONCE = 64  # pictures that are decoded before the first one with colours ends the search
 LabelledFiles = list[tuple[Path, int]]
 SINGLE_PART_FOLDS = 2  # the least number of parts into which StratifiedGroupKFold divides
 
@@ -34,11 +37,16 @@ def write_files(source: Pictures, folder: Path) -> None:
 
 
 def write_parts(source: Pictures, parts: Mapping[str, LabelledFiles], root: Path, folder: Path) -> None:
-    """Write the IDX files of parts, as `divide` returns them, into a folder."""
+    """Write the IDX files of parts, as `divide` returns them, and the list of pictures into a folder."""
     for part, files in parts.items():
         images, labels = layout.PARTS[part]
         idx.write(folder / images, read_all(files, source.image_shape, root, part))
         idx.write(folder / labels, np.array([label for _, label in files], np.int32))
+    picture_list.write(
+        folder,
+        {part: [file.relative_to(root).as_posix() for file, _ in files] for part, files in parts.items()},
+        {part: read_sizes([file for file, _ in files]) for part, files in parts.items()},
+    )
 
 
 def divide(source: Pictures, root: Path) -> dict[str, LabelledFiles]:
@@ -53,7 +61,7 @@ def divide(source: Pictures, root: Path) -> dict[str, LabelledFiles]:
     parts = {}
     for part, place in (("test", source.test), ("validation", source.validation)):
         if isinstance(place, Draw):
-            drawn = set(draw(training, place, source.groups, root))
+            drawn = set(draw(training, place, source, root, f"source.{part}.images"))
             parts[part] = [item for row, item in enumerate(training) if row in drawn]
             training = [item for row, item in enumerate(training) if row not in drawn]
             _expect_every_class(training, source, root)
@@ -89,40 +97,50 @@ def _expect_every_class(training: LabelledFiles, source: Pictures, root: Path) -
             )
 
 
-def draw(files: LabelledFiles, part: Draw, groups: str | None, root: Path) -> list[int]:
+def draw(files: LabelledFiles, part: Draw, source: Pictures, root: Path, key: str) -> list[int]:
     """Return the rows of files that are drawn for a part, in ascending order, of every class its share.
 
     Args:
         files: to draw from, with their labels.
         part: how many to draw, and the seed.
-        groups: as `Pictures` has them; groups are drawn whole, so that the number is not exact.
+        source: names the classes, and what tells groups; these are drawn whole, so that the number is not
+            exact.
         root: the folder of the source.
+        key: the name of the number in params.yaml, for errors.
 
     Raises:
         UserError: if the number is too small or too large, or there are too few groups.
     """
     labels = [label for _, label in files]
-    try:
-        if groups is None:
-            _, drawn = train_test_split(
-                np.arange(len(files)), test_size=part.images, stratify=labels, random_state=part.seed
-            )
-        else:
-            drawn = _draw_groups(labels, find_groups([file for file, _ in files], groups, root), part)
-    except ValueError as error:
+    counts = np.bincount(labels, minlength=len(source.classes))
+    if source.groups is None and not len(counts) <= part.images <= len(files) - len(counts):
         raise UserError(
-            f"{root}: expected pictures of which {part.images} can be drawn, found {len(files)}: {error}; "
-            "add pictures, or change source in params.yaml"
-        ) from None
+            f"params.yaml: {key}: expected from {len(counts)} (one a class) to {len(files) - len(counts)} of "
+            f"the {len(files)} pictures in {root}, found {part.images}; correct the number, or add pictures"
+        )
+    if counts.min() < 2:  # noqa: PLR2004 - one to draw, one to leave
+        raise UserError(
+            f"{root / source.train / source.classes[counts.argmin()]}: expected at least two pictures of a "
+            f"class to draw from, found {counts.min()}; add pictures, or move the folder elsewhere"
+        )
+    if source.groups is None:
+        _, drawn = train_test_split(
+            np.arange(len(files)), test_size=part.images, stratify=labels, random_state=part.seed
+        )
+    else:
+        names = find_groups([file for file, _ in files], source.groups, root)
+        if len(set(names)) < 2:  # noqa: PLR2004 - likewise
+            raise UserError(
+                f"{root}: expected at least two groups to draw from, by {source.groups!r}, found one: "
+                f"{names[0]}; correct source.groups"
+            )
+        drawn = _draw_groups(labels, names, part)
     return sorted(int(row) for row in drawn)
 
 
 def _draw_groups(labels: list[int], names: list[str], part: Draw) -> NDArray[np.int64]:
     """Return the rows of whole groups, as near to the number of images as the most even division comes."""
-    groups = len(set(names))
-    folds = max(SINGLE_PART_FOLDS, min(groups, round(len(names) / part.images)))
-    if groups < folds:
-        raise ValueError("all are of one group")
+    folds = max(SINGLE_PART_FOLDS, min(len(set(names)), round(len(names) / part.images)))
     division = StratifiedGroupKFold(folds, shuffle=True, random_state=part.seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of classes with fewer images than there are parts
@@ -151,7 +169,7 @@ def find_groups(files: Sequence[Path], groups: str, root: Path) -> list[str]:
     if strays := [path for path, group in zip(paths, found, strict=True) if group is None]:
         raise UserError(
             f"{root}: expected a group for each picture, by {groups!r}, found none for {len(strays):,} of "
-            f"{len(paths):,}: {picture_folders.join_names(strays)}; correct source.groups"
+            f"{len(paths):,}: {join_names(strays)}; correct source.groups"
         )
     return [str(group) for group in found]
 
@@ -212,24 +230,22 @@ def refuse_bad_files(problems: Sequence[str], files: int) -> None:
         files: the number of files that were read.
     """
     if problems:
-        shown = "; ".join(problems[: picture_folders.MOST_NAMES_SHOWN])
-        more = len(problems) - picture_folders.MOST_NAMES_SHOWN
         raise UserError(
-            f"expected {files:,} pictures, found {len(problems):,} files that cannot be read: {shown}"
-            + (f"; and {more:,} more" if more > 0 else "")
+            f"expected {files:,} pictures, found {len(problems):,} files that cannot be read: "
+            f"{join_names(problems, MOST_PROBLEMS_SHOWN, '; ')}"
         )
 
 
-def read_shapes(files: Sequence[Path]) -> list[tuple[int, int, int]]:
-    """Return height, width and the number of channels of each picture, from the headers alone.
+def read_sizes(files: Sequence[Path]) -> list[tuple[int, int]]:
+    """Return height and width of each picture, from the headers alone.
 
     Raises:
         UserError: naming the first few of the files that are no pictures.
     """
 
-    def read(file: Path) -> tuple[int, int, int] | str:
+    def read(file: Path) -> tuple[int, int] | str:
         try:
-            return picture_files.read_shape(file)
+            return picture_files.read_size(file)
         except PictureError as error:
             return f"{file}: {error}"
 
@@ -237,3 +253,19 @@ def read_shapes(files: Sequence[Path]) -> list[tuple[int, int, int]]:
         results = list(pool.map(read, files))
     refuse_bad_files([result for result in results if isinstance(result, str)], len(files))
     return [result for result in results if not isinstance(result, str)]
+
+
+def any_has_colours(files: Sequence[Path]) -> bool:
+    """Return whether a picture has a pixel that is not grey. Those that cannot be read count as grey."""
+
+    def has_colours(file: Path) -> bool:
+        try:
+            return picture_files.has_colours(file)
+        except PictureError:
+            return False
+
+    with picture_files.ignore_warnings(), ThreadPoolExecutor() as pool:
+        return any(
+            any(pool.map(has_colours, files[start : start + COLOURS_AT_ONCE]))
+            for start in range(0, len(files), COLOURS_AT_ONCE)
+        )

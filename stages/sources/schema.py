@@ -2,9 +2,9 @@
 
 import re
 from pathlib import PurePosixPath
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from stages.common import layout
 from stages.common.fields import ClassName, Positive, Seed
@@ -92,6 +92,15 @@ class Draw(Section):
     seed: Seed
 
 
+def _name_kind_of_part(part: Any) -> str:
+    return "draw" if isinstance(part, dict | Draw) else "folder"
+
+
+Part = Annotated[
+    Annotated[SubFolder, Tag("folder")] | Annotated[Draw, Tag("draw")], Discriminator(_name_kind_of_part)
+]
+
+
 def _expect_groups(groups: str) -> str:
     if groups.endswith(".csv"):
         return groups
@@ -129,8 +138,8 @@ class Pictures(Section):
     kind: Literal["pictures"]
     folder: Annotated[str, Field(min_length=1)]
     train: SubFolder = "train"
-    validation: SubFolder | Draw | None = None
-    test: SubFolder | Draw = "test"
+    validation: Part | None = None
+    test: Part = "test"
     groups: Annotated[str, Field(min_length=1), AfterValidator(_expect_groups)] | None = None
     classes: Annotated[list[ClassName], Field(min_length=2)]
     height: Side

@@ -309,7 +309,7 @@ def test_the_variable_names_a_mirror_with_a_folder_for_each_data_set(
         ({"test_images": 5}, "source.test_images: expected a part of 1797 images"),
         (
             {"seed": 1},
-            "params.yaml: files: train-images-idx3-ubyte: expected 1 bytes, SHA-256 0{64}, found 91984 "
+            "yaml: datasets.set.files: train-images-idx3-ubyte: expected 1 bytes, SHA-256 0{64}, found 91984 "
             "bytes, SHA-256 [0-9a-f]{64}; .*t10k-labels-idx1-ubyte: expected 1 bytes, .*; if the source",
         ),
     ],

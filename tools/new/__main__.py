@@ -98,8 +98,7 @@ def _build_texts(name: str, origin: str, groups: str | None, folder: Path) -> tu
         for file, own_name in imported.names.items():
             text = text.replace(f"{folder / file}", own_name).replace(file, own_name)
         raise UserError(text) from None
-    classes = updated.dataset(name).classes
-    found = findings.list_findings(findings.examine(splits, classes))
+    found = findings.list_findings(preprocess.examine(updated.dataset(name), folder, splits))
     if updated.checks.strict:
         findings.expect_nothing_grave(found, origin)
     lines = [section.summarize(dataset, folder), *imported.notes]

@@ -10,6 +10,8 @@ from stages.sources import picture_folders
 from stages.sources.schema import Url
 from tools.new import arrays, download, idx_files, pictures
 
+OTHER_SUFFIXES = (".7z", ".rar", ".gz", ".png", ".jpg", ".jpeg", ".csv", ".parquet", ".html")
+
 
 class Imported(NamedTuple):
     """A data set that was read from where it is.
@@ -27,6 +29,24 @@ class Imported(NamedTuple):
     notes: list[str]
 
 
+def _expect_known_kind(origin: str) -> None:
+    """Raise a UserError if a place is a file, or a URL of one, of a kind that cannot be imported."""
+    if "://" in origin and (picture_folders.is_archive(origin) or origin.lower().endswith(OTHER_SUFFIXES)):
+        raise UserError(
+            f"{origin}: expected the URL of an .npz file or of a folder of IDX files, found another file; "
+            "download it, and name what you have then"
+        )
+    if (
+        Path(origin).is_file()
+        and not picture_folders.is_archive(origin)
+        and not origin.lower().endswith(".npz")
+    ):
+        raise UserError(
+            f"{origin}: expected a folder, or a .zip, .tar or .npz file, found a file of another kind; "
+            "unpack it, or name its folder"
+        )
+
+
 def import_dataset(origin: str, folder: Path, groups: str | None = None) -> Imported:
     """Write the IDX files of a data set into a folder.
 
@@ -41,6 +61,7 @@ def import_dataset(origin: str, folder: Path, groups: str | None = None) -> Impo
     validate(Url, origin, "FROM")  # before a password is sent anywhere
     if "://" not in origin:
         origin = str(Path(origin).expanduser())
+    _expect_known_kind(origin)
     source_names: dict[str, str] = {}
     notes: list[str] = []
     if origin.lower().endswith(".npz"):

@@ -1,19 +1,23 @@
 """Layout of a folder of pictures: which sub-folders are parts of the data set, and which are classes."""
 
-from collections.abc import Sequence
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from stages.common.errors import UserError
+from stages.common.wording import join_names
 from stages.sources import picture_folders
 
-# Names that people give to the folder of a part, in small letters.
+# Words that people use for a part in the name of its folder, in small letters, and words beside them.
 PART_NAMES = {
-    "train": ("train", "training", "trainset", "training_set", "train_set", "trn"),
-    "validation": ("val", "valid", "validation", "validation_set", "val_set", "dev"),
-    "test": ("test", "tests", "testing", "testset", "test_set", "tst", "t10k", "eval", "holdout"),
+    "train": ("train", "training", "trainset", "trn"),
+    "validation": ("val", "valid", "validation", "valset", "dev"),
+    "test": ("test", "tests", "testing", "testset", "tst", "t10k", "eval", "holdout"),
 }
-MOST_NAMES_SHOWN = 8
+WORDS_BESIDE = {
+    *("set", "split", "data", "dataset", "folder", "part", "my", "the"),
+    *("image", "images", "img", "imgs", "picture", "pictures", "pic", "pics", "photo", "photos"),
+}
 DEEPEST_LEVEL = 4  # of folders around the one that holds the classes
 EXPECTED = (
     "expected pictures in FOLDER/CLASS/*.png, or in FOLDER/train/CLASS and FOLDER/test/CLASS, in a folder "
@@ -60,7 +64,7 @@ def find_layout(root: Path) -> Layout:
         inner = {"train": training}
         for part, path in parts.items():
             if part != "train" and path is not None:
-                known_classes = {path.name for path in classes} & {path.name for path in _list_classes(path)}
+                known_classes = set(list_classes(training)) & set(list_classes(path))
                 inner[part] = path if known_classes else _descend(path, path)
         notes = [note for place in (folder, *inner.values()) for note in _note_loose_files(place)]
         known = {path for path in parts.values() if path is not None}
@@ -77,7 +81,7 @@ def find_layout(root: Path) -> Layout:
 
 def list_classes(part: Path) -> list[str]:
     """Return the names of the folders with pictures, in the order in which people count: 2 before 10."""
-    return [path.name for path in _list_classes(part)]
+    return [picture_folders.name_class(path) for path in _list_classes(part)]
 
 
 def _list_classes(part: Path) -> list[Path]:
@@ -98,7 +102,8 @@ def _find_part(folder: Path, part: str) -> Path | None:
 
 
 def _is_named(folder: Path, part: str) -> bool:
-    return folder.name.strip().lower().replace("-", "_").replace(" ", "_") in PART_NAMES[part]
+    words = [word for word in re.split(r"[\W_]+", folder.name.lower()) if word and word not in WORDS_BESIDE]
+    return len(words) == 1 and words[0] in PART_NAMES[part]
 
 
 def _descend(folder: Path, root: Path) -> Path:
@@ -123,16 +128,11 @@ def _note_loose_files(folder: Path) -> list[str]:
     files = picture_folders.list_files(folder)
     if not files:
         return []
-    names = picture_folders.join_names([file.name for file in files])
+    names = join_names([file.name for file in files])
     return [f"{len(files):,} files in {folder} that are in no folder of a class: left out ({names})"]
 
 
 def _list_names(folder: Path) -> str:
     """Return what is in a folder, for an error."""
     folders = [f"{path.name}/" for path in picture_folders.list_folders(folder)]
-    return _shorten([*folders, *(path.name for path in picture_folders.list_files(folder))])
-
-
-def _shorten(names: Sequence[str]) -> str:
-    more = len(names) - MOST_NAMES_SHOWN
-    return (", ".join(names[:MOST_NAMES_SHOWN]) + (f" and {more:,} more" if more > 0 else "")) or "nothing"
+    return join_names([*folders, *(path.name for path in picture_folders.list_files(folder))]) or "nothing"

@@ -9,6 +9,7 @@ import numpy as np
 from stages.common.errors import UserError
 from stages.common.fields import ClassName
 from stages.common.validation import validate
+from stages.common.wording import join_names
 from stages.sources import picture_folders, pictures
 from stages.sources.schema import Pictures
 from tools.new import picture_layout
@@ -43,7 +44,7 @@ def import_pictures(origin: str, folder: Path, groups: str | None) -> tuple[dict
         # One to train on, one for validation, and one for the test unless there are test pictures.
         _expect_enough(files, 2 if layout.test else 3, classes, root / layout.train)
         notes = [*layout.notes, *_note_nested_classes(root / layout.train, classes)]
-        height, width, channels = choose_shape(pictures.read_shapes([file for file, _ in files]))
+        height, width, channels = choose_shape([file for file, _ in files])
         source: dict[str, Any] = {"kind": "pictures", "folder": origin, "train": layout.train}
         draw = {"images": max(len(classes), round(DRAWN_SHARE * len(files))), "seed": SEED}
         source["test"] = layout.test or draw
@@ -64,20 +65,19 @@ def import_pictures(origin: str, folder: Path, groups: str | None) -> tuple[dict
         return source, notes
 
 
-def choose_shape(shapes: Sequence[tuple[int, int, int]]) -> tuple[int, int, int]:
+def choose_shape(files: Sequence[Path]) -> tuple[int, int, int]:
     """Return one height, width and number of channels for pictures of any sizes.
 
     These are the medians, made smaller until no side has more than `LONGEST_SIDE` pixels; 3 channels if any
-    picture has colours.
+    picture has colours, whatever its file could have.
 
-    Args:
-        shapes: height, width and channels of each picture.
+    Raises:
+        UserError: naming the first few of the files that are no pictures.
     """
-    sizes = np.array(shapes)[:, :2]
-    height, width = (int(side) for side in np.median(sizes, axis=0))
+    height, width = (int(side) for side in np.median(pictures.read_sizes(files), axis=0))
     scale = min(1, LONGEST_SIDE / max(height, width))
     height, width = (max(round(side * scale), min(side, SHORTEST_SIDE)) for side in (height, width))
-    return height, width, max(channels for *_, channels in shapes)
+    return height, width, 3 if pictures.any_has_colours(files) else 1
 
 
 def _expect_names(classes: Sequence[str], part: Path) -> None:
@@ -100,7 +100,7 @@ def _expect_test_classes(layout: Layout, classes: Sequence[str], root: Path) -> 
         if strange:
             raise UserError(
                 f"{root / place / strange[0]}: expected folders of the same classes as in "
-                f"{root / layout.train}, found {picture_folders.join_names(strange)}, of which there are no "
+                f"{root / layout.train}, found {join_names(strange)}, of which there are no "
                 "training pictures; rename or remove the folder, or add training pictures"
             )
 
@@ -118,8 +118,10 @@ def _expect_enough(files: Sequence[tuple[Path, int]], least: int, classes: Seque
 def _note_nested_classes(part: Path, classes: Sequence[str]) -> list[str]:
     """Return a note for each class whose folder has folders in it, whose pictures belong to that class."""
     notes = []
-    for name in classes:
-        inner = [path.name for path in picture_folders.list_folders(part / name)]
+    for folder in picture_folders.list_folders(part):
+        if (name := picture_folders.name_class(folder)) not in classes:
+            continue
+        inner = [picture_folders.name_class(path) for path in picture_folders.list_folders(folder)]
         if twins := [other for other in inner if other in classes]:
             notes.append(
                 f"{part / name} has folders of other classes in it: {', '.join(twins)}; their pictures "

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from stages.checks import findings
+from stages.checks import counts, findings
+from stages.checks.counts import Examined
 from stages.common.errors import UserError
 from stages.splits.arrays import Split
 
@@ -42,8 +43,15 @@ def make_parts(make: Callable[[int, int], np.ndarray]) -> Parts:
 
 
 def list_texts(parts: Parts) -> list[str]:
-    splits = {name: (part, np.arange(len(part.labels))) for name, part in parts.items()}
-    return [finding.text for finding in findings.list_findings(findings.examine(splits, CLASSES))]
+    return [finding.text for finding in findings.list_findings(counts.examine(take_whole(parts), CLASSES))]
+
+
+def take_whole(parts: Parts) -> dict[str, Examined]:
+    return {name: take_rows(name, part, range(len(part.labels))) for name, part in parts.items()}
+
+
+def take_rows(name: str, part: Split, rows: range) -> Examined:
+    return Examined(part, np.array(rows), [f"{name} {row}" for row in rows])
 
 
 @pytest.mark.parametrize("make", [take_crops, make_noise])
@@ -65,10 +73,17 @@ def test_images_of_one_split_in_another_are_counted(make: Callable[[int, int], n
     parts["validation"].images[3] = parts["train"].images[0]
     parts["test"].images[7] = parts["validation"].images[5]
     assert list_texts(parts)[:3] == [
-        "validation images identical to a training image: 1 of 12",
-        "test images identical to a training image: 5 of 20",
-        "test images identical to a validation image: 1 of 20",
+        "validation images identical to a training image: 1 of 12, as validation 3 and train 0",
+        "test images identical to a training image: 5 of 20, as test 0 and train 10",
+        "test images identical to a validation image: 1 of 20, as test 7 and validation 5",
     ]
+    which = counts.examine(take_whole(parts), CLASSES)["which"]
+    assert which == {
+        "identical: validation in train": [["validation 3", "train 0"]],
+        "identical: test in train": [[f"test {row}", f"train {row + 10}"] for row in range(5)],
+        "identical: test in validation": [["test 7", "validation 5"]],
+        "identical with different labels": [["train 0", "validation 3"]],
+    }
 
 
 @pytest.mark.parametrize("quality", [90, 75])
@@ -77,6 +92,7 @@ def test_a_twin_survives_another_compression(quality: int) -> None:
     for number in range(10):
         parts["test"].images[number] = compress(parts["train"].images[number], quality)
     (text,) = list_texts(parts)
+    assert text.endswith(", as test 0 and train 0")
     found = int(text.removeprefix("test images nearly identical to a training image: ").partition(" of ")[0])
     assert 9 <= found <= 10
 
@@ -86,8 +102,8 @@ def test_twins_with_other_labels_and_of_the_same_split_are_counted() -> None:
     parts["train"].images[1] = parts["train"].images[0]  # another label
     parts["train"].images[4] = parts["train"].images[2]
     assert list_texts(parts) == [
-        "images identical to one with another label: 2",
-        "training images identical to another one: 2",
+        "images identical to one with another label: 2, as train 0 and train 1",
+        "training images identical to another one: 2, as train 1 and train 0",
     ]
 
 
@@ -103,12 +119,12 @@ def test_a_class_with_few_images_or_none_is_named() -> None:
 def test_images_of_one_colour_are_counted_and_grave_if_all_are() -> None:
     parts = make_parts(take_crops)
     parts["train"].images[:3] = [200, 10, 10]
-    assert list_texts(parts)[0] == "train images of one colour: 3 of 60"
+    assert list_texts(parts)[0] == "train images of one colour: 3 of 60, as train 0"
     parts["test"].images[:] = np.arange(20)[:, None, None, None]
-    splits = {name: (part, np.arange(len(part.labels))) for name, part in parts.items()}
-    grave = [found for found in findings.list_findings(findings.examine(splits, CLASSES)) if found.is_grave]
-    assert [found.text for found in grave] == ["test images of one colour: 20 of 20"]
-    with pytest.raises(UserError, match=r"found: test images of one colour: 20 of 20; .* checks\.strict"):
+    content = counts.examine(take_whole(parts), CLASSES)
+    grave = [found for found in findings.list_findings(content) if found.is_grave]
+    assert [found.text for found in grave] == ["test images of one colour: 20 of 20, as test 0"]
+    with pytest.raises(UserError, match=r"found: test images of one colour: 20 of 20, .* checks\.strict"):
         findings.expect_nothing_grave(grave, "data/raw/pets")
 
 
@@ -140,10 +156,34 @@ def test_only_the_rows_of_a_split_count() -> None:
         np.concatenate([parts["train"].labels, parts["test"].labels]),
     )
     splits = {
-        "train": (whole, np.arange(60)),
-        "validation": (parts["validation"], np.arange(12)),
-        "test": (whole, np.arange(60, 80)),
+        "train": take_rows("train", whole, range(60)),
+        "validation": take_rows("validation", parts["validation"], range(12)),
+        "test": take_rows("test", whole, range(60, 80)),
     }
-    content = findings.examine(splits, CLASSES)
+    content = counts.examine(splits, CLASSES)
     assert findings.list_findings(content) == []
     assert content["images"]["test"] == {"cat": 10, "dog": 10}
+
+
+@pytest.mark.parametrize(("side", "word"), [(40, None), (50, None), (80, "larger"), (20, "smaller")])
+def test_test_pictures_of_another_size_are_told(side: int, word: str | None) -> None:
+    sides = {"train": 40, "validation": 40, "test": side}
+    examined = {
+        name: split._replace(sizes=np.full((len(split.rows), 2), sides[name]))
+        for name, split in take_whole(make_parts(make_noise)).items()
+    }
+    texts = [found.text for found in findings.list_findings(counts.examine(examined, CLASSES))]
+    assert texts == (
+        [f"test pictures are {word} than training pictures: median {side} x {side} beside 40 x 40 pixels"]
+        if word
+        else []
+    )
+
+
+def test_of_many_twins_a_thousand_are_named_and_all_are_counted() -> None:
+    parts = make_parts(make_noise)
+    labels = (np.arange(1500) % 2).astype(np.uint8)
+    parts["train"], parts["test"] = (Split(make_noise(1500, 9), labels) for _ in range(2))
+    content = counts.examine(take_whole(parts), CLASSES)
+    assert content["identical"]["test in train"] == 1500
+    assert len(content["which"]["identical: test in train"]) == counts.MOST_LISTED

@@ -50,10 +50,25 @@ def test_a_photograph_is_turned_upright(tmp_path: Path) -> None:
 def test_the_size_of_a_photograph_is_that_of_one_held_upright(tmp_path: Path) -> None:
     photo = Image.fromarray(GREY)
     exif = photo.getexif()
-    for orientation, shape in ((6, (3, 2, 1)), (8, (3, 2, 1)), (1, (2, 3, 1))):
+    for orientation, size in ((6, (3, 2)), (8, (3, 2)), (1, (2, 3))):
         exif[0x0112] = orientation
         photo.save(tmp_path / "photo.png", exif=exif)
-        assert picture_files.read_shape(tmp_path / "photo.png") == shape
+        assert picture_files.read_size(tmp_path / "photo.png") == size
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "JPEG"])
+def test_a_grey_picture_has_no_colours_whatever_its_file_could_have(tmp_path: Path, mode: str) -> None:
+    shades = Image.fromarray(np.tile(np.arange(0, 256, 4, dtype=np.uint8), (64, 1)))
+    path = tmp_path / ("picture.jpg" if mode == "JPEG" else "picture.png")
+    if mode == "I;16":
+        Image.fromarray(np.asarray(shades, np.uint16) * 257).save(path)
+    else:
+        shades.convert("RGB" if mode == "JPEG" else mode).save(path)
+    assert not picture_files.has_colours(path)
+    coloured = shades.convert("RGB")
+    coloured.putpixel((5, 5), (200, 0, 0))
+    coloured.save(path.with_suffix(".webp"), lossless=True)
+    assert picture_files.has_colours(path.with_suffix(".webp"))
 
 
 def test_what_is_transparent_is_white(tmp_path: Path) -> None:
@@ -102,7 +117,7 @@ def test_what_is_no_picture_is_one_line_with_a_remedy(
 ) -> None:
     path = tmp_path / name
     make(path)
-    for function in (picture_files.read, lambda path, _: picture_files.read_shape(path)):
+    for function in (picture_files.read, lambda path, _: picture_files.read_size(path)):
         if function is not picture_files.read and ("damaged" in remedy or "type F" in remedy):
             continue  # the header is whole
         with (

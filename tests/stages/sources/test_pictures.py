@@ -3,6 +3,7 @@
 import lzma
 import tarfile
 import tempfile
+import unicodedata
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from PIL import Image
 
 from stages.common import layout
 from stages.common.errors import UserError
-from stages.sources import idx, picture_folders, pictures
+from stages.sources import idx, picture_folders, picture_list, pictures
 from stages.sources.schema import Draw, Pictures
 
 GREY = np.arange(0, 240, 40, dtype=np.uint8).reshape(2, 3)
@@ -223,7 +224,7 @@ def test_no_group_is_in_two_parts(people: Path, groups: str) -> None:
     ("groups", "message"),
     [
         (r"(p0)\d_", "expected a group for each picture, .* found none for 10 of 60: a/p10_0.png"),
-        (r"(p)", "all are of one group"),
+        (r"(p)", "expected at least two groups to draw from, by .*, found one: p; correct source.groups"),
         ("none.csv", r"none\.csv: expected a table with the columns file and group"),
     ],
 )
@@ -232,6 +233,51 @@ def test_groups_that_cannot_be_told_are_one_line(people: Path, groups: str, mess
     of_groups = source(people, train=".", test=draw, validation=draw, groups=groups, classes=["a", "b"])
     with pytest.raises(UserError, match=message):
         pictures.divide(of_groups, people)
+
+
+@pytest.mark.parametrize("images", [1, 59, 60, 1000])
+def test_a_number_that_cannot_be_drawn_is_answered_with_those_that_can(people: Path, images: int) -> None:
+    drawn = source(people, train=".", test=Draw(images=images, seed=0), classes=["a", "b"])
+    with pytest.raises(UserError, match=r"test\.images: expected from 2 \(one a class\) to 58 of the 60"):
+        pictures.divide(drawn, people)
+
+
+def test_a_class_of_one_picture_cannot_be_drawn_from(people: Path) -> None:
+    save(people / "c/alone.png", 0)
+    drawn = source(people, train=".", test=Draw(images=10, seed=0), classes=["a", "b", "c"])
+    with pytest.raises(UserError, match=r"/c: expected at least two pictures of a class .* found 1"):
+        pictures.divide(drawn, people)
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_class_is_the_same_however_its_accents_are_written(tmp_path: Path, form: str) -> None:
+    for part, accents in (("train", form), ("test", "NFC"), ("val", "NFD")):
+        for name in ("café", "thé"):
+            save(tmp_path / part / unicodedata.normalize(accents, name) / f"{part}.png", len(name))
+    named = source(tmp_path, validation="val", classes=["café", "thé"])
+    parts = pictures.divide(named, tmp_path)
+    assert [[label for _, label in files] for files in parts.values()] == [[0, 1]] * 3
+    save(tmp_path / "test" / unicodedata.normalize("NFD", "café") / "x.png", 0)
+    with pytest.raises(UserError, match="which look the same; join the folders"):
+        pictures.divide(named, tmp_path)
+
+
+def test_the_list_names_the_picture_of_each_image(folder: Path, tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    Image.new("L", (30, 50), 7).save(folder / "train/b/\r\udce9,1.png")
+    pictures.write_files(source(folder), raw)
+    table = picture_list.read(raw)
+    assert table is not None
+    training = table[table["part"] == "train"]
+    assert training["file"].tolist() == [
+        *(f"train/a c/{number}.png" for number in range(3)), "train/b/\\r\\udce9,1.png", "train/b/0.png",
+        "train/b/1.png",
+    ]  # fmt: skip
+    images = idx.read(raw / layout.TRAIN_IMAGES)
+    assert len(images) == len(training)
+    assert (images[3] == 7).all()
+    assert training[["height", "width"]].to_numpy().tolist() == [[2, 3]] * 3 + [[50, 30]] + [[2, 3]] * 2
 
 
 def test_a_group_in_two_folders_of_parts_is_named(people: Path) -> None:

@@ -115,12 +115,14 @@ def test_raw_files_of_another_copy_are_a_source_for_every_kind(
         for name in layout.RAW_FILES:
             shutil.copy(parameters.folder / "data/raw/first" / name, origin / f"pets-{name}")
     parameters.here("tools.new", "pets", origin)
-    counts = count_images(parameters)
+    counts, raw = count_images(parameters), parameters.files("data/raw/pets/*")
+    assert ("data/raw/pets/pictures.csv" in raw) == (kind == "pictures")
     copy = tmp_path / "copy"
     shutil.copytree(parameters.folder / "data/raw", copy)
     shutil.rmtree(parameters.folder / "data")
     origin.rename(tmp_path / "gone")
     parameters.here("stages", "fetch", "pets", DATASETS_MIRROR=str(copy))
+    assert parameters.files("data/raw/pets/*") == raw
     assert count_images(parameters) == counts
 
 

@@ -29,6 +29,9 @@ from stages.sources import idx
         (("outer/train", "outer/test"), {"train": 10, "validation": 2, "test": 12}),
         (("one/two",), {"train": 8, "validation": 2, "test": 2}),
         (("train/images", "test/images"), {"train": 10, "validation": 2, "test": 12}),
+        (("train_images", "test_images"), {"train": 10, "validation": 2, "test": 12}),
+        (("images train", "pictures-val"), {"train": 10, "validation": 12, "test": 2}),
+        (("Training Set", "Test Set", "Validation Set"), {"train": 12, "validation": 12, "test": 12}),
     ],
 )
 def test_each_layout_is_understood(
@@ -214,6 +217,48 @@ def test_what_cannot_be_added_is_one_line(
     assert done.stderr.count("\n") == 1
     assert "Warning" not in done.stderr
     assert read_both(parameters) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("pets.7z", "found a file of another kind; unpack it, or name its folder"),
+        ("pets.rar", "found a file of another kind; unpack it, or name its folder"),
+        ("cat.png", "found a file of another kind; unpack it, or name its folder"),
+        ("pets.csv", "found a file of another kind; unpack it, or name its folder"),
+        ("http://localhost:1/pets.zip", "found another file; download it, and name what you have then"),
+        ("https://localhost:1/pets.7z", "found another file; download it, and name what you have then"),
+    ],
+)
+def test_a_file_of_another_kind_is_one_line(
+    parameters: Project, tmp_path: Path, name: str, message: str
+) -> None:
+    if "://" not in name:
+        (tmp_path / name).write_bytes(b"7z or something else")
+        name = str(tmp_path / name)
+    done = parameters.here("tools.new", "pets", name, expect=2)
+    assert f"{name}: expected " in done.stderr
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("mode", ["RGB", "P"])
+def test_grey_pictures_are_the_same_data_set_in_files_of_colours(
+    parameters: Project, tmp_path: Path, mode: str
+) -> None:
+    for name in ("cat", "dog"):
+        save_pictures(tmp_path / "pets" / name)
+        for path in (tmp_path / "pets" / name).iterdir():
+            grey = Image.open(path).convert("L")
+            grey.save(path)
+            (tmp_path / "again" / name).mkdir(parents=True, exist_ok=True)
+            grey.convert(mode).save(tmp_path / "again" / name / path.name)
+    parameters.here("tools.new", "pets", tmp_path / "pets")
+    parameters.here("tools.new", "again", tmp_path / "again")
+    sections = [read_section(parameters, name) for name in ("pets", "again")]
+    assert sections[0]["source"]["channels"] == 1
+    for key in ("files", "network", "training"):
+        assert sections[0][key] == sections[1][key]
 
 
 def test_a_folder_that_is_not_there_is_one_line(parameters: Project, tmp_path: Path) -> None:
