@@ -4,6 +4,8 @@ PYTHON ?= python3
 BASE ?= main
 INSTALLED = .venv/installed
 ADD = python -m pip install --quiet --disable-pip-version-check --require-hashes -r
+# The value of a variable as the user gave it, for the shell: $ and quotes in it mean nothing.
+quote = '$(subst ','\'',$(value $(1)))'
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: help demo repro review test lint verify new refresh remove try search experiments study share bench
@@ -41,15 +43,15 @@ verify: $(INSTALLED) ## whether the committed results of digits come out again, 
 
 new: $(INSTALLED) ## a data set of your own: NAME=letters FROM=folder, .zip, address or .npz file
 	@$(if $(and $(NAME),$(FROM)),,$(error expected make new NAME=letters FROM=folder, .zip, address or .npz file))
-	python -m tools.new "$(NAME)" "$(FROM)" $(if $(GROUPS),--groups '$(GROUPS)')
+	python -m tools.new $(call quote,NAME) $(call quote,FROM) $(if $(GROUPS),--groups $(call quote,GROUPS))
 
 refresh: $(INSTALLED) ## NAME=letters as its source is now: after other pictures, or another height in params.yaml
 	@$(if $(NAME),,$(error expected make refresh NAME=letters))
-	python -m tools.new.refresh "$(NAME)"
+	python -m tools.new.refresh $(call quote,NAME)
 
 remove: $(INSTALLED) ## take NAME=letters out, with its results; TO=characters renames it instead
 	@$(if $(NAME),,$(error expected make remove NAME=letters))
-	python -m tools.new.remove "$(NAME)" $(if $(filter undefined,$(origin TO)),,--rename-to "$(TO)")
+	python -m tools.new.remove $(call quote,NAME) $(if $(filter undefined,$(origin TO)),,--rename-to $(call quote,TO))
 
 try: $(INSTALLED) ## a network that tools.yaml has under a name: DATASET=mnist CONFIGURATION=best
 	@$(if $(and $(DATASET),$(CONFIGURATION)),,$(error expected make try DATASET=mnist CONFIGURATION=best))
@@ -136,6 +138,8 @@ lock:
 $(INSTALLED): requirements.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(not (3, 11) <= v < (3, 14) and \
 		f"error: expected Python 3.11 to 3.13, found {v[0]}.{v[1]}; name another: make PYTHON=python3.12")'
+	@! test -L .venv || { echo "error: .venv: expected a folder of this project alone, found a link to another" \
+		"environment, which would be emptied; remove the link" >&2; exit 2; }
 	$(PYTHON) -m venv --clear .venv
 	@echo "Installing TensorFlow, DVC and the rest into .venv: 2 GB, a few minutes"
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-compile -r requirements.lock

@@ -76,6 +76,22 @@ def is_fetched(files: RawFiles, folder: Path) -> bool:
     )
 
 
+def is_at_hand(source: Source) -> bool:
+    """Return whether raw files can be made of a source anew, so that a change of its keys has its effect."""
+    match source:
+        case ScikitLearn():
+            return True
+        case Pictures():
+            return places.expand(source.folder).exists()
+        case Npz():
+            return any(
+                "://" not in url and (places.expand(url) / source.archive.name).is_file()
+                for url in source.urls
+            )
+        case Mirrors():  # whose keys say where the files are, not what they become
+            return False
+
+
 def list_addresses(source: Source) -> list[str]:
     """Return the folders and URLs that a source names."""
     match source:
@@ -120,14 +136,15 @@ def check_raw_files(files: RawFiles, folder: Path, name: str) -> None:
 
 
 def main(name: str) -> None:
-    """Read params.yaml and write data/raw/DATASET/, unless it has the right files already.
+    """Read params.yaml and write data/raw/DATASET/.
 
-    So a colleague who has pulled them needs no source, and a change of this code downloads nothing anew.
+    Files that are there already, with the right hashes, do where the source is not at hand. So a colleague
+    who has pulled them needs no source, and a change of this code downloads nothing anew.
     """
     mirror = os.environ.get(mirrors.MIRROR_VARIABLE)
     parameters = read_dataset(FetchParameters, name)
     places.expect_outside_outputs(list_addresses(parameters.source), f"params.yaml: datasets.{name}.source")
-    if is_fetched(parameters.files, layout.raw(name)):
+    if not is_at_hand(parameters.source) and is_fetched(parameters.files, layout.raw(name)):
         print(f"{layout.raw(name)}: has the files of params.yaml already")
         return
     fetch(

@@ -82,25 +82,50 @@ def ignore_warnings() -> Iterator[None]:
 def read_or_raise(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """Read a picture as `read` does, but raise a PictureError, and let Pillow warn."""
     try:
-        with _open(path) as opened:
-            opened.draft(None, (OVERSAMPLING * max(shape[:2]), OVERSAMPLING * max(shape[:2])))
-            upright = ImageOps.exif_transpose(opened)
-        return resize(_flatten(upright), shape)
+        return resize(flatten(open_upright(path, max(shape[:2]))), shape)
     except PictureError:
         raise
     except Exception as error:  # noqa: BLE001 - a file may be anything, and Pillow raise anything
         raise _diagnose(path, error) from None
 
 
-def _flatten(image: Image.Image) -> NDArray[np.uint8]:
-    """Return the pixels in red, green and blue, from 0 to 255, on white where the image is transparent."""
+def open_upright(path: Path, side: int) -> Image.Image:
+    """Decode a picture, and turn it upright.
+
+    Args:
+        path: a file that Pillow can read.
+        side: the pixels of the longer side that will be needed; the picture may be larger, or smaller.
+
+    Raises:
+        PictureError: if the file is no picture.
+    """
+    try:
+        with _open(path) as opened:
+            opened.draft(None, (OVERSAMPLING * side, OVERSAMPLING * side))
+            return ImageOps.exif_transpose(opened)
+    except PictureError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a file may be anything, and Pillow raise anything
+        raise _diagnose(path, error) from None
+
+
+def flatten(image: Image.Image, behind: tuple[int, int, int, int] = WHITE) -> NDArray[np.uint8]:
+    """Return the pixels in red, green and blue, from 0 to 255, shape (h, w, 3).
+
+    Args:
+        image: of any mode.
+        behind: the colour behind what is transparent, opaque.
+
+    Raises:
+        PictureError: if the pixels have no eight or sixteen bits a channel.
+    """
     if image.mode in SIXTEEN_BIT_MODES:
         values = np.asarray(image, np.uint16)
         image = Image.fromarray((values // SIXTEEN_TO_EIGHT_BITS).astype(np.uint8))
     if image.mode not in MODES:
         raise PictureError(f"pixels of the type {image.mode}; save it with eight bits a channel")
     if image.has_transparency_data:
-        image = Image.alpha_composite(Image.new("RGBA", image.size, WHITE), image.convert("RGBA"))
+        image = Image.alpha_composite(Image.new("RGBA", image.size, behind), image.convert("RGBA"))
     return np.asarray(image.convert("RGB"))
 
 
@@ -131,7 +156,7 @@ def has_colours(path: Path) -> bool:
         with _open(path) as image:
             if image.mode in (*GREY_MODES, *SIXTEEN_BIT_MODES):
                 return False
-            pixels = _flatten(image)
+            pixels = flatten(image)
         return bool((pixels.max(axis=2) - pixels.min(axis=2)).max() > GREYEST_COLOUR)
     except PictureError:
         raise

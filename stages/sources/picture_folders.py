@@ -11,6 +11,7 @@ from pathlib import Path
 
 from stages.common.errors import UserError
 from stages.common.files import FULL, REFUSED, SYSTEM_FILES
+from stages.sources.places import expand
 
 SYSTEM_FOLDERS = ("__MACOSX",)
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -25,7 +26,7 @@ def open_folder(place: str) -> Iterator[Path]:
     Raises:
         UserError: if there is no such folder or archive, or if the archive is damaged.
     """
-    path = Path(place).expanduser()
+    path = expand(place)
     if path.is_dir():
         yield path
         return

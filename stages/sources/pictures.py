@@ -64,6 +64,8 @@ def divide(source: Pictures, root: Path) -> dict[str, LabelledFiles]:
             drawn = set(draw(training, place, source, root, f"source.{part}.images"))
             parts[part] = [item for row, item in enumerate(training) if row in drawn]
             training = [item for row, item in enumerate(training) if row not in drawn]
+            if source.groups is not None:
+                _expect_groups_of_every_class(training, source, root)
             _expect_every_class(training, source, root)
         elif place is not None:
             parts[part] = picture_folders.list_by_class(root / place, source.classes)
@@ -78,13 +80,23 @@ def divide(source: Pictures, root: Path) -> dict[str, LabelledFiles]:
 def _expect_whole_groups(parts: Mapping[str, LabelledFiles], groups: str, root: Path) -> None:
     """Raise a UserError if a group has pictures in two parts, as parts that are folders may have."""
     places: dict[str, str] = {}
-    for part, files in parts.items():
+    for part, files in sorted(parts.items()):  # test first: a folder's, rather than a part that was drawn
         for group in set(find_groups([file for file, _ in files], groups, root)):
             if (other := places.setdefault(group, part)) != part:
                 raise UserError(
                     f"{root}: expected each group, by {groups!r}, in one part, found {group!r} in {other} "
                     f"and in {part}; move its pictures into one of these folders"
                 )
+
+
+def _expect_groups_of_every_class(training: LabelledFiles, source: Pictures, root: Path) -> None:
+    """Raise a UserError if a class has no pictures left to train on, since all were drawn in one group."""
+    counts = np.bincount([label for _, label in training], minlength=len(source.classes))
+    if counts.min() == 0:
+        raise UserError(
+            f"{root / source.train / source.classes[counts.argmin()]}: expected several groups in a class, "
+            f"by {source.groups!r}, since groups are drawn whole, found too few; correct source.groups"
+        )
 
 
 def _expect_every_class(training: LabelledFiles, source: Pictures, root: Path) -> None:
@@ -251,8 +263,19 @@ def read_sizes(files: Sequence[Path]) -> list[tuple[int, int]]:
 
     with picture_files.ignore_warnings(), ThreadPoolExecutor() as pool:
         results = list(pool.map(read, files))
-    refuse_bad_files([result for result in results if isinstance(result, str)], len(files))
+        if any(isinstance(result, str) for result in results):  # name all bad files, not their headers alone
+            problems = [problem for problem in pool.map(_find_problem, files) if problem]
+            refuse_bad_files(problems, len(files))
     return [result for result in results if not isinstance(result, str)]
+
+
+def _find_problem(file: Path) -> str | None:
+    """Return the path of a file that is no picture, with the reason and the remedy; None for a picture."""
+    try:
+        picture_files.read_or_raise(file, (1, 1))
+    except PictureError as error:
+        return f"{file}: {error}"
+    return None
 
 
 def any_has_colours(files: Sequence[Path]) -> bool:

@@ -25,9 +25,17 @@ def expect_outside_outputs(addresses: Iterable[str], key: str) -> None:
                 )
 
 
+def expand(place: str) -> Path:
+    """Return the path of a place, with `~` as a home directory if there is one."""
+    try:
+        return Path(place).expanduser()
+    except RuntimeError:  # no such user: a folder may have that name
+        return Path(place)
+
+
 def _find_local_path(address: str) -> Path | None:
     """Return the path of an address, or None if it is on another machine."""
     parts = urlsplit(address)
     if parts.scheme == "file":
         return Path(unquote(parts.path))
-    return None if "://" in address else Path(address).expanduser()
+    return None if "://" in address else expand(address)

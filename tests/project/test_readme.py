@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -95,3 +96,17 @@ def test_every_top_level_folder_is_explained() -> None:
     ignored = {"cards", "dvc_plots", "review", "searches", "studies", "__pycache__"}
     missing = [name for name in sorted(tracked - ignored) if f"| `{name}/` " not in README]
     assert missing == []
+
+
+def test_an_environment_that_a_link_leads_to_is_kept(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "mine.txt").write_text("mine")
+    project = tmp_path / "project"
+    project.mkdir()
+    for name in ("Makefile", "requirements.lock"):
+        shutil.copy(ROOT / name, project)
+    (project / ".venv").symlink_to(other)
+    done = Project(project).run("make", "install", expect=2)
+    assert "error: .venv: expected a folder of this project alone, found a link to another" in done.stderr
+    assert (other / "mine.txt").read_text() == "mine"

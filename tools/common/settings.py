@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from stages.common.errors import UserError
-from stages.common.fields import Key
+from stages.common.fields import Key, Positive
 from stages.common.params_file import read_yaml
 from stages.common.validation import Section, validate
 from stages.parameters import Parameters
@@ -25,6 +25,27 @@ class Gate(Section):
     tolerance: dict[str, Annotated[float, Field(ge=0)]]
 
 
+class Framing(Section):
+    """The way in which the makers of a data set framed its images of ink.
+
+    Attributes:
+        longest_side: of the smallest box around the ink, in pixels.
+        stroke_width: of the ink, in pixels, from the thinnest to the thickest that is usual.
+        centre: what is in the middle of the image: the centre of mass, or that of the box.
+    """
+
+    longest_side: Positive
+    stroke_width: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=2, max_length=2)]
+    centre: Literal["mass", "box"]
+
+    @field_validator("stroke_width")
+    @classmethod
+    def _expect_order(cls, widths: list[float]) -> list[float]:
+        if widths != sorted(widths):
+            raise ValueError(f"expected the thinnest width first, found {widths}")
+        return widths
+
+
 class About(Section):
     """Facts about a data set for its model card and for predictions.
 
@@ -34,6 +55,7 @@ class About(Section):
         source: its authors, and where it is described.
         limits: what it is not good for.
         background: whether the background of its images is darker or lighter than the things on them.
+        framing: how ink was framed, for data sets of writing and drawings; None for other data sets.
     """
 
     title: str | None = None
@@ -41,6 +63,7 @@ class About(Section):
     source: str | None = None
     limits: list[str] = Field(default=[])
     background: Literal["dark", "light"] | None = None
+    framing: Framing | None = None
 
 
 class DatasetSettings(Section):

@@ -66,6 +66,11 @@ def expect_labels(labels: NDArray[Any], name: str) -> None:
             f"one-hot labels; save {name}.argmax(axis=1)"
         )
     if labels.dtype.kind == "f":
+        if fractions := labels[labels != np.rint(labels)].tolist():
+            raise UserError(
+                f"{name}: expected whole numbers, found fractions such as {fractions[0]}; save "
+                f"np.unique({name}, return_inverse=True)[1]"
+            )
         raise UserError(f"{name}: expected whole numbers, found {labels.dtype.name}; save {name}.astype(int)")
 
 

@@ -14,7 +14,7 @@ from tools.new import advice, download
 
 # Words in the names of the arrays of a part; MNIST's name for the test part is t10k.
 PART_WORDS = {"train": ("train",), "validation": ("val",), "test": ("test", "t10k")}
-IMAGES_NDIMS, LABELS_NDIMS = (3, 4), (1, 2)
+IMAGES_NDIMS, LABELS_NDIMS, ROWS_NDIM = (3, 4), (1, 2), 2
 EXAMPLE = "np.savez('{archive}', x_train=..., y_train=..., x_test=..., y_test=...)"
 
 
@@ -60,6 +60,16 @@ def import_archive(origin: str, folder: Path) -> tuple[dict[str, Any], dict[str,
     return source, arrays, [f"{', '.join(unused)} in {name}: left out"] if unused else []
 
 
+def _refuse_rows(members: Mapping[str, Member], archive: str) -> None:
+    """Raise a UserError if an array has images with their pixels in a row."""
+    for name, member in members.items():
+        if len(member.shape) == ROWS_NDIM and member.shape[1] > 1:
+            raise UserError(
+                f"{name} in {archive}: expected images of shape (n, height, width), found {member.shape}, an "
+                f"image a row; save {name}.reshape(-1, height, width)"
+            )
+
+
 def _find_array(part: str, are_images: bool, archive: str, members: Mapping[str, Member]) -> str | None:
     """Return the name of the array for a raw file, judged by names and dimensions; None if it may be missing.
 
@@ -86,6 +96,8 @@ def _find_array(part: str, are_images: bool, archive: str, members: Mapping[str,
         return None
     if len(candidates) != 1:
         content = "images" if are_images else "labels"
+        if are_images and not candidates:
+            _refuse_rows(named, archive)
         arrays = ", ".join(f"{name} {member.shape}" for name, member in members.items())
         raise UserError(
             f"{archive}: expected one array of {part} {content}, with {' or '.join(words)} in its name and "

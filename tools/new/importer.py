@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from stages.common import layout
 from stages.common.errors import UserError
 from stages.common.validation import validate
-from stages.sources import picture_folders
+from stages.sources import picture_folders, places
 from stages.sources.schema import Url
 from tools.new import arrays, download, idx_files, pictures
 
@@ -60,7 +60,7 @@ def import_dataset(origin: str, folder: Path, groups: str | None = None) -> Impo
     """
     validate(Url, origin, "FROM")  # before a password is sent anywhere
     if "://" not in origin:
-        origin = str(Path(origin).expanduser())
+        origin = str(places.expand(origin))
     _expect_known_kind(origin)
     source_names: dict[str, str] = {}
     notes: list[str] = []

@@ -1,6 +1,7 @@
 """Layout of a folder of pictures: which sub-folders are parts of the data set, and which are classes."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,11 +53,18 @@ def find_layout(root: Path) -> Layout:
     parts = {part: _find_part(folder, part) for part in PART_NAMES}
     if parts["train"] is None:
         if others := [path.name for part, path in parts.items() if path is not None]:
+            flat = [path for path in picture_folders.list_folders(folder) if _is_named(path, "train")]
+            if flat:
+                raise UserError(
+                    f"{flat[0]}: expected a folder of pictures for each class, as in {others[0]}, found "
+                    f"{_list_names(flat[0])}; put the pictures of a class into a folder"
+                )
             raise UserError(
                 f"{folder}: expected a folder train beside {' and '.join(others)}, found "
                 f"{_list_names(folder)}; name the folder of the training pictures train"
             )
         classes = _list_classes(folder)
+        _expect_classes_within_parts(classes)
         layout = Layout(_relate(folder, root), notes=_note_loose_files(folder))
     else:
         training = _descend(parts["train"], parts["train"])
@@ -77,6 +85,18 @@ def find_layout(root: Path) -> Layout:
             f"{folder}: {EXPECTED}, found {_list_names(folder)}; put the pictures of a class into a folder"
         )
     return layout
+
+
+def _expect_classes_within_parts(classes: Sequence[Path]) -> None:
+    """Raise a UserError if each class has folders train and test, rather than each of these the classes."""
+    inner = [{path.name for path in _list_classes(folder)} for folder in classes]
+    same = set.intersection(*inner) if inner else set()
+    if any(_is_named(Path(name), "train") for name in same):
+        names = ", ".join(sorted(same))
+        raise UserError(
+            f"{classes[0].parent}: expected FOLDER/train/CLASS, found {names} in every folder of a class; "
+            f"exchange the levels: train/{classes[0].name} for {classes[0].name}/train"
+        )
 
 
 def list_classes(part: Path) -> list[str]:

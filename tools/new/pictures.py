@@ -116,11 +116,23 @@ def _expect_enough(files: Sequence[tuple[Path, int]], least: int, classes: Seque
 
 
 def _note_nested_classes(part: Path, classes: Sequence[str]) -> list[str]:
-    """Return a note for each class whose folder has folders in it, whose pictures belong to that class."""
+    """Return a note for each class whose folder has folders in it, whose pictures belong to that class.
+
+    If all classes have folders of the same names, these may be the classes: a single note says so.
+    """
     notes = []
-    for folder in picture_folders.list_folders(part):
-        if (name := picture_folders.name_class(folder)) not in classes:
-            continue
+    folders = [
+        folder
+        for folder in picture_folders.list_folders(part)
+        if picture_folders.name_class(folder) in classes
+    ]
+    if len(same := set.intersection(*(set(picture_layout.list_classes(folder)) for folder in folders))) > 1:
+        return [
+            f"warning: every class has the same folders in it: {join_names(sorted(same))}. If these are the "
+            f"classes, put them into one folder each, without {join_names(classes)}"
+        ]
+    for folder in folders:
+        name = picture_folders.name_class(folder)
         inner = [picture_folders.name_class(path) for path in picture_folders.list_folders(folder)]
         if twins := [other for other in inner if other in classes]:
             notes.append(

@@ -114,6 +114,11 @@ def _write_raw_files(name: str, dataset: Dataset, folder: Path) -> dict[str, Any
 
 def _write_pictures(dataset: Dataset, source: Pictures, folder: Path) -> dict[str, Any]:
     with picture_folders.open_folder(source.folder) as root:
+        if not (root / source.train).is_dir():
+            raise UserError(
+                f"{root / source.train}: expected the folder of the training pictures, source.train in "
+                f"{PARAMETERS_FILE}, found none; put it there, or correct source.train"
+            )
         present = picture_layout.list_classes(root / source.train)
         known = [name for name in source.classes if name in present]
         folders = [*known, *(name for name in present if name not in known)]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stages.common import layout
+from stages.sources import picture_list
 from tools.common import dvc, dvc_hashes, dvc_lock, git
 
 
@@ -29,7 +30,8 @@ def list_strange(name: str) -> list[Path]:
     return [
         file
         for file in unsaved
-        if not dvc_hashes.file_matches(file.read_bytes(), recorded.get(file.as_posix(), ""))
+        if file != layout.raw(name) / picture_list.FILE
+        and not dvc_hashes.file_matches(file.read_bytes(), recorded.get(file.as_posix(), ""))
     ]
 
 

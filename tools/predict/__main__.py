@@ -1,94 +1,83 @@
 """Predict the classes of images: python -m tools.predict DATASET FILE...
 
-A FILE is a picture (PNG, JPEG and others) of any size, or an IDX or .npy file with one image or many. A
-picture is inverted if its background is light and the background of the training images is dark, or the other
-way round; the output says so. So numbers may be written in ink on paper. Crop pictures as the images of the
-data set are cropped.
+A FILE is a picture (PNG, JPEG and others) of any size, or an IDX or .npy file with one image or many. If
+tools.yaml has the framing of the data set, as of handwritten digits, the ink on a picture is found and framed
+like theirs. Otherwise crop pictures as the images of the data set are cropped. A picture is inverted if its
+background is light and that of the training images is dark, or the other way round. The output says so.
 """
 
 import json
-from collections.abc import Iterator
+import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from stages import parameters
-from stages.common import command, layout
+from stages.common import command
 from stages.common.errors import UserError
-from tools.common import settings
-from tools.predict import images
-from tools.predict.images import ImageFormat
+from tools.predict import images, prediction, show
+from tools.predict.ink import Background
+from tools.predict.prediction import Prediction
 
 
-def predict(dataset: str, paths: list[Path], background: str | None) -> Iterator[dict[str, Any]]:
-    """Yield a prediction for each image of each file.
+def describe(found: Prediction) -> dict[str, Any]:
+    """Return a prediction as JSON has it; the class is null for a picture on which there is nothing."""
+    file, likeliest = found.file, found.likeliest
+    name, probability = likeliest[0] if likeliest else (None, None)
+    return {
+        "file": str(file.path),
+        "image": found.number,
+        "class": name,
+        "probability": probability,
+        "likeliest": [{"class": name, "probability": probability} for name, probability in likeliest],
+        "background": file.background,
+        "inverted": file.inverted,
+        "framed": file.framed,
+        "warning": file.warning,
+    }
+
+
+def format_line(found: Prediction) -> str:
+    """Return a prediction as a line of text."""
+    file = found.file
+    place = f"{file.path}" if found.number is None else f"{file.path} #{found.number}"
+    if not found.likeliest:
+        return f"{place}: nothing, since there is no ink on it"
+    classes = ", ".join(f"{name} ({probability:.1%})" for name, probability in found.likeliest)
+    notes = {
+        f"on {file.background}": file.background is not None,
+        "inverted": file.inverted,
+        "framed": file.framed,
+    }
+    shown = ", ".join(note for note, holds in notes.items() if holds)
+    return f"{place}: {classes}" + (f"; {shown}" if shown else "")
+
+
+def main(
+    dataset: str, paths: list[Path], background: Background | None, *, as_json: bool, shown: Path | None
+) -> None:
+    """Print the predictions.
 
     Args:
         dataset: the key of the data set whose network predicts.
         paths: the files.
-        background: the background of all files, `dark` or `light`; None to judge each picture by its edges.
-
-    Yields:
-        A mapping with `file`, `image` (the number of the image in the file; None for a single image),
-        `class`, `probability` (of that class), `background` and `inverted`.
-
-    Raises:
-        UserError: if there is no network, or a file has no images.
+        background: the background of all files; None to judge each picture by its edges.
+        as_json: whether to print JSON.
+        shown: gets a picture of what the network saw; None for no picture.
     """
-    # TensorFlow takes seconds to import; mistakes in the arguments are reported before.
-    from stages import evaluate  # noqa: PLC0415
-    from stages.network import model_file  # noqa: PLC0415
-    from stages.splits.arrays import Split  # noqa: PLC0415
-
-    section = parameters.load().dataset(dataset)
-    model = model_file.load(layout.model(dataset))
-    if (outputs := model.output_shape[-1]) != len(section.classes):
-        raise UserError(
-            f"{layout.model(dataset)}: expected {len(section.classes)} classes, as in params.yaml, found "
-            f"{outputs}; run: dvc repro train@{dataset}"
-        )
-    image_format = ImageFormat(
-        model.input_shape[1:],
-        np.dtype(model.inputs[0].dtype),
-        section.largest_pixel,
-        settings.load().dataset(dataset).about.background,
-    )
-    files = [images.read(path, image_format, background) for path in paths]
-    pixels = np.concatenate([file.pixels for file in files])
-    probabilities = evaluate.predict(model, Split(pixels, np.zeros(len(pixels), np.uint8)))
-    rows = iter(probabilities)
-    for file in files:
-        for number in range(len(file.pixels)):
-            row = next(rows)
-            yield {
-                "file": str(file.path),
-                "image": number if len(file.pixels) > 1 else None,
-                "class": section.classes[row.argmax()],
-                "probability": round(float(row.max()), 6),
-                "background": file.background,
-                "inverted": file.inverted,
-            }
-
-
-def format_line(prediction: dict[str, Any]) -> str:
-    """Return a prediction as a line of text."""
-    number = "" if prediction["image"] is None else f" #{prediction['image']}"
-    background = f", on {prediction['background']}" if prediction["background"] else ""
-    inverted = ", inverted" if prediction["inverted"] else ""
-    details = f"{prediction['probability']:.1%}{background}{inverted}"
-    return f"{prediction['file']}{number}: {prediction['class']} ({details})"
-
-
-def main(dataset: str, paths: list[Path], background: str | None, *, as_json: bool) -> None:
-    """Print the predictions."""
     parameters.load().dataset(dataset)
     for path in paths:
         if not path.is_file():
             raise UserError(f"{path}: expected a file of images, found none; check its name")
-    predictions = list(predict(dataset, paths, background))
+    network = prediction.load(dataset)
+    files = [images.read(path, network.image_format, background) for path in paths]
+    predictions = list(network.predict(files))
+    for warning in dict.fromkeys(found.file.warning for found in predictions):
+        if warning is not None:
+            print(f"warning: {warning}", file=sys.stderr)
+    if shown is not None:
+        show.draw(shown, predictions)
     if as_json:
-        print(json.dumps(predictions, indent=2, ensure_ascii=False))
+        print(json.dumps([*map(describe, predictions)], indent=2, ensure_ascii=False))
     else:
         print("\n".join(map(format_line, predictions)))
 
@@ -105,7 +94,16 @@ if __name__ == "__main__":
         help="the background of all files; by default, each picture is judged by its edges",
     )
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+    parser.add_argument(
+        "--show", type=Path, metavar="PNG", help="draw each picture beside what the network saw of it"
+    )
     arguments = parser.parse_args()
     command.finish(
-        lambda: main(arguments.dataset, arguments.files, arguments.background, as_json=arguments.json)
+        lambda: main(
+            arguments.dataset,
+            arguments.files,
+            arguments.background,
+            as_json=arguments.json,
+            shown=arguments.show,
+        )
     )

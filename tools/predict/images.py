@@ -1,5 +1,6 @@
 """Files of images, pictures as well as IDX and .npy files, converted to the input of a network."""
 
+from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,6 +10,10 @@ from numpy.typing import NDArray
 from stages.common.errors import UserError
 from stages.scoring.background import find_background
 from stages.sources import idx, picture_files
+from tools.common.settings import Framing
+from tools.predict import ink
+from tools.predict.framing import frame
+from tools.predict.ink import Background
 
 NPY_MAGIC = b"\x93NUMPY"
 IDX_MAGICS = tuple(b"\0\0" + bytes([code]) for code in idx.DTYPES)  # other files begin with two zeros, too
@@ -25,12 +30,14 @@ class ImageFormat(NamedTuple):
         dtype: of the pixels.
         largest_pixel: the largest value of a pixel; the smallest is 0.
         background: the background of the training images, `dark` or `light`; None if it is not known.
+        framing: how ink was framed on the training images; None if they are not of ink.
     """
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     largest_pixel: int
-    background: str | None
+    background: Background | None
+    framing: Framing | None = None
 
 
 class Images(NamedTuple):
@@ -38,23 +45,28 @@ class Images(NamedTuple):
 
     Attributes:
         path: of the file.
-        pixels: shape (n, *shape of the format), as the network takes them.
+        pixels: shape (n, *shape of the format), as the network takes them; n is 0 for a picture without ink.
         background: the background in the file, `dark` or `light`; None if it is not known.
         inverted: whether dark and light were exchanged.
+        framed: whether the ink of a picture was brought into the frame of the training images.
+        warning: what may be wrong with the pixels; None if nothing is.
     """
 
     path: Path
     pixels: NDArray[Any]
-    background: str | None
+    background: Background | None
     inverted: bool
+    framed: bool = False
+    warning: str | None = None
 
 
-def read(path: Path, image_format: ImageFormat, background: str | None = None) -> Images:
+def read(path: Path, image_format: ImageFormat, background: Background | None = None) -> Images:
     """Read a file of images, and convert them to the format that a network takes.
 
-    An IDX or .npy file has one image or many, with pixels as in the data set. Any other file is a picture,
-    and its edges tell its background. Images of another height or width are stretched. Images are inverted
-    if their background is known and is not the background of the training images.
+    An IDX or .npy file has one image or many, with pixels as in the data set. Any other file is a picture.
+    If the format has a framing, and the picture another size than the training images, its ink is framed as
+    theirs was. Otherwise images of another height or width are stretched, and inverted if their background,
+    which the edges of a picture tell, is known and is not that of the training images.
 
     Args:
         path: the file.
@@ -66,15 +78,47 @@ def read(path: Path, image_format: ImageFormat, background: str | None = None) -
     """
     with path.open("rb") as file:
         start = file.read(len(NPY_MAGIC))
+    warning = None
     if start == NPY_MAGIC or start.startswith(IDX_MAGICS):
         pixels = _convert_array(_read_array(path, start), image_format, path)
+        if pixels.max() <= 1 < image_format.largest_pixel:
+            warning = (
+                f"{path}: pixels from 0 to 1, where the training images have pixels from 0 to "
+                f"{image_format.largest_pixel}; multiply them by {image_format.largest_pixel}"
+            )
+    elif image_format.framing is not None and not _has_size(path, image_format.shape):
+        return _frame(path, image_format, image_format.framing, background)
     else:
         pixels = _scale(picture_files.read(path, image_format.shape)[None], image_format)
         background = background or find_background(pixels, image_format.largest_pixel)
     inverted = None not in (background, image_format.background) and background != image_format.background
     if inverted:
         pixels = (image_format.largest_pixel - pixels).astype(image_format.dtype)
-    return Images(path, pixels, background, inverted)
+    return Images(path, pixels, background, inverted, warning=warning)
+
+
+def _has_size(path: Path, shape: tuple[int, ...]) -> bool:
+    """Return whether a picture has the size of an image of the data set, so that it is framed already."""
+    try:
+        with picture_files.ignore_warnings():
+            return picture_files.read_size(path) == shape[:2]
+    except picture_files.PictureError as error:
+        raise UserError(f"{path}: expected a picture, found {error}") from None
+
+
+def _frame(path: Path, image_format: ImageFormat, framing: Framing, background: Background | None) -> Images:
+    """Read a picture of ink, and bring the ink into the frame of the training images."""
+    found = ink.find_ink(ink.read_grey(path), background)
+    if found is None:
+        return Images(path, np.empty((0, *image_format.shape), image_format.dtype), None, inverted=False)
+    mask, background = found
+    height, width, *channels = image_format.shape
+    light_on_dark = frame(mask, framing, (height, width))
+    pixels = UINT8_MAX - light_on_dark if image_format.background == "light" else light_on_dark
+    if channels:
+        pixels = np.repeat(pixels[..., None], channels[0], axis=-1)
+    inverted = background != (image_format.background or "dark")
+    return Images(path, _scale(pixels[None], image_format), background, inverted, framed=True)
 
 
 def _read_array(path: Path, start: bytes) -> NDArray[Any]:
@@ -90,7 +134,13 @@ def _read_array(path: Path, start: bytes) -> NDArray[Any]:
 def _convert_array(array: NDArray[Any], image_format: ImageFormat, path: Path) -> NDArray[Any]:
     """Return an array of one image or many, shape (n, *shape of the format), after checking its values."""
     shape, largest_pixel = image_format.shape, image_format.largest_pixel
-    images = array[None] if array.ndim == len(shape) else array
+    are_rows = array.ndim in (1, 2) and array.shape[-1] == prod(shape) and array.shape != shape
+    if are_rows:  # as scikit-learn takes images
+        images = array.reshape(-1, *shape)
+    else:
+        # A single grey image has the very size: a table of anything would otherwise be an image, stretched.
+        is_single = array.shape == shape or array.ndim == len(shape) > GREY_IMAGE_NDIM
+        images = array[None] if is_single else array
     # A single image with channels has as many dimensions as many grey images.
     has_channels = (
         len(shape) == GREY_IMAGE_NDIM
@@ -100,8 +150,8 @@ def _convert_array(array: NDArray[Any], image_format: ImageFormat, path: Path) -
     fits = images.ndim == len(shape) + 1 and images.shape[3:] == shape[2:] and not has_channels
     if not fits or images.size == 0:
         raise UserError(
-            f"{path}: expected images of shape {('n', *shape)}, or of another height and width, found "
-            f"{array.shape}"
+            f"{path}: expected images of shape {('n', *shape)}, of another height and width, or with their "
+            f"pixels in a row, {('n', prod(shape))}, found {array.shape}; give the array one of these shapes"
         )
     whole = "whole " if image_format.dtype.kind in "iu" else ""
     expected = f"{path}: expected {whole}numbers from 0 to {largest_pixel}, as in the training images"

@@ -29,7 +29,8 @@ def main(datasets: Sequence[str]) -> int:
     head = find_revision("HEAD")
     datasets = datasets or list(head.section(params_file.FILE, "datasets"))
     expected = {dataset: read_expected_stages(head, dataset) for dataset in datasets}
-    raw = os.environ.get("DATASETS_MIRROR", str(RAW))
+    has_raw_files = all((RAW / dataset).is_dir() for dataset in datasets)
+    raw = str(RAW) if has_raw_files else os.environ.get("DATASETS_MIRROR", str(RAW))
     if "://" in raw:
         raise UserError(f"DATASETS_MIRROR: expected a folder, since this runs without a network, found {raw}")
     print(f"Verifying commit {head.commit}: what is not committed does not count.")

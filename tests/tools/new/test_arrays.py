@@ -47,6 +47,8 @@ def save_archive(folder: Path, **changes: np.ndarray | None) -> Path:
         ("y_test", lambda y: np.eye(3)[y], "save y_test.argmax(axis=1)"),
         ("y_train", lambda y: y.astype(float), "found float64; save y_train.astype(int)"),
         ("y_test", lambda y: y.astype(np.float32), "found float32; save y_test.astype(int)"),
+        ("y_train", lambda y: y / 2, "found fractions such as 0.5; save np.unique(y_train, return_inverse"),
+        ("x_train", lambda x: x.reshape(60, 72), "found (60, 72), an image a row; save x_train.reshape(-1, "),
         ("y_train", lambda y: np.array(["a", "b", "c"])[y], "found text; save np.unique(y_train, return"),
         ("y_train", lambda y: np.array([b"a", b"b", b"c"])[y], "found text; save np.unique(y_train"),
         ("y_train", lambda y: y.astype(object), "y_train in letters.npz: expected numbers, found Python"),

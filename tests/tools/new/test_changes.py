@@ -98,6 +98,34 @@ def test_a_colleague_who_has_pulled_needs_no_source(parameters: Project, pets: P
     assert "come with dvc pull" in parameters.here("stages", "fetch", "pets", expect=2).stderr
 
 
+@pytest.mark.parametrize(
+    "change",
+    [("height", 20), ("channels", 1), ("test", {"images": 4, "seed": 0}), ("test", {"images": 2, "seed": 9})],
+)
+def test_another_source_is_not_taken_for_the_raw_files_that_are_there(
+    parameters: Project, tmp_path: Path, change: tuple[str, object]
+) -> None:
+    for name in ("cat", "dog"):
+        save_pictures(tmp_path / "pets" / name)
+    parameters.here("tools.new", "pets", tmp_path / "pets")
+    count_images(parameters)
+    key, value = change
+    parameters.edit_parameters(lambda content: content["datasets"]["pets"]["source"].update({key: value}))
+    done = parameters.here("stages", "fetch", "pets", expect=2)
+    assert "params.yaml: datasets.pets.files: train-images-idx3-ubyte: expected " in done.stderr
+    assert "make refresh NAME=pets" in done.stderr
+
+
+def test_another_seed_of_bundled_images_is_not_taken_for_the_raw_files(
+    project: Project,
+) -> None:
+    project.edit_parameters(lambda content: content["datasets"]["digits"]["source"].update(seed=5))
+    before = project.files("data/raw/digits/*")
+    done = project.here("stages", "fetch", "digits", expect=2)
+    assert "params.yaml: datasets.digits.files: train-images-idx3-ubyte: expected " in done.stderr
+    assert project.files("data/raw/digits/*") == before
+
+
 @pytest.mark.parametrize("kind", ["pictures", "npz", "other names"])
 def test_raw_files_of_another_copy_are_a_source_for_every_kind(
     parameters: Project, pets: Path, tmp_path: Path, kind: str

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from helpers import Project
+from helpers import ROOT, Project
 from PIL import Image
 from sections import count_images, read_both, read_section, save_pictures
 
@@ -217,6 +217,73 @@ def test_what_cannot_be_added_is_one_line(
     assert done.stderr.count("\n") == 1
     assert "Warning" not in done.stderr
     assert read_both(parameters) == before
+
+
+@pytest.mark.parametrize("parts", [("train", "test"), ("Training", "val", "test")])
+def test_parts_within_classes_are_told(parameters: Project, tmp_path: Path, parts: tuple[str, ...]) -> None:
+    for name in ("cat", "dog"):
+        for part in parts:
+            save_pictures(tmp_path / "pets" / name / part)
+    done = parameters.here("tools.new", "pets", tmp_path / "pets", expect=2)
+    assert "in every folder of a class; exchange the levels: train/cat for cat/train" in done.stderr
+    assert all(part in done.stderr for part in parts)
+
+
+def test_training_pictures_in_no_class_are_told(parameters: Project, tmp_path: Path) -> None:
+    save_pictures(tmp_path / "pets/train")
+    for name in ("cat", "dog"):
+        save_pictures(tmp_path / "pets/test" / name)
+    done = parameters.here("tools.new", "pets", tmp_path / "pets", expect=2)
+    assert (
+        "pets/train: expected a folder of pictures for each class, as in test, found 000.png" in done.stderr
+    )
+
+
+def test_classes_that_may_be_a_level_deeper_are_told(parameters: Project, tmp_path: Path) -> None:
+    for fold in ("fold1", "fold2"):
+        for name in ("cat", "dog"):
+            save_pictures(tmp_path / "pets" / fold / name)
+    out = parameters.here("tools.new", "pets", tmp_path / "pets").stdout
+    assert "warning: every class has the same folders in it: cat, dog. If these are the classes, put" in out
+
+
+def test_all_bad_files_are_counted_at_once(parameters: Project, tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        save_pictures(tmp_path / "pets" / name)
+    (tmp_path / "pets/cat/note.txt").write_text("no picture")
+    whole = (tmp_path / "pets/dog/000.png").read_bytes()
+    (tmp_path / "pets/dog/cut.png").write_bytes(whole[: len(whole) // 2])
+    done = parameters.here("tools.new", "pets", tmp_path / "pets", expect=2)
+    assert "expected 14 pictures, found 2 files that cannot be read: " in done.stderr
+    assert "note.txt: a file of another format" in done.stderr
+    assert "cut.png: a damaged one" in done.stderr
+
+
+def test_a_group_that_is_a_whole_class_is_told(parameters: Project, tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        save_pictures(tmp_path / "pets" / name)
+    done = parameters.here("tools.new", "pets", tmp_path / "pets", "--groups", "(cat|dog)/", expect=2)
+    assert "expected several groups in a class, by '(cat|dog)/', since groups are drawn whole" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["rel$x", "it's", 'q"q', "a b", "`false`", "${x}", "#1", "%s*"])
+def test_make_takes_a_folder_of_any_name(parameters: Project, tmp_path: Path, name: str) -> None:
+    for label in ("cat", "dog"):
+        save_pictures(tmp_path / name / label)
+    (tmp_path / "rel").mkdir()
+    shutil.copy(ROOT / "Makefile", parameters.folder)
+    make = ("make", "-o", ".venv/installed", "new", "NAME=pets", f"FROM={tmp_path / name}")
+    parameters.run(*make, r"GROUPS=([0-9]+)\.png$")
+    source = read_section(parameters)["source"]
+    assert source["folder"] == f"{tmp_path / name}"
+    assert source["groups"] == r"([0-9]+)\.png$"
+
+
+@pytest.mark.parametrize("name", ["~nosuch", "~nosuch/pets"])
+def test_a_home_directory_of_nobody_is_one_line(parameters: Project, name: str) -> None:
+    done = parameters.here("tools.new", "pets", name, expect=2)
+    assert done.stderr.startswith(f"error: {name}: expected a folder or URL")
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,7 @@ from stages.sources import idx, npz
 from tools.common import settings
 from tools.common.settings import About
 from tools.new import yaml_text
-from tools.predict import card
-from tools.predict.__main__ import predict
+from tools.predict import card, images, prediction
 
 CLASSES = {
     "bar": (slice(3, 5), slice(0, 9)),
@@ -95,8 +94,9 @@ def test_from_a_folder_of_pictures_to_a_reviewed_result(project: Project, folder
         assert picture.mode == "P"  # in colour
 
     with contextlib.chdir(project.folder):
-        (prediction,) = predict("things", [folder / "test/pole/000.png"], None)
-        assert prediction["background"] == "dark"
+        network = prediction.load("things")
+        (found,) = network.predict([images.read(folder / "test/pole/000.png", network.image_format)])
+        assert found.file.background == "dark"
         card.main(["things"])
     text = (project.folder / "cards/things.md").read_text()
     assert "| accuracy | " in text

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import ROOT, Project
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from stages import parameters
 from stages.common.errors import UserError
@@ -51,7 +51,14 @@ def test_pictures_and_arrays_of_the_same_image_are_the_same(finished: Project, t
     ]  # fmt: skip
     lines = finished.here("tools.predict", "digits", *files).stdout.splitlines()
     assert lines[3].startswith(f"{files[3]}: {predictions[3]['class']} (")
-    assert lines[3].endswith("%, on light, inverted)")
+    assert lines[3].endswith("%); on light, inverted")
+    for prediction, line in zip(predictions, lines, strict=True):
+        likeliest = prediction["likeliest"]
+        assert len(likeliest) == line.count("%") == 3
+        assert likeliest[0] == {"class": prediction["class"], "probability": prediction["probability"]}
+        assert [item["probability"] for item in likeliest] == sorted(
+            (item["probability"] for item in likeliest), reverse=True
+        )
 
 
 def test_the_background_can_be_stated(tmp_path: Path) -> None:
@@ -75,6 +82,59 @@ def test_arrays_of_another_size_are_stretched(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("shape", "count"), [((64,), 1), ((1, 64), 1), ((50, 64), 50), ((64, 64), 64), ((8, 8), 1), ((8, 64), 8)]
+)
+def test_an_image_may_be_a_row(tmp_path: Path, shape: tuple[int, ...], count: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, 17, shape)
+    np.save(tmp_path / "rows.npy", pixels)
+    found = images.read(tmp_path / "rows.npy", DIGITS)
+    assert found.warning is None
+    assert np.array_equal(found.pixels, pixels.reshape(count, 8, 8))
+
+
+def test_pixels_of_another_range_are_told(finished: Project, tmp_path: Path) -> None:
+    image = idx.read(finished.folder / RAW)[:3] / 16
+    np.save(tmp_path / "scaled.npy", np.rint(image))
+    done = finished.here("tools.predict", "digits", tmp_path / "scaled.npy", "--json")
+    warning = (
+        f"{tmp_path}/scaled.npy: pixels from 0 to 1, where the training images have pixels from 0 to 16; "
+        "multiply them by 16"
+    )
+    assert done.stderr == f"warning: {warning}\n"
+    assert [prediction["warning"] for prediction in json.loads(done.stdout)] == [warning] * 3
+
+
+def test_ink_is_framed_where_the_data_set_has_a_framing(project: Project, tmp_path: Path) -> None:
+    text = (project.folder / "tools.yaml").read_text()
+    framing = "framing: {longest_side: 8, stroke_width: [1.0, 2.0], centre: box}"
+    (project.folder / "tools.yaml").write_text(
+        text.replace("background: dark", f"background: dark\n      {framing}", 1)
+    )
+    picture = Image.new("L", (400, 300), 230)
+    ImageDraw.Draw(picture).ellipse((250, 60, 330, 200), outline=20, width=12)
+    picture.save(tmp_path / "zero.png")
+    Image.new("L", (400, 300), 230).save(tmp_path / "blank.png")
+    files = (tmp_path / "zero.png", tmp_path / "blank.png", RAW)
+    done = project.here("tools.predict", "digits", *files, "--show", tmp_path / "seen.png")
+    zero, blank, *own = done.stdout.splitlines()
+    assert zero.startswith(f"{files[0]}: 0 (")
+    assert zero.endswith("%); on light, inverted, framed")
+    assert blank == f"{files[1]}: nothing, since there is no ink on it"
+    scored = pd.read_csv(project.folder / "predictions/digits/test.csv", dtype={"predicted": str})
+    assert [line.split(": ")[1].split(" ")[0] for line in own] == scored["predicted"].tolist()
+    with Image.open(tmp_path / "seen.png") as seen:
+        assert seen.width == 1200
+        assert np.asarray(seen.convert("L")).std() > 10
+    found = json.loads(project.here("tools.predict", "digits", *files[:2], "--json").stdout)
+    assert [item["class"] for item in found] == ["0", None]
+    assert [item["framed"] for item in found] == [True, False]
+    wrong = text.replace("background: dark", "background: dark\n      framing: {centre: top}", 1)
+    (project.folder / "tools.yaml").write_text(wrong)
+    done = project.here("tools.predict", "digits", files[0], expect=2)
+    assert "datasets.digits.about.framing.centre: expected 'mass' or 'box', found 'top'" in done.stderr
+
+
+@pytest.mark.parametrize(
     ("array", "message"),
     [
         (np.float64(3), "expected images of shape ('n', 8, 8)"),
@@ -83,6 +143,8 @@ def test_arrays_of_another_size_are_stretched(tmp_path: Path) -> None:
         (np.zeros((0, 8, 8)), "expected images of shape ('n', 8, 8)"),
         (np.zeros((8, 8, 3)), "expected images of shape ('n', 8, 8)"),
         (np.zeros((8, 8, 1)), "expected images of shape ('n', 8, 8)"),
+        (np.zeros((16, 16)), "expected images of shape ('n', 8, 8)"),
+        (np.zeros((5, 63)), "expected images of shape ('n', 8, 8)"),
         (np.full((8, 8), 17), "expected whole numbers from 0 to 16"),
         (np.full((8, 8), np.nan), "expected whole numbers from 0 to 16"),
         (np.full((8, 8), 0.5), "expected whole numbers from 0 to 16"),

@@ -1,0 +1,91 @@
+"""Predictions of a trained network for the images of files."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages import parameters
+from stages.common import layout
+from stages.common.errors import UserError
+from tools.common import settings
+from tools.predict.images import ImageFormat, Images
+
+MOST_LIKELY = 3  # classes of an image that are named
+
+
+class Prediction(NamedTuple):
+    """The classes that a network finds likeliest for an image.
+
+    Attributes:
+        file: the file of the image.
+        number: of the image in the file; None if it is the only one.
+        image: as the network took it; None for a picture on which there is nothing.
+        likeliest: names of classes with their probabilities, the likeliest first.
+    """
+
+    file: Images
+    number: int | None
+    image: NDArray[Any] | None
+    likeliest: list[tuple[str, float]]
+
+
+class Network(NamedTuple):
+    """A trained network with what belongs to it.
+
+    Attributes:
+        model: from images to probabilities.
+        classes: the names of the classes.
+        image_format: of the images that it takes.
+    """
+
+    model: Any
+    classes: Sequence[str]
+    image_format: ImageFormat
+
+    def predict(self, files: Sequence[Images]) -> Iterator[Prediction]:
+        """Yield a prediction for each image of each file, and one for a picture on which there is nothing."""
+        from stages import evaluate  # noqa: PLC0415 - TensorFlow takes seconds to import
+        from stages.splits.arrays import Split  # noqa: PLC0415
+
+        pixels = np.concatenate([file.pixels for file in files])
+        labels = np.zeros(len(pixels), np.uint8)  # of no use here
+        probabilities = evaluate.predict(self.model, Split(pixels, labels)) if len(pixels) else pixels
+        rows = iter(probabilities)
+        for file in files:
+            if not len(file.pixels):
+                yield Prediction(file, None, None, [])
+            for number, image in enumerate(file.pixels):
+                row = next(rows)
+                likeliest = [
+                    (self.classes[label], round(float(row[label]), 6))
+                    for label in np.argsort(-row, kind="stable")[:MOST_LIKELY]
+                ]
+                yield Prediction(file, number if len(file.pixels) > 1 else None, image, likeliest)
+
+
+def load(dataset: str) -> Network:
+    """Load the trained network of a data set.
+
+    Raises:
+        UserError: if there is no network, or not one of these classes.
+    """
+    from stages.network import model_file  # noqa: PLC0415 - TensorFlow takes seconds to import
+
+    section = parameters.load().dataset(dataset)
+    about = settings.load().dataset(dataset).about
+    model = model_file.load(layout.model(dataset))
+    if (outputs := model.output_shape[-1]) != len(section.classes):
+        raise UserError(
+            f"{layout.model(dataset)}: expected {len(section.classes)} classes, as in params.yaml, found "
+            f"{outputs}; run: dvc repro train@{dataset}"
+        )
+    image_format = ImageFormat(
+        model.input_shape[1:],
+        np.dtype(model.inputs[0].dtype),
+        section.largest_pixel,
+        about.background,
+        about.framing,
+    )
+    return Network(model, section.classes, image_format)
