@@ -4,10 +4,12 @@ import platform
 from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import psutil
+from numpy.typing import NDArray
 
 from stages.common import layout
 from stages.common.backend import keras
@@ -46,7 +48,8 @@ def train(
 
     Returns:
         The network after the last epoch, and the history: a row for each epoch: epoch (from 1), loss (of
-        the smoothed labels), accuracy, val_loss (the cross-entropy in nats) and val_accuracy.
+        the smoothed labels, weighted by `balance`), accuracy, val_loss (the cross-entropy in nats) and
+        val_accuracy.
 
     Raises:
         UserError: if the training diverged.
@@ -86,6 +89,7 @@ def train(
         epochs=hyperparameters.epochs,
         steps_per_epoch=steps_per_epoch,
         validation_data=batches.ordered_batches(validation_split, class_count, batches.SCORING_BATCH_SIZE),
+        class_weight=weigh_classes(training_split.labels, hyperparameters.balance),
         callbacks=[keras.callbacks.TerminateOnNaN(), *callbacks],
         shuffle=False,  # the batches are shuffled already
         verbose=0 if quiet else 2,  # a line an epoch, which a log file can hold, too
@@ -99,6 +103,21 @@ def train(
         )
     model.set_weights(logits_model.get_weights())
     return model, table
+
+
+def weigh_classes(labels: NDArray[Any], balance: float) -> dict[int, float] | None:
+    """Return how much an image of each class counts in the loss, 1 on the mean; None if all count alike.
+
+    Args:
+        labels: shape (n,); every class occurs.
+        balance: from 0, for images that count alike, to 1, for classes that do.
+    """
+    if balance == 0:
+        return None
+    counts = np.bincount(labels)
+    weights = counts.astype(np.float64) ** -balance
+    weights /= (weights * counts).sum() / counts.sum()
+    return dict(enumerate(weights.tolist()))
 
 
 def _expect_to_fit_memory(parameters: TrainParameters, shape: tuple[int, ...], class_count: int) -> None:

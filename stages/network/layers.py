@@ -7,6 +7,7 @@ random bits for each unit. So training and prediction use a copy of the network 
 with the logits. The model file has the layers of Keras.
 """
 
+from itertools import dropwhile, islice
 from typing import Any
 
 import numpy as np
@@ -106,6 +107,13 @@ class Dropout(keras.layers.Dropout):  # type: ignore[misc]
         return inputs * (mask * (2**BITS / (2**BITS - dropped_values)))
 
 
+# Layers that leave pixels of 0 as they are, and have no weights.
+PIXEL_LAYERS = (
+    keras.layers.InputLayer,
+    keras.layers.Rescaling,
+    keras.layers.Reshape,
+    keras.layers.Flatten,
+)
 REPLACEMENTS = {keras.layers.BatchNormalization: BatchNormalization, keras.layers.Dropout: Dropout}
 
 
@@ -119,11 +127,14 @@ def is_mostly_zero(images: NDArray[Any]) -> bool:
     return bool(np.count_nonzero(sample) <= LARGEST_NONZERO_SHARE * sample.size)
 
 
-def build_logits_model(model: keras.Sequential, *, sparse: bool = False) -> keras.Sequential:
+def build_logits_model(model: keras.Model, *, sparse: bool = False) -> keras.Model:
     """Copy a network, with its weights, up to its logits: all but the softmax.
 
+    Layers of other classes, branches and connections around layers are copied as they are.
+
     Args:
-        model: from images to probabilities, its last layer a `keras.layers.Softmax`.
+        model: from images to probabilities, sequential or functional, its last layer a
+            `keras.layers.Softmax`.
         sparse: whether most pixels are 0.
 
     Returns:
@@ -132,16 +143,30 @@ def build_logits_model(model: keras.Sequential, *, sparse: bool = False) -> kera
     Raises:
         UserError: if the last layer is no softmax.
     """
-    *layers, last = model.layers
+    last = model.layers[-1]
     if not isinstance(last, keras.layers.Softmax):
         raise UserError(f"the model: expected a last layer Softmax, found {last!r}; run dvc repro train")
-    copy = keras.Sequential([keras.Input(model.input_shape[1:], dtype=model.inputs[0].dtype)])
-    for layer in layers:
-        layer_class: Any = REPLACEMENTS.get(type(layer), type(layer))
-        if sparse and layer_class in (keras.layers.Dense, keras.layers.Conv2D):
-            # The first such layer alone: its outputs are not sparse.
-            layer_class = SparseDense if layer_class is keras.layers.Dense else layer_class
-            sparse = False
-        copy.add(layer_class.from_config(layer.get_config()))
+    first = _find_dense_of_pixels(model) if sparse else None
+
+    def copy_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
+        layer_class: Any = SparseDense if layer is first else REPLACEMENTS.get(type(layer), type(layer))
+        return layer_class.from_config(layer.get_config())
+
+    copy = keras.models.clone_model(model, clone_function=copy_layer, recursive=True)
     copy.set_weights(model.get_weights())
-    return copy
+    return keras.Model(copy.inputs, copy.layers[-1].input)
+
+
+def _find_dense_of_pixels(model: keras.Model) -> keras.layers.Layer | None:
+    """Return a dense layer that gets the pixels themselves, of which it needs no gradient, if any does."""
+    if isinstance(model, keras.Sequential):  # whose layers do not have its input
+        behind = dropwhile(lambda layer: type(layer) in PIXEL_LAYERS, model.layers)
+        return next((layer for layer in islice(behind, 1) if type(layer) is keras.layers.Dense), None)
+    pixels = {id(tensor) for tensor in model.inputs}
+    for layer in model.layers:  # each behind those whose outputs it gets
+        if id(getattr(layer, "input", None)) in pixels:
+            if type(layer) is keras.layers.Dense:
+                return layer
+            if type(layer) in PIXEL_LAYERS:
+                pixels.add(id(layer.output))
+    return None

@@ -8,6 +8,7 @@ from stages.common import checksums
 from stages.common.backend import keras
 from stages.common.errors import UserError
 from stages.common.files import atomic_file
+from stages.network import build  # noqa: F401 - registers layers of one's own there, which files may have
 
 MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 BYTES_PER_WEIGHT = 4

@@ -44,13 +44,19 @@ class AdamW(keras.optimizers.Adam):  # type: ignore[misc]
         )
 
 
-OPTIMIZERS = {"AdamW": AdamW, "RMSprop": keras.optimizers.RMSprop, "SGD": keras.optimizers.SGD}
-
-
 def build_optimizer(training: Training, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """Return the optimiser of a training, with its learning-rate schedule."""
+    """Return the optimiser of a training, with its learning-rate schedule.
+
+    RMSprop is none of them: Keras writes it with rsqrt, whose last bits differ between processors.
+    """
     schedule = build_schedule(training, steps_per_epoch)
-    return OPTIMIZERS[training.optimizer](schedule, weight_decay=training.weight_decay)
+    match training.optimizer:
+        case "AdamW":
+            return AdamW(schedule, training.weight_decay)
+        case "SGD":
+            return keras.optimizers.SGD(
+                schedule, training.momentum, nesterov=True, weight_decay=training.weight_decay
+            )
 
 
 def build_schedule(

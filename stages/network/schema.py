@@ -29,14 +29,31 @@ class Network(Section):
 
 
 class Training(Section):
-    """The training of the weights."""
+    """The training of the weights.
 
-    optimizer: Literal["AdamW", "RMSprop", "SGD"]
+    Attributes:
+        optimizer: `AdamW`, or `SGD` with Nesterov's momentum.
+        momentum: the share of the last step that goes on in the next one; of SGD alone.
+        learning_rate: the largest rate, at the end of the warm-up.
+        schedule: what becomes of the rate then: `constant`, or a `cosine` that ends at 0.
+        warmup_epochs: the epochs in which the rate rises from 0.
+        weight_decay: the share of a weight that a step takes away, times the learning rate.
+        label_smoothing: the share of each label that is spread over all classes.
+        balance: how much more an image of a rare class counts, by (1 / images of its class) to this power:
+            with 0 as much as any other, with 1 so much that all classes count alike.
+        batch_size: the images of a step.
+        epochs: how often each image is seen.
+        augmentation: the distortions of the images.
+    """
+
+    optimizer: Literal["AdamW", "SGD"]
+    momentum: Share | None = None
     learning_rate: Annotated[float, Field(gt=0)]
     schedule: Literal["constant", "cosine"]
     warmup_epochs: Annotated[int, Field(ge=0)]
     weight_decay: Annotated[float, Field(ge=0)]
     label_smoothing: Share
+    balance: Annotated[float, Field(ge=0, le=1)] = 0.0
     batch_size: Positive
     epochs: Positive
     augmentation: Augmentation = Augmentation()
@@ -46,6 +63,17 @@ class Training(Section):
         if self.warmup_epochs >= self.epochs:
             raise ValueError(
                 f"expected warmup_epochs less than epochs ({self.epochs}), found {self.warmup_epochs}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _expect_momentum_of_sgd(self) -> "Training":
+        if self.optimizer == "SGD" and self.momentum is None:
+            raise ValueError("expected a momentum for SGD, such as momentum: 0.9, found none")
+        if self.optimizer != "SGD" and self.momentum is not None:
+            raise ValueError(
+                f"expected a momentum for SGD alone, found momentum: {self.momentum:g} for {self.optimizer}; "
+                "remove it"
             )
         return self
 

@@ -47,7 +47,10 @@ def test_the_committed_file_is_valid_and_has_the_three_data_sets() -> None:
         ("training.epochs", 0, "expected greater than 0, found 0"),
         ("training.label_smoothing", 1, "expected less than 1, found 1"),
         ("training.schedule", "linear", "expected 'constant' or 'cosine', found 'linear'"),
-        ("training.momentum", 0.9, "expected no such key, found 0.9"),
+        ("training.momenta", 0.9, "expected no such key, found 0.9"),
+        ("training.momentum", 1.0, "expected less than 1, found 1.0"),
+        ("training.balance", 1.5, "expected less than or equal to 1, found 1.5"),
+        ("training.optimizer", "RMSprop", "expected 'AdamW' or 'SGD', found 'RMSprop'"),
         ("network.dropout", 1.0, "expected less than 1, found 1.0"),
         ("network.hidden.1", 0, "expected greater than 0, found 0"),
         ("network.batch_normalization", "yes", "expected a valid boolean, found 'yes'"),
@@ -156,6 +159,23 @@ def test_a_misspelt_key_is_reported_with_the_one_that_is_missing(tmp_path: Path,
     assert "datasets.mnist.training.learning_rate: expected a value, found nothing" in message
     assert "datasets.mnist.training.lerning_rate: expected no such key, found" in message
     assert "\n" not in message
+
+
+def test_momentum_belongs_to_sgd(tmp_path: Path, content: Any) -> None:
+    training = content["datasets"]["digits"]["training"]
+    training["momentum"] = 0.9
+    assert load_error(tmp_path, dump(content)) == (
+        "datasets.digits.training: expected a momentum for SGD alone, found momentum: 0.9 for AdamW; "
+        "remove it"
+    )
+    training["optimizer"] = "SGD"
+    set_value(content["datasets"]["digits"], "training.momentum", 0.9)
+    (tmp_path / "params.yaml").write_text(dump(content))
+    assert parameters.load(tmp_path / "params.yaml").dataset("digits").training.momentum == 0.9
+    del training["momentum"]
+    assert load_error(tmp_path, dump(content)) == (
+        "datasets.digits.training: expected a momentum for SGD, such as momentum: 0.9, found none"
+    )
 
 
 def test_classes_must_differ(tmp_path: Path, content: Any) -> None:

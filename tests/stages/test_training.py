@@ -20,7 +20,7 @@ from stages.network.optimizers import build_schedule
 from stages.network.schema import Network, Training
 from stages.splits import batches
 from stages.splits.arrays import Split
-from stages.train import train
+from stages.train import train, weigh_classes
 
 
 @pytest.fixture(scope="module")
@@ -340,3 +340,46 @@ def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
     path.with_name("model.keras.sha256").write_text("")
     with pytest.raises(UserError, match=r"sha256: expected the SHA-256 of model\.keras, found none"):
         model_file.load(path)
+
+
+def draw_two_classes(common: int, rare: int, seed: int) -> Split:
+    """Draw images of 4 x 4 pixels of two classes, the second a little brighter on the mean."""
+    random = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(2, dtype=np.uint8), [common, rare])
+    pixels = random.normal(100 + 40 * labels[:, None, None], 50, (len(labels), 4, 4))
+    return Split(pixels.clip(0, 255).astype(np.uint8), labels)
+
+
+def test_a_rare_class_is_found_by_balance(dataset: parameters.Dataset) -> None:
+    training, test = draw_two_classes(5000, 50, 0), draw_two_classes(500, 500, 1)
+    recalls = []
+    for balance in (0.0, 0.5, 1.0):
+        chosen = with_training(dataset, epochs=10, warmup_epochs=1, balance=balance)
+        model, history = train(chosen.model_copy(update={"largest_pixel": 255}), training, test, quiet=True)
+        found = model.predict(test.images, verbose=0).argmax(axis=1) == 1
+        recalls.append((found[500:].mean(), found[:500].mean()))
+        assert np.isfinite(history["loss"]).all()
+    # Of one image in a hundred, fewer than one in ten are found, unless its class counts for more.
+    assert recalls[0][0] < 0.1
+    assert recalls[0][0] <= recalls[1][0] < recalls[2][0]
+    assert (recalls[2][0] + 1 - recalls[2][1]) / 2 > 0.8
+
+
+@pytest.mark.parametrize(
+    ("balance", "expected"), [(0.0, None), (0.5, {0: 5 / 6, 1: 2.5}), (1.0, {0: 5 / 9, 1: 5.0})]
+)
+def test_images_count_by_the_number_of_their_class(balance: float, expected: dict[int, float] | None) -> None:
+    weights = weigh_classes(np.repeat([0, 1], [90, 10]), balance)
+    assert weights is None if expected is None else weights == pytest.approx(expected)
+
+
+def test_sgd_with_momentum_learns_faster_than_without(dataset: parameters.Dataset, digits: Split) -> None:
+    accuracies = []
+    for momentum in (0.0, 0.9):
+        chosen = with_training(
+            dataset, optimizer="SGD", momentum=momentum, learning_rate=0.02, epochs=5, warmup_epochs=1
+        )
+        _, history = train(chosen, part(digits, 0, 1200), part(digits, 1200, 1797), quiet=True)
+        accuracies.append(history["val_accuracy"].iloc[-1])
+    assert accuracies[1] > accuracies[0] + 0.1
+    assert accuracies[1] > 0.8

@@ -7,9 +7,11 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from stages.common.fields import Augmentation, Key, Positive, Seed
 from stages.common.validation import Section, validate
-from stages.network.schema import Hyperparameter, TrainParameters
+from stages.network.schema import Hyperparameter, Training, TrainParameters
 from stages.parameters import Dataset
 
+# Keys that came after trainings were recorded.
+LATER_KEYS = ("momentum", "balance")
 LATER_DISTORTIONS = ("colour", "fill")
 
 
@@ -133,12 +135,16 @@ def vary(dataset: Dataset, values: Mapping[str, Any], place: str) -> Dataset:
 def training_identity(dataset: Dataset) -> dict[str, Any]:
     """Return the parameters that decide a training on given arrays.
 
-    Distortions that are not used are left out if `LATER_DISTORTIONS` has them, so that what was recorded
+    Keys of `LATER_KEYS` and `LATER_DISTORTIONS` that are not used are left out, so that what was recorded
     before there were any keeps its key.
     """
     identity = dataset.model_dump(include=set(TrainParameters.model_fields))
-    augmentation = identity["training"]["augmentation"]
-    for name in LATER_DISTORTIONS:
-        if augmentation[name] == Augmentation.model_fields[name].default:
-            del augmentation[name]
+    training, augmentation = identity["training"], identity["training"]["augmentation"]
+    for content, schema, names in (
+        (training, Training, LATER_KEYS),
+        (augmentation, Augmentation, LATER_DISTORTIONS),
+    ):
+        for name in names:
+            if content[name] == schema.model_fields[name].default:
+                del content[name]
     return identity

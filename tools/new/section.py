@@ -48,7 +48,7 @@ def build_section(imported: Imported, folder: Path) -> dict[str, Any]:
         "validation_images": validation_images,
         "seed": 0,
         "network": choice.network.model_dump(),
-        "training": choice.training.model_dump(),
+        "training": choice.training.model_dump(exclude_none=True),
     }
 
 

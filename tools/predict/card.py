@@ -82,7 +82,7 @@ def _describe_data(dataset: Dataset, about: About) -> str:
 
 
 def _describe_training(dataset: Dataset) -> str:
-    training = dataset.training.model_dump()
+    training = dataset.training.model_dump(exclude_none=True)
     augmentation = {f"augmentation.{key}": value for key, value in training.pop("augmentation").items()}
     values = {**dataset.network.model_dump(), **training, **augmentation, "seed": dataset.seed}
     return _table(["hyperparameter", "value"], [[key, value] for key, value in values.items()])

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -246,6 +247,7 @@ def test_without_the_emulator_it_says_what_to_install(project: Project, tmp_path
 
 
 def test_a_mirror_that_needs_the_network_is_refused(project: Project) -> None:
+    shutil.rmtree(project.folder / "data/raw" / TWIN)  # which would do
     done = project.here("tools.verify", TWIN, expect=2, DATASETS_MIRROR="http://localhost:9")
     assert done.stderr == (
         "error: DATASETS_MIRROR: expected a folder, since this runs without a network, "
