@@ -195,7 +195,8 @@ def test_the_learning_rate_rises_and_follows_the_schedule(
 def test_every_optimizer_that_params_allows_trains(
     digits: Split, dataset: parameters.Dataset, name: str
 ) -> None:
-    chosen = with_training(dataset, optimizer=name, learning_rate={"SGD": 0.1}.get(name, 0.003), epochs=5)
+    settings = {"AdamW": {"learning_rate": 0.003}, "SGD": {"learning_rate": 0.1, "momentum": 0.9}}[name]
+    chosen = with_training(dataset, optimizer=name, epochs=5, **settings)
     _, history = train(chosen, part(digits, 0, 1000), part(digits, 1000, 1300))
     assert history["val_accuracy"].max() > 0.6
 

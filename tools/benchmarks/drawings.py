@@ -1,6 +1,6 @@
-"""Drawings of digits on paper, as people send them: handwritten and printed, on all kinds of paper.
+"""Drawings of numerals on paper, as people send them: handwritten and printed, on all kinds of paper.
 
-Digits are written along curves of our own, or in typefaces that Debian has as packages; see `PACKAGES`.
+Numerals are written along curves of our own, or in typefaces that Debian has as packages; see `PACKAGES`.
 """
 
 from math import cos, pi, sin

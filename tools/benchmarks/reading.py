@@ -1,4 +1,4 @@
-"""Measure how well a network reads drawings of digits: python -m tools.benchmarks.reading DATASET.
+"""Measure how well a network reads drawings of numerals: python -m tools.benchmarks.reading DATASET.
 
 The pictures are drawn by `drawings`, of the classes `0` to `9`; the framing of the data set is in tools.yaml.
 """
@@ -41,7 +41,7 @@ def main(name: str, count: int) -> None:
     if set(classes) != set(writing.WRITING) or framing is None:
         raise UserError(
             f"{name}: expected a data set of the classes 0 to 9 with about.framing in {settings.FILE}, found "
-            "another; name one of digits"
+            "another; name one of numerals"
         )
     network = prediction.load(name)
     formats = (network.image_format._replace(framing=None), network.image_format)
@@ -64,12 +64,12 @@ def main(name: str, count: int) -> None:
         stretched, framed = (sum(right[start : start + count]) / count for start in (0, count))
         rows.append([kind, turned, f"{stretched:.1%}", f"{framed:.1%}"])
     print(f"{layout.model(name)}: {count:,} pictures of each kind\n")
-    print(markdown.table(["pictures", "digits", "stretched", "framed"], rows))
+    print(markdown.table(["pictures", "numerals", "stretched", "framed"], rows))
 
 
 if __name__ == "__main__":
     parser = command.Parser(prog="python -m tools.benchmarks.reading", description=__doc__)
-    parser.add_argument("dataset", help="a data set of digits, by its key in params.yaml")
+    parser.add_argument("dataset", help="a data set of numerals, by its key in params.yaml")
     parser.add_argument("--pictures", type=int, default=PICTURES, help="of each kind")
     arguments = parser.parse_args()
     command.finish(lambda: main(arguments.dataset, arguments.pictures))

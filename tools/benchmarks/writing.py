@@ -1,4 +1,4 @@
-"""Handwritten digits, drawn with a pen along curves of our own."""
+"""Handwritten numerals, drawn with a pen along curves of our own."""
 
 import numpy as np
 from numpy.typing import NDArray

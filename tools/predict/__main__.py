@@ -1,7 +1,7 @@
 """Predict the classes of images: python -m tools.predict DATASET FILE...
 
 A FILE is a picture (PNG, JPEG and others) of any size, or an IDX or .npy file with one image or many. If
-tools.yaml has the framing of the data set, as of handwritten digits, the ink on a picture is found and framed
+tools.yaml has the framing of the data set, as of handwriting, the ink on a picture is found and framed
 like theirs. Otherwise crop pictures as the images of the data set are cropped. A picture is inverted if its
 background is light and that of the training images is dark, or the other way round. The output says so.
 """
@@ -60,7 +60,7 @@ def main(
     Args:
         dataset: the key of the data set whose network predicts.
         paths: the files.
-        background: the background of all files; None to judge each picture by its edges.
+        background: the background of all files; None to judge each picture.
         as_json: whether to print JSON.
         shown: gets a picture of what the network saw; None for no picture.
     """
@@ -91,7 +91,7 @@ if __name__ == "__main__":
     parser.add_argument(
         "--background",
         choices=("dark", "light"),
-        help="the background of all files; by default, each picture is judged by its edges",
+        help="the background of all files; by default, each picture is judged by itself",
     )
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     parser.add_argument(

@@ -10,6 +10,7 @@ from tools.common.settings import Framing
 from tools.predict.ink import Mask, crop
 
 SCALE = 8  # times the size of the image, at which strokes are made thinner or thicker
+SHARES_OF_CHANGE = (1, 0.75, 0.5, 0.25)  # of the width, until nothing tears and no hole closes
 MARGIN = 4 * SCALE  # pixels around the ink, into which strokes may grow
 
 
@@ -47,15 +48,20 @@ def measure_stroke(ink: Mask) -> float:
 
 
 def _adjust_strokes(ink: Mask, framing: Framing) -> Mask:
-    """Make strokes thinner or thicker, to a width within the usual ones, but never tear them."""
+    """Make strokes thinner or thicker, to a usual width, or near it where they would tear or holes close."""
     padded, width = np.pad(ink, MARGIN), measure_stroke(ink) / SCALE
     thinnest, thickest = framing.stroke_width
-    if width < thinnest:
-        return ndimage.distance_transform_edt(~padded) <= (thinnest - width) / 2 * SCALE
-    if width > thickest:
-        thinner: Mask = ndimage.distance_transform_edt(padded) > (width - thickest) / 2 * SCALE
-        if _count_parts_and_holes(thinner) == _count_parts_and_holes(padded):
-            return thinner
+    if thinnest <= width <= thickest:
+        return padded
+    parts, holes = _count_parts_and_holes(padded)
+    distance = ndimage.distance_transform_edt(padded if width > thickest else ~padded)
+    change = (width - thickest if width > thickest else thinnest - width) / 2 * SCALE
+    for share in SHARES_OF_CHANGE:
+        changed: Mask = distance > share * change if width > thickest else distance <= share * change
+        parts_then, holes_then = _count_parts_and_holes(changed)
+        # Thicker strokes may join parts, such as the dashes of a pencil.
+        if holes_then == holes and (parts_then == parts or width < thinnest):
+            return changed
     return padded
 
 

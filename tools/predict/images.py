@@ -81,7 +81,7 @@ def read(path: Path, image_format: ImageFormat, background: Background | None = 
     warning = None
     if start == NPY_MAGIC or start.startswith(IDX_MAGICS):
         pixels = _convert_array(_read_array(path, start), image_format, path)
-        if pixels.max() <= 1 < image_format.largest_pixel:
+        if 0 < pixels.max() <= 1 < image_format.largest_pixel:
             warning = (
                 f"{path}: pixels from 0 to 1, where the training images have pixels from 0 to "
                 f"{image_format.largest_pixel}; multiply them by {image_format.largest_pixel}"
@@ -134,6 +134,8 @@ def _read_array(path: Path, start: bytes) -> NDArray[Any]:
 def _convert_array(array: NDArray[Any], image_format: ImageFormat, path: Path) -> NDArray[Any]:
     """Return an array of one image or many, shape (n, *shape of the format), after checking its values."""
     shape, largest_pixel = image_format.shape, image_format.largest_pixel
+    if len(shape) == GREY_IMAGE_NDIM and array.ndim > 1 and array.shape[-1] == 1 and array.shape[-2] != 1:
+        array = array[..., 0]  # the one channel of grey images, as Keras takes them
     are_rows = array.ndim in (1, 2) and array.shape[-1] == prod(shape) and array.shape != shape
     if are_rows:  # as scikit-learn takes images
         images = array.reshape(-1, *shape)

@@ -26,6 +26,7 @@ PAPER_WINDOW, THICKEST_STROKE = 0.45, 0.22
 PAPER_SIDE = 64  # pixels at which the paper is estimated, since it is smooth
 DARKEST_PAPER = 32.0  # of 255; contrasts are shares of the paper's brightness, or of this if that is less
 NOISE_RANGE = 4  # times the noise: less is no ink
+LEAST_DIFFERENCE = 12.0  # of 255, of ink from paper; less is the texture of paper, or a soft shadow
 FEWEST_PIXELS = 12  # of the largest part of the ink
 SHARE_OF_THRESHOLD = 0.75  # thin strokes are paler than thick ones
 LEAST_PART = 0.06  # of the ink of the largest part; smaller ones are dirt
@@ -35,6 +36,8 @@ SURER = 1.5  # times the ink that makes it light on dark, since shadows and tabl
 # A strip along an edge, such as a table's beside the paper: at most so deep, as a share of the side, where
 # the brightness changes by such a share within a few pixels.
 DEEPEST_STRIP, STRIP_CONTRAST, STRIP_BLUR = 0.22, 0.15, 4
+LEAST_STRIP = 0.9  # of its pixels differ from the paper; a stroke near the edge has paper beside it
+THIRDS = 3  # of an edge, all of which have the strip
 
 
 def read_grey(path: Path) -> Grey:
@@ -107,36 +110,37 @@ def _find_strips(picture: Grey) -> list[int]:
 def _find_strip(picture: Grey) -> int:
     """Return the depth of a strip along the top, which may lie at an angle; 0 if there is none."""
     deepest = int(DEEPEST_STRIP * len(picture))
-    if deepest < 2 * STRIP_BLUR or picture.shape[1] < len("abc"):
+    if deepest < 2 * STRIP_BLUR or picture.shape[1] < THIRDS:
         return 0
     depths = []
-    for third in np.array_split(picture, 3, axis=1):
+    for third in np.array_split(picture, THIRDS, axis=1):
         profile = np.median(third[: deepest + 2 * STRIP_BLUR], axis=1)
         profile = ndimage.median_filter(profile, 3, mode="nearest")
         steps = np.abs(profile[STRIP_BLUR:] - profile[:-STRIP_BLUR])[:deepest]
         step, least = int(steps.argmax()), STRIP_CONTRAST * max(float(np.median(third)), DARKEST_PAPER)
-        inside = float(np.median(profile[step + STRIP_BLUR : step + 3 * STRIP_BLUR]))
+        inside = float(np.median(third[step + STRIP_BLUR : step + STRIP_BLUR + 2 * deepest]))
         contrast = abs(float(np.median(profile[: step + 1])) - inside)
-        nearest = np.abs(profile[: step + 1] - inside).min()
-        if min(steps[step], contrast) > least and nearest > contrast / 2:
+        is_other = np.abs(third[: step + 1] - inside) > contrast / 2
+        if min(steps[step], contrast) > least and is_other.mean() > LEAST_STRIP:
             depths.append(step + STRIP_BLUR + 1)
-    return max(depths) if len(depths) == 3 else 0  # noqa: PLR2004 - all thirds
+    return max(depths) if len(depths) == THIRDS else 0
 
 
 def _find_drawing(picture: Grey, background: Background | None) -> tuple[Mask, Background] | None:
     """Return the mask of the ink, in the shape of the picture, and the background; None without ink."""
     best, most = None, 0.0
-    for found, contrast in _measure_contrasts(picture):
+    for found, difference, ground in _measure_differences(picture):
         if background in (None, found):
-            mask, ink = _select(contrast)
-            ink *= 1 if found == "light" else 1 / SURER
-            if ink > most:
+            mask = _select(difference / np.maximum(ground, DARKEST_PAPER))
+            # Of both backgrounds in the same unit, which shares of their brightness are not.
+            ink = difference[mask].sum() * (1 if found == "light" else 1 / SURER)
+            if ink > most and difference[mask].mean() > LEAST_DIFFERENCE:
                 best, most = (mask, found), ink
     return best
 
 
-def _measure_contrasts(picture: Grey) -> Iterator[tuple[Background, Grey]]:
-    """Yield both backgrounds, each with how much a pixel stands out from it, from 0 to 1 and more.
+def _measure_differences(picture: Grey) -> Iterator[tuple[Background, Grey, Grey]]:
+    """Yield both backgrounds, each with how much a pixel differs from it, and with its brightness.
 
     Ink is what differs from the paper around it, the median, and is thin: a closing, which fills it, leaves
     the edges of shadows as they are.
@@ -146,8 +150,7 @@ def _measure_contrasts(picture: Grey) -> Iterator[tuple[Background, Grey]]:
     for background, values, ground in (("light", picture, paper), ("dark", 255 - picture, 255 - paper)):
         padded = np.pad(values, size, mode="edge")
         closed = ndimage.grey_closing(padded, (size, size))[size:-size, size:-size]
-        contrast = np.clip(np.minimum(closed, ground) - values, 0, None) / np.maximum(closed, DARKEST_PAPER)
-        yield background, contrast  # type: ignore[misc]
+        yield background, np.clip(np.minimum(closed, ground) - values, 0, None), closed  # type: ignore[misc]
 
 
 def _estimate_paper(picture: Grey) -> Grey:
@@ -159,14 +162,15 @@ def _estimate_paper(picture: Grey) -> Grey:
     return np.asarray(image.resize(picture.shape[::-1], Image.Resampling.BILINEAR), np.float64)
 
 
-def _select(contrast: Grey) -> tuple[Mask, float]:
-    """Return the mask of the ink, and how much ink there is: its pixels by their contrast.
+def _select(contrast: Grey) -> Mask:
+    """Return the mask of the ink, by Otsu's threshold over what stands out from the noise.
 
-    The threshold is Otsu's, over what stands out from the noise.
+    Args:
+        contrast: how much a pixel differs from the paper, as a share of its brightness, shape (h, w).
     """
     noise = 1.4826 * float(np.median(np.abs(contrast - ndimage.uniform_filter(contrast, 5)))) + 0.01
     visible = contrast[contrast > NOISE_RANGE * noise]
-    nothing = np.zeros(contrast.shape, bool), 0.0
+    nothing = np.zeros(contrast.shape, bool)
     if visible.size < FEWEST_PIXELS:
         return nothing
     threshold = SHARE_OF_THRESHOLD * filters.threshold_otsu(visible)  # type: ignore[no-untyped-call]
@@ -180,4 +184,5 @@ def _select(contrast: Grey) -> tuple[Mask, float]:
     is_chosen = is_inner & (ink >= LEAST_PART * ink[is_inner].max())
     if np.bincount(parts.ravel())[is_chosen].max() < FEWEST_PIXELS:  # what noise leaves
         return nothing
-    return is_chosen[parts], float(ink[is_chosen].sum())
+    mask: Mask = is_chosen[parts]
+    return mask

@@ -62,6 +62,13 @@ def shade(picture: Image.Image) -> Image.Image:
     return Image.fromarray((np.asarray(picture) * light).astype(np.uint8))
 
 
+def shade_corners(picture: Image.Image) -> Image.Image:
+    """Darken the corners, as a lens does."""
+    y, x = (np.linspace(-1, 1, side) for side in (picture.height, picture.width))
+    light = 1 - 0.25 * (y[:, None] ** 2 + x[None] ** 2)
+    return Image.fromarray((np.asarray(picture) * light).astype(np.uint8))
+
+
 def cast_shadow(picture: Image.Image) -> Image.Image:
     y, x = np.mgrid[0 : picture.height, 0 : picture.width]
     return Image.fromarray(np.where(x + y > 220, np.asarray(picture) * 0.6, picture).astype(np.uint8))
@@ -70,6 +77,12 @@ def cast_shadow(picture: Image.Image) -> Image.Image:
 def add_noise(picture: Image.Image) -> Image.Image:
     noise = np.random.default_rng(0).normal(0, 8, (picture.height, picture.width))
     return Image.fromarray((np.asarray(picture) + noise).clip(0, 255).astype(np.uint8))
+
+
+def add_texture(picture: Image.Image) -> Image.Image:
+    noise = np.random.default_rng(0).normal(0, 1, (picture.height, picture.width))
+    smooth = ndimage.gaussian_filter(noise, 3)
+    return Image.fromarray((np.asarray(picture) + 2 * smooth / smooth.std()).clip(0, 255).astype(np.uint8))
 
 
 def rule(picture: Image.Image) -> Image.Image:
@@ -112,6 +125,7 @@ def add_specks(picture: Image.Image) -> Image.Image:
         lambda picture: picture.resize((900, 600)),
         lambda picture: picture.resize((150, 100), Image.Resampling.BOX),
         shade,
+        shade_corners,
         cast_shadow,
         add_noise,
         rule,
@@ -121,7 +135,12 @@ def add_specks(picture: Image.Image) -> Image.Image:
         make_transparent,
         make_transparent_and_white,
         add_specks,
-        lambda picture: picture.crop((40 - 6, 30 - 6, 40 + 76, 30 + 100)),
+        *(
+            lambda picture, margin=margin: picture.crop(
+                (40 - 6 - margin, 30 - 6 - margin, 40 + 76 + margin, 30 + 104 + margin)
+            )
+            for margin in (0, 1, 2, 4, 8)
+        ),
     ],
 )
 def test_the_image_is_the_same_on_other_paper(tmp_path: Path, seven: np.ndarray, change) -> None:
@@ -161,8 +180,10 @@ def test_a_stroke_is_not_made_so_thin_that_it_tears() -> None:
 def test_a_picture_without_ink_has_no_image(tmp_path: Path, value: int) -> None:
     Image.new("L", (300, 200), value).save(tmp_path / "blank.png")
     assert len(images.read(tmp_path / "blank.png", FORMAT).pixels) == 0
-    add_noise(Image.new("L", (300, 200), value)).save(tmp_path / "noise.png")
-    assert len(images.read(tmp_path / "noise.png", FORMAT).pixels) == 0
+    blank = Image.new("L", (300, 200), value)
+    for change in (add_noise, shade, shade_corners, add_texture):
+        change(blank).save(tmp_path / "uneven.png")
+        assert len(images.read(tmp_path / "uneven.png", FORMAT).pixels) == 0, change
 
 
 def test_a_picture_of_the_size_of_the_images_is_framed_already(tmp_path: Path) -> None:

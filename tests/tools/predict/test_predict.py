@@ -82,7 +82,11 @@ def test_arrays_of_another_size_are_stretched(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "count"), [((64,), 1), ((1, 64), 1), ((50, 64), 50), ((64, 64), 64), ((8, 8), 1), ((8, 64), 8)]
+    ("shape", "count"),
+    [
+        *[((64,), 1), ((1, 64), 1), ((50, 64), 50), ((64, 64), 64), ((8, 8), 1), ((8, 64), 8)],
+        *[((5, 8, 8, 1), 5), ((8, 8, 1), 1), ((5, 64, 1), 5)],  # with an axis for the only channel
+    ],
 )
 def test_an_image_may_be_a_row(tmp_path: Path, shape: tuple[int, ...], count: int) -> None:
     pixels = np.random.default_rng(0).integers(0, 17, shape)
@@ -142,7 +146,6 @@ def test_ink_is_framed_where_the_data_set_has_a_framing(project: Project, tmp_pa
         (np.zeros((2, 8, 8, 3)), "expected images of shape ('n', 8, 8)"),
         (np.zeros((0, 8, 8)), "expected images of shape ('n', 8, 8)"),
         (np.zeros((8, 8, 3)), "expected images of shape ('n', 8, 8)"),
-        (np.zeros((8, 8, 1)), "expected images of shape ('n', 8, 8)"),
         (np.zeros((16, 16)), "expected images of shape ('n', 8, 8)"),
         (np.zeros((5, 63)), "expected images of shape ('n', 8, 8)"),
         (np.full((8, 8), 17), "expected whole numbers from 0 to 16"),
