@@ -75,7 +75,7 @@ def main(
         if warning is not None:
             print(f"warning: {warning}", file=sys.stderr)
     if shown is not None:
-        show.draw(shown, predictions)
+        show.draw(shown, predictions, network.image_format.largest_pixel)
     if as_json:
         print(json.dumps([*map(describe, predictions)], indent=2, ensure_ascii=False))
     else:

@@ -17,8 +17,13 @@ MOST_PAIRS = 30  # as many as a person looks at
 ORIGINAL_SIDE = 256  # pixels
 
 
-def draw(path: Path, predictions: list[Prediction]) -> None:
+def draw(path: Path, predictions: list[Prediction], largest_pixel: int) -> None:
     """Draw the first few pairs of picture and image as a PNG file, each under its file and class.
+
+    Args:
+        path: the file to write.
+        predictions: their images have one scale: 0 is black, and the largest pixel white.
+        largest_pixel: that a network takes.
 
     Raises:
         UserError: if the file cannot be written.
@@ -38,7 +43,7 @@ def draw(path: Path, predictions: list[Prediction]) -> None:
                 original.imshow(pixels)
             label = "nothing"
             if prediction.image is not None:
-                seen.imshow(prediction.image.squeeze(), cmap="gray")
+                seen.imshow(prediction.image.squeeze() / largest_pixel, cmap="gray", vmin=0, vmax=1)
                 best, probability = prediction.likeliest[0]
                 label = f"{gallery.shorten(best)} {probability:.1%}"
             seen.set_title(label, fontsize=8, parse_math=False)
