@@ -53,6 +53,11 @@ def architecture(name: str) -> Path:
     return Path("models", f"{name}.architecture")
 
 
+def description(name: str) -> Path:
+    """Return the file that describes the images and classes of a data set to users of its network."""
+    return Path("models", f"{name}.json")
+
+
 def metrics(name: str) -> Path:
     """Return the file of the metrics of each of `SCORED_SPLITS`."""
     return Path("metrics", f"{name}.json")
@@ -106,6 +111,7 @@ def outputs(name: str) -> list[Path]:
         model(name),
         checksum(name),
         architecture(name),
+        description(name),
         metrics(name),
         *(predictions(name, split) for split in SCORED_SPLITS),
         *(path(name) for path in (history, confusion, classes, reliability, mistakes, findings, samples)),

@@ -52,6 +52,7 @@ def test_repro_writes_every_output(finished: Project) -> None:
             f"data/raw/{name}/train-labels-idx1-ubyte",
             f"metrics/{name}.json",
             f"models/{name}.architecture",
+            f"models/{name}.json",
             f"models/{name}.keras",
             f"models/{name}.keras.sha256",
             f"plots/classes/{name}.csv",

@@ -35,7 +35,10 @@ def _save(number: int, folder: Path, kind: drawings.Kind, rotation: float, fonts
 
 
 def main(name: str, count: int) -> None:
-    """Print a table: of each kind of picture, how many are read rightly, framed and only stretched."""
+    """Print a table: of each kind of picture, how many are read rightly, framed and only stretched.
+
+    The last column has how many of the framed ones are told to be unlike the training images.
+    """
     classes = parameters.load().dataset(name).classes
     framing = settings.load().dataset(name).about.framing
     if set(classes) != set(writing.WRITING) or framing is None:
@@ -59,12 +62,14 @@ def main(name: str, count: int) -> None:
                 for image_format in formats
                 for file in pool.map(partial(images.read, image_format=image_format), paths, chunksize=CHUNK)
             ]
-        named = [found.likeliest[0][0] if found.likeliest else None for found in network.predict(files)]
+        predictions = list(network.predict(files))
+        named = [found.likeliest[0][0] if found.likeliest else None for found in predictions]
         right = [name == str(number % count % 10) for number, name in enumerate(named)]
         stretched, framed = (sum(right[start : start + count]) / count for start in (0, count))
-        rows.append([kind, turned, f"{stretched:.1%}", f"{framed:.1%}"])
+        unlike = sum(found.is_unlike for found in predictions[count:]) / count
+        rows.append([kind, turned, f"{stretched:.1%}", f"{framed:.1%}", f"{unlike:.1%}"])
     print(f"{layout.model(name)}: {count:,} pictures of each kind\n")
-    print(markdown.table(["pictures", "numerals", "stretched", "framed"], rows))
+    print(markdown.table(["pictures", "numerals", "stretched", "framed", "unlike"], rows))
 
 
 if __name__ == "__main__":

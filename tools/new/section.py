@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages import preprocess
+from stages.checks import parts
 from stages.common import layout
 from stages.common.errors import UserError
 from stages.common.fields import MOST_CLASSES
@@ -34,7 +34,7 @@ def build_section(imported: Imported, folder: Path) -> dict[str, Any]:
         UserError: if the images or the labels are not of a kind that the stages take.
     """
     largest_pixel = UINT8_MAX if imported.source["kind"] == "pictures" else _find_largest_pixel(folder)
-    training = preprocess.decode(folder / layout.TRAIN_IMAGES, folder / layout.TRAIN_LABELS, largest_pixel)
+    training = parts.decode(folder / layout.TRAIN_IMAGES, folder / layout.TRAIN_LABELS, largest_pixel)
     classes = _name_classes(imported.source, training.labels)
     advice.expect_no_gaps(training.labels, imported.names.get(layout.TRAIN_LABELS, layout.TRAIN_LABELS))
     validation_images = count_validation_images(folder, count_classes(classes))

@@ -8,6 +8,8 @@ background is light and that of the training images is dark, or the other way ro
 
 import json
 import sys
+from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ def describe(found: Prediction) -> dict[str, Any]:
         "background": file.background,
         "inverted": file.inverted,
         "framed": file.framed,
+        "unlike_training_images": found.is_unlike,
         "warning": file.warning,
     }
 
@@ -47,9 +50,30 @@ def format_line(found: Prediction) -> str:
         f"on {file.background}": file.background is not None,
         "inverted": file.inverted,
         "framed": file.framed,
+        "unlike the training images": found.is_unlike,
     }
     shown = ", ".join(note for note, holds in notes.items() if holds)
     return f"{place}: {classes}" + (f"; {shown}" if shown else "")
+
+
+def list_warnings(predictions: Sequence[Prediction]) -> list[str]:
+    """Return what the user has to know of each file before trusting its classes."""
+    warnings = []
+    for _, of_file in groupby(predictions, key=lambda found: id(found.file)):
+        found = list(of_file)
+        file = found[0].file
+        if file.warning is not None:
+            warnings.append(file.warning)
+            continue  # which says why the images may be unlike those of training
+        unlike = [image for image in found if image.is_unlike]
+        if len(found) == 1 and unlike and unlike[0].likeliest:
+            warnings.append(f"{file.path}: unlike the training images, so its class says little")
+        elif len(found) > 1 and unlike:
+            warnings.append(
+                f"{file.path}: {len(unlike):,} of {len(found):,} images are unlike the training images, the "
+                f"first #{unlike[0].number}, so their classes say little"
+            )
+    return warnings
 
 
 def main(
@@ -68,12 +92,15 @@ def main(
     for path in paths:
         if not path.is_file():
             raise UserError(f"{path}: expected a file of images, found none; check its name")
+    if shown is not None and (shown.suffix.lower() != ".png" or shown.is_dir()):
+        raise UserError(
+            f"--show: expected the name of a PNG file, such as seen.png, found {shown}; rename it"
+        )
     network = prediction.load(dataset)
     files = [images.read(path, network.image_format, background) for path in paths]
     predictions = list(network.predict(files))
-    for warning in dict.fromkeys(found.file.warning for found in predictions):
-        if warning is not None:
-            print(f"warning: {warning}", file=sys.stderr)
+    for warning in list_warnings(predictions):
+        print(f"warning: {warning}", file=sys.stderr)
     if shown is not None:
         show.draw(shown, predictions, network.image_format.largest_pixel)
     if as_json:

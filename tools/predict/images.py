@@ -15,11 +15,12 @@ from tools.predict import ink
 from tools.predict.framing import frame
 from tools.predict.ink import Background
 
-NPY_MAGIC = b"\x93NUMPY"
+NPY_MAGIC, ZIP_MAGIC = b"\x93NUMPY", b"PK\3\4"
 IDX_MAGICS = tuple(b"\0\0" + bytes([code]) for code in idx.DTYPES)  # other files begin with two zeros, too
 UINT8_MAX = 255
 GREY_IMAGE_NDIM = 2
 CHANNEL_SHAPES = ((1,), (3,))
+MOST_CLUTTER = 0.08  # of a drawing; photographs of things have a third, drawings on ruled paper a twentieth
 
 
 class ImageFormat(NamedTuple):
@@ -49,6 +50,7 @@ class Images(NamedTuple):
         background: the background in the file, `dark` or `light`; None if it is not known.
         inverted: whether dark and light were exchanged.
         framed: whether the ink of a picture was brought into the frame of the training images.
+        is_cluttered: whether the picture has much beside ink and paper, as a photograph of a thing has.
         warning: what may be wrong with the pixels; None if nothing is.
     """
 
@@ -57,6 +59,7 @@ class Images(NamedTuple):
     background: Background | None
     inverted: bool
     framed: bool = False
+    is_cluttered: bool = False
     warning: str | None = None
 
 
@@ -78,6 +81,11 @@ def read(path: Path, image_format: ImageFormat, background: Background | None = 
     """
     with path.open("rb") as file:
         start = file.read(len(NPY_MAGIC))
+    if start.startswith(ZIP_MAGIC):
+        raise UserError(
+            f"{path}: expected a picture, or one array, found an .npz or another archive; unpack it, or save "
+            "the array with numpy.save"
+        )
     warning = None
     if start == NPY_MAGIC or start.startswith(IDX_MAGICS):
         pixels = _convert_array(_read_array(path, start), image_format, path)
@@ -111,14 +119,25 @@ def _frame(path: Path, image_format: ImageFormat, framing: Framing, background: 
     found = ink.find_ink(ink.read_grey(path), background)
     if found is None:
         return Images(path, np.empty((0, *image_format.shape), image_format.dtype), None, inverted=False)
-    mask, background = found
     height, width, *channels = image_format.shape
-    light_on_dark = frame(mask, framing, (height, width))
+    light_on_dark = frame(found.mask, framing, (height, width))
     pixels = UINT8_MAX - light_on_dark if image_format.background == "light" else light_on_dark
     if channels:
         pixels = np.repeat(pixels[..., None], channels[0], axis=-1)
-    inverted = background != (image_format.background or "dark")
-    return Images(path, _scale(pixels[None], image_format), background, inverted, framed=True)
+    warning = None
+    if found.drawings > 1:
+        warning = (
+            f"{path}: {found.drawings} drawings apart from each other, taken for one; crop the picture to one"
+        )
+    return Images(
+        path,
+        _scale(pixels[None], image_format),
+        found.background,
+        inverted=found.background != (image_format.background or "dark"),
+        framed=True,
+        is_cluttered=found.clutter > MOST_CLUTTER,
+        warning=warning,
+    )
 
 
 def _read_array(path: Path, start: bytes) -> NDArray[Any]:
@@ -134,11 +153,12 @@ def _read_array(path: Path, start: bytes) -> NDArray[Any]:
 def _convert_array(array: NDArray[Any], image_format: ImageFormat, path: Path) -> NDArray[Any]:
     """Return an array of one image or many, shape (n, *shape of the format), after checking its values."""
     shape, largest_pixel = image_format.shape, image_format.largest_pixel
-    if len(shape) == GREY_IMAGE_NDIM and array.ndim > 1 and array.shape[-1] == 1 and array.shape[-2] != 1:
-        array = array[..., 0]  # the one channel of grey images, as Keras takes them
-    are_rows = array.ndim in (1, 2) and array.shape[-1] == prod(shape) and array.shape != shape
-    if are_rows:  # as scikit-learn takes images
-        images = array.reshape(-1, *shape)
+    array = _drop_channels(array, shape)
+    pixels = prod(shape)
+    if array.shape != shape and (
+        array.shape[-1:] == (pixels,) or array.shape[1:] in ((pixels, 1), (1, pixels))
+    ):
+        images = array.reshape(-1, *shape)  # from an image a row, as scikit-learn takes images
     else:
         # A single grey image has the very size: a table of anything would otherwise be an image, stretched.
         is_single = array.shape == shape or array.ndim == len(shape) > GREY_IMAGE_NDIM
@@ -158,15 +178,28 @@ def _convert_array(array: NDArray[Any], image_format: ImageFormat, path: Path) -
     whole = "whole " if image_format.dtype.kind in "iu" else ""
     expected = f"{path}: expected {whole}numbers from 0 to {largest_pixel}, as in the training images"
     if images.dtype.kind not in "iuf":
-        raise UserError(f"{expected}, found {images.dtype}")
+        remedy = f"multiply it by {largest_pixel}" if images.dtype.kind == "b" else "convert it to numbers"
+        raise UserError(f"{expected}, found {images.dtype}; {remedy}")
     if not 0 <= images.min() <= images.max() <= largest_pixel:
-        raise UserError(f"{expected}, found {images.dtype.name} from {images.min()} to {images.max()}")
+        found = f"{images.dtype.name} from {images.min()} to {images.max()}"
+        raise UserError(f"{expected}, found {found}; scale them to that range")
     if whole and (images != np.rint(images)).any():
-        raise UserError(f"{expected}, found fractions up to {images.max()}; multiply and round them")
+        remedy = f"multiply them by {largest_pixel}, and round them" if images.max() <= 1 else "round them"
+        raise UserError(f"{expected}, found fractions up to {images.max()}; {remedy}")
     if images.shape[1:] == shape:
         return images.astype(image_format.dtype)
     as_bytes = np.rint(images * (UINT8_MAX / largest_pixel)).astype(np.uint8)
     return _scale(np.array([picture_files.resize(image, shape) for image in as_bytes]), image_format)
+
+
+def _drop_channels(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return an array without the axis of a single channel, last as in Keras or second as in PyTorch."""
+    is_grey = len(shape) == GREY_IMAGE_NDIM
+    if is_grey and array.ndim > 1 and array.shape[-1] == 1 and array.shape[-2] != 1:
+        return array[..., 0]
+    if is_grey and array.ndim == GREY_IMAGE_NDIM + 2 and array.shape[1] == 1:
+        return array[:, 0]
+    return array
 
 
 def _scale(pixels: NDArray[np.uint8], image_format: ImageFormat) -> NDArray[Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,27 @@ SURER = 1.5  # times the ink that makes it light on dark, since shadows and tabl
 DEEPEST_STRIP, STRIP_CONTRAST, STRIP_BLUR = 0.22, 0.15, 4
 LEAST_STRIP = 0.9  # of its pixels differ from the paper; a stroke near the edge has paper beside it
 THIRDS = 3  # of an edge, all of which have the strip
+# Clutter is so many pixels away from the ink, and differs from the paper by such a share of what ink does.
+BESIDE, CLUTTER_CONTRAST = 3, 0.3
+# Parts of a drawing are at most so far from each other, as a share of its longest side; a second drawing has
+# at least such a share of the ink of the largest.
+LARGEST_GAP, LEAST_DRAWING = 0.1, 0.12
+
+
+class Ink(NamedTuple):
+    """The ink of a picture.
+
+    Attributes:
+        mask: where it is, cropped to it.
+        background: of the picture.
+        drawings: how many, apart from each other.
+        clutter: the share of the pixels beside it that are neither ink nor paper.
+    """
+
+    mask: Mask
+    background: Background
+    drawings: int
+    clutter: float
 
 
 def read_grey(path: Path) -> Grey:
@@ -68,8 +89,8 @@ def _is_light(image: Image.Image) -> bool:
     return bool(alpha.min() < alpha.max() and (grey * alpha).sum() > alpha.sum() * 255 / 2)
 
 
-def find_ink(picture: Grey, background: Background | None = None) -> tuple[Mask, Background] | None:
-    """Find the ink of a drawing, and crop the picture to it.
+def find_ink(picture: Grey, background: Background | None = None) -> Ink | None:
+    """Find the ink of a drawing.
 
     A strip of something else along an edge, shadows, ruled lines that are paler than the ink, and specks
     are left out.
@@ -79,7 +100,7 @@ def find_ink(picture: Grey, background: Background | None = None) -> tuple[Mask,
         background: `dark` or `light` if it is known.
 
     Returns:
-        The mask of the ink, cropped to it, and the background; None if there is no ink.
+        The ink; None if there is none.
     """
     picture = ndimage.gaussian_filter(picture, BLUR)
     top, bottom, left, right = _find_strips(picture)
@@ -90,10 +111,11 @@ def find_ink(picture: Grey, background: Background | None = None) -> tuple[Mask,
         if any(side.any() for side, strip in zip(touched, (top, bottom, left, right), strict=True) if strip):
             found = None  # the drawing goes on there, so it was no strip
     if found is None:
-        found = _find_drawing(picture, background)
+        inner, found = picture, _find_drawing(picture, background)
     if found is None:
         return None
-    return crop(found[0]), found[1]
+    mask, ground = found
+    return Ink(crop(mask), ground, _count_drawings(mask), _measure_clutter(inner, mask))
 
 
 def crop(mask: Mask) -> Mask:
@@ -186,3 +208,20 @@ def _select(contrast: Grey) -> Mask:
         return nothing
     mask: Mask = is_chosen[parts]
     return mask
+
+
+def _count_drawings(mask: Mask) -> int:
+    """Return how many drawings there are, apart from each other."""
+    reach = LARGEST_GAP / 2 * max(crop(mask).shape)
+    drawings, count = ndimage.label(ndimage.distance_transform_edt(~mask) <= reach)
+    sizes = ndimage.sum_labels(mask, drawings, np.arange(1, count + 1))
+    return int((sizes >= LEAST_DRAWING * sizes.max()).sum())
+
+
+def _measure_clutter(picture: Grey, mask: Mask) -> float:
+    """Return the share of the pixels beside the ink that differ from the paper, if less than ink does."""
+    difference = np.abs(picture - _estimate_paper(picture))
+    beside = ~ndimage.binary_dilation(mask, iterations=BESIDE)
+    if not beside.any():
+        return 0.0
+    return float((difference[beside] > CLUTTER_CONTRAST * np.median(difference[mask])).mean())

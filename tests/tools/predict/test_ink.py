@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 from scipy import ndimage
+from sklearn.datasets import load_sample_images
 
 from stages.common.errors import UserError
 from tools.common.settings import Framing
@@ -205,12 +206,40 @@ def test_the_background_is_that_of_the_training_images(tmp_path: Path, seven: np
     assert ink.find_ink(ink.read_grey(tmp_path / "seven.png"), "dark") is None
 
 
+def test_two_drawings_on_a_sheet_are_told_and_parts_of_one_are_not(tmp_path: Path) -> None:
+    two = draw_seven()
+    two.paste(draw_seven(size=(130, 200), place=(20, 30)), (170, 0))
+    coin = draw_seven()
+    ImageDraw.Draw(coin).ellipse((200, 60, 250, 110), outline=90, width=6)
+    dashed = draw_seven(pen=14)
+    ImageDraw.Draw(dashed).line([(0, 80), (300, 80)], fill=255, width=4)  # through the middle of the seven
+    for name, picture, count in (("two", two, 2), ("coin", coin, 2), ("dashed", dashed, 1)):
+        picture.save(tmp_path / f"{name}.png")
+        found = ink.find_ink(ink.read_grey(tmp_path / f"{name}.png"))
+        assert found is not None
+        assert found.drawings == count, name
+    warning = images.read(tmp_path / "two.png", FORMAT).warning
+    assert warning is not None
+    assert "2 drawings apart from each other, taken for one; crop the picture to one" in warning
+
+
+def test_photographs_of_things_are_not_taken_for_drawings(tmp_path: Path) -> None:
+    for number, photograph in enumerate(load_sample_images().images):
+        Image.fromarray(photograph).save(tmp_path / f"{number}.png")
+        assert images.read(tmp_path / f"{number}.png", FORMAT).is_cluttered
+    for change in (add_noise, shade, shade_corners):
+        change(draw_seven(paper=230)).save(tmp_path / "seven.png")
+        assert not images.read(tmp_path / "seven.png", FORMAT).is_cluttered, change
+
+
 @pytest.mark.parametrize("side", [1, 2, 5, 9])
 def test_a_tiny_picture_is_no_crash(tmp_path: Path, side: int) -> None:
     for width in (side, 400):
         random = np.random.default_rng(side)
         Image.fromarray(random.integers(0, 256, (side, width), np.uint8)).save(tmp_path / "tiny.png")
         assert images.read(tmp_path / "tiny.png", FORMAT).pixels.shape[1:] == (28, 28)
+    small = draw_seven().crop((30, 20, 130, 140)).resize((20, 24), Image.Resampling.BOX)
+    assert compare(read(tmp_path / "small.png", small), read(tmp_path / "seven.png", draw_seven())) > 0.8
 
 
 def test_what_is_no_picture_is_one_line(tmp_path: Path) -> None:

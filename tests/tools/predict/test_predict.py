@@ -86,6 +86,7 @@ def test_arrays_of_another_size_are_stretched(tmp_path: Path) -> None:
     [
         *[((64,), 1), ((1, 64), 1), ((50, 64), 50), ((64, 64), 64), ((8, 8), 1), ((8, 64), 8)],
         *[((5, 8, 8, 1), 5), ((8, 8, 1), 1), ((5, 64, 1), 5)],  # with an axis for the only channel
+        *[((5, 1, 8, 8), 5), ((5, 1, 64), 5)],
     ],
 )
 def test_an_image_may_be_a_row(tmp_path: Path, shape: tuple[int, ...], count: int) -> None:
@@ -152,6 +153,8 @@ def test_ink_is_framed_where_the_data_set_has_a_framing(project: Project, tmp_pa
         (np.full((8, 8), np.nan), "expected whole numbers from 0 to 16"),
         (np.full((8, 8), 0.5), "expected whole numbers from 0 to 16"),
         (np.full((8, 8), "1"), "expected whole numbers from 0 to 16"),
+        (np.ones((8, 8), bool), "expected whole numbers from 0 to 16"),
+        (np.full((8, 8), -1), "expected whole numbers from 0 to 16"),
         (np.full((8, 8), print), "expected an .npy file"),
     ],
 )
@@ -160,6 +163,35 @@ def test_arrays_that_are_no_images_are_one_line(tmp_path: Path, array: np.ndarra
     with pytest.raises(UserError) as error:
         images.read(tmp_path / "array.npy", DIGITS)
     assert str(error.value).startswith(f"{tmp_path / 'array.npy'}: {message}")
+    assert "; " in str(error.value)  # and what to do
+
+
+def test_an_archive_is_one_line(tmp_path: Path) -> None:
+    np.savez(tmp_path / "images.npz", images=np.zeros((2, 8, 8)))
+    with pytest.raises(UserError, match=r"found an \.npz or another archive; unpack it"):
+        images.read(tmp_path / "images.npz", DIGITS)
+
+
+def test_what_is_unlike_the_training_images_is_told(finished: Project, tmp_path: Path) -> None:
+    own = idx.read(finished.folder / RAW)[:50]
+    noise = np.random.default_rng(0).integers(0, 17, (2, 8, 8), np.uint8)
+    np.save(tmp_path / "mixed.npy", np.concatenate([own, noise]))
+    Image.new("L", (100, 100), 120).save(tmp_path / "grey.png")
+    idx.write(tmp_path / "own.idx", own[0])
+    files = [str(tmp_path / name) for name in ("mixed.npy", "grey.png", "own.idx")]
+    done = finished.here("tools.predict", "digits", *files, "--json")
+    unlike = [item["unlike_training_images"] for item in json.loads(done.stdout)]
+    assert unlike[50:] == [True, True, True, False]
+    assert sum(unlike[:50]) <= 3
+    first = unlike.index(True)
+    assert done.stderr.splitlines() == [
+        f"warning: {files[0]}: {sum(unlike[:52])} of 52 images are unlike the training images, the first "
+        f"#{first}, so their classes say little",
+        f"warning: {files[1]}: unlike the training images, so its class says little",
+    ]
+    lines = finished.here("tools.predict", "digits", *files).stdout.splitlines()
+    assert lines[52].endswith("unlike the training images")
+    assert not lines[53].endswith("unlike the training images")
 
 
 @pytest.mark.parametrize(
@@ -168,6 +200,8 @@ def test_arrays_that_are_no_images_are_one_line(tmp_path: Path, array: np.ndarra
         (["digits", "no-such.png"], "no-such.png: expected a file of images, found none"),
         (["letters", "README.md"], "expected one of digits, twin, found 'letters'"),
         (["digits"], "the following arguments are required: FILE"),
+        (["digits", RAW, "--show", "seen.jpg"], "--show: expected the name of a PNG file, such as seen.png"),
+        (["digits", RAW, "--show", "metrics"], "--show: expected the name of a PNG file, such as seen.png"),
     ],
 )
 def test_a_wrong_argument_is_one_line(finished: Project, arguments: list[str], message: str) -> None:

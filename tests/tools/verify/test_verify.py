@@ -41,8 +41,8 @@ def test_randomness_in_a_stage_is_found_and_named(project: Project) -> None:
     of_output = verdicts(done.stdout)
     assert set(of_output) == {
         f"data/raw/{TWIN}", f"data/processed/{TWIN}/train", f"data/processed/{TWIN}/validation",
-        f"data/processed/{TWIN}/test", f"models/{TWIN}.keras", f"models/{TWIN}.keras.sha256",
-        f"models/{TWIN}.architecture",
+        f"data/processed/{TWIN}/test", f"models/{TWIN}.json",
+        f"models/{TWIN}.keras", f"models/{TWIN}.keras.sha256", f"models/{TWIN}.architecture",
         f"plots/history/{TWIN}.csv",
         f"metrics/{TWIN}.json", f"predictions/{TWIN}/validation.csv", f"predictions/{TWIN}/test.csv",
         f"plots/confusion/{TWIN}.csv",
