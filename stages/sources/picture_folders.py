@@ -47,7 +47,9 @@ def _unpack(archive: Path, folder: str) -> None:
     try:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as members:
-                members.extractall(folder)  # noqa: S202 - zipfile leaves out what leads outside
+                for member in members.infolist():
+                    member.filename = member.filename.replace("\\", "/")  # as old programs of Windows write
+                    members.extract(member, folder)  # zipfile leaves out what leads outside
         else:
             with tarfile.open(archive) as members:
                 members.extractall(folder, filter="data")

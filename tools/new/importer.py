@@ -31,6 +31,11 @@ class Imported(NamedTuple):
 
 def _expect_known_kind(origin: str) -> None:
     """Raise a UserError if a place is a file, or a URL of one, of a kind that cannot be imported."""
+    if "://" in origin and "?" in origin:
+        raise UserError(
+            f"{origin}: expected a URL that ends with the name of a file or a folder, found a query after ?; "
+            "download the file, and name it"
+        )
     if "://" in origin and (picture_folders.is_archive(origin) or origin.lower().endswith(OTHER_SUFFIXES)):
         raise UserError(
             f"{origin}: expected the URL of an .npz file or of a folder of IDX files, found another file; "
@@ -76,7 +81,10 @@ def import_dataset(origin: str, folder: Path, groups: str | None = None) -> Impo
         source, source_names = idx_files.import_files(origin, folder)
         names = source_names
     if groups is not None and source["kind"] != "pictures":
-        raise UserError(f"GROUPS: expected a folder of pictures, whose paths tell groups, found {origin}")
+        raise UserError(
+            f"GROUPS: expected a folder of pictures, whose paths tell groups, found {origin}; leave GROUPS "
+            "out"
+        )
     present = [name for part in layout.PARTS.values() for name in part if (folder / name).exists()]
     files = {name: download.describe(folder / name) for name in present}
     for name, source_name in source_names.items():

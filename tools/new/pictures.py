@@ -10,7 +10,7 @@ from stages.common.errors import UserError
 from stages.common.fields import ClassName
 from stages.common.validation import validate
 from stages.common.wording import join_names
-from stages.sources import picture_folders, pictures
+from stages.sources import picture_folders, picture_parts, pictures
 from stages.sources.schema import Pictures
 from tools.new import picture_layout
 from tools.new.picture_layout import Layout
@@ -54,7 +54,7 @@ def import_pictures(origin: str, folder: Path, groups: str | None) -> tuple[dict
             source["groups"] = groups
         source |= {"classes": classes, "height": height, "width": width, "channels": channels}
         checked: Pictures = validate(Pictures, source, "FROM")
-        parts = pictures.divide(checked, root)
+        parts = picture_parts.divide(checked, root)
         pictures.write_parts(checked, parts, root, folder)
         if layout.test is None:
             by = f", whole groups by {groups!r}" if groups else ""

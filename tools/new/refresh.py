@@ -16,7 +16,7 @@ from stages.common.errors import UserError
 from stages.parameters import FILE as PARAMETERS_FILE
 from stages.parameters import Dataset
 from stages.parameters import load as load_parameters
-from stages.sources import bundled, idx, npz, picture_folders, pictures
+from stages.sources import bundled, idx, npz, picture_folders, picture_parts, pictures
 from stages.sources.mirrors import MIRROR_VARIABLE
 from stages.sources.schema import Mirrors, Npz, Pictures, ScikitLearn
 from tools.common import settings
@@ -124,7 +124,7 @@ def _write_pictures(dataset: Dataset, source: Pictures, folder: Path) -> dict[st
         folders = [*known, *(name for name in present if name not in known)]
         own_names = dict(zip(source.classes, dataset.classes, strict=True))
         changed = source.model_copy(update={"classes": folders})
-        pictures.write_parts(changed, pictures.divide(changed, root), root, folder)
+        pictures.write_parts(changed, picture_parts.divide(changed, root), root, folder)
     if folders == source.classes:
         return {}
     return {"source": {"classes": folders}, "classes": [own_names.get(name, name) for name in folders]}

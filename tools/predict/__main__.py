@@ -90,6 +90,8 @@ def main(
     """
     parameters.load().dataset(dataset)
     for path in paths:
+        if path.is_dir():
+            raise UserError(f"{path}: expected a file of images, found a folder; name its files, {path}/*")
         if not path.is_file():
             raise UserError(f"{path}: expected a file of images, found none; check its name")
     if shown is not None and (shown.suffix.lower() != ".png" or shown.is_dir()):

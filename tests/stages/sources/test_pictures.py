@@ -1,6 +1,7 @@
 """Folders of pictures: which become which images, and which are refused in one line."""
 
 import lzma
+import re
 import tarfile
 import tempfile
 import unicodedata
@@ -14,7 +15,7 @@ from PIL import Image
 
 from stages.common import layout
 from stages.common.errors import UserError
-from stages.sources import idx, picture_folders, picture_list, pictures
+from stages.sources import idx, picture_folders, picture_list, picture_parts, pictures
 from stages.sources.schema import Draw, Pictures
 
 GREY = np.arange(0, 240, 40, dtype=np.uint8).reshape(2, 3)
@@ -101,14 +102,15 @@ def test_people_count_two_before_ten() -> None:
     assert sorted(names, key=picture_folders.count_naturally) == ordered
 
 
-@pytest.mark.parametrize("suffix", [".zip", ".tar", ".tar.gz", ".tgz"])
+@pytest.mark.parametrize("suffix", ["\\.zip", ".zip", ".tar", ".tar.gz", ".tgz"])
 def test_an_archive_is_as_good_as_its_folder(folder: Path, suffix: str) -> None:
     archive = folder / f"pictures{suffix}"
     files = list(folder.rglob("*.png"))
-    if suffix == ".zip":
+    if suffix.endswith(".zip"):
         with zipfile.ZipFile(archive, "w") as members:
             for file in files:
-                members.write(file, file.relative_to(folder))
+                name = file.relative_to(folder).as_posix()
+                members.writestr(name.replace("/", "\\") if "\\" in suffix else name, file.read_bytes())
     else:
         with tarfile.open(archive, "w:gz" if "gz" in suffix else "w") as tar:
             for file in files:
@@ -120,7 +122,9 @@ def test_an_archive_is_as_good_as_its_folder(folder: Path, suffix: str) -> None:
         written.append({path.name: path.read_bytes() for path in (folder / f"from {place.name}").iterdir()})
     assert written[0] == written[1]
     archive.write_bytes(archive.read_bytes()[:200])
-    with pytest.raises(UserError, match=rf"pictures{suffix}: expected a whole \.zip or \.tar file"):
+    with pytest.raises(
+        UserError, match=rf"pictures{re.escape(suffix)}: expected a whole \.zip or \.tar file"
+    ):
         pictures.write_files(source(archive), folder)
 
 
@@ -197,13 +201,13 @@ def people(tmp_path: Path) -> Path:
 
 def test_parts_are_drawn_of_every_class_its_share_by_their_seed(people: Path) -> None:
     drawn = source(people, train=".", test=Draw(images=12, seed=0), classes=["a", "b"])
-    parts = pictures.divide(drawn, people)
+    parts = picture_parts.divide(drawn, people)
     assert [len(parts[part]) for part in ("train", "test")] == [48, 12]
     assert sorted(parts["train"] + parts["test"]) == sorted(picture_folders.list_by_class(people, ["a", "b"]))
     assert sum(label for _, label in parts["test"]) == 5  # two fifths of each person's pictures
-    assert pictures.divide(drawn, people) == parts
+    assert picture_parts.divide(drawn, people) == parts
     other = drawn.model_copy(update={"test": Draw(images=12, seed=1)})
-    assert pictures.divide(other, people) != parts
+    assert picture_parts.divide(other, people) != parts
 
 
 @pytest.mark.parametrize("groups", [r"/(p\d+)_", "people.csv"])
@@ -214,7 +218,7 @@ def test_no_group_is_in_two_parts(people: Path, groups: str) -> None:
         people, train=".", test=Draw(images=10, seed=0), validation=Draw(images=10, seed=0),
         groups=groups, classes=["a", "b"],
     )  # fmt: skip
-    parts = pictures.divide(of_groups, people)
+    parts = picture_parts.divide(of_groups, people)
     names = {part: {path.name[:3] for path, _ in files} for part, files in parts.items()}
     assert len(set.union(*names.values())) == sum(map(len, names.values())) == 12
     assert [len(parts[part]) for part in ("validation", "test")] == [10, 10]
@@ -232,21 +236,21 @@ def test_groups_that_cannot_be_told_are_one_line(people: Path, groups: str, mess
     draw = Draw(images=10, seed=0)
     of_groups = source(people, train=".", test=draw, validation=draw, groups=groups, classes=["a", "b"])
     with pytest.raises(UserError, match=message):
-        pictures.divide(of_groups, people)
+        picture_parts.divide(of_groups, people)
 
 
 @pytest.mark.parametrize("images", [1, 59, 60, 1000])
 def test_a_number_that_cannot_be_drawn_is_answered_with_those_that_can(people: Path, images: int) -> None:
     drawn = source(people, train=".", test=Draw(images=images, seed=0), classes=["a", "b"])
     with pytest.raises(UserError, match=r"test\.images: expected from 2 \(one a class\) to 58 of the 60"):
-        pictures.divide(drawn, people)
+        picture_parts.divide(drawn, people)
 
 
 def test_a_class_of_one_picture_cannot_be_drawn_from(people: Path) -> None:
     save(people / "c/alone.png", 0)
     drawn = source(people, train=".", test=Draw(images=10, seed=0), classes=["a", "b", "c"])
     with pytest.raises(UserError, match=r"/c: expected at least two pictures of a class .* found 1"):
-        pictures.divide(drawn, people)
+        picture_parts.divide(drawn, people)
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
@@ -255,11 +259,11 @@ def test_a_class_is_the_same_however_its_accents_are_written(tmp_path: Path, for
         for name in ("café", "thé"):
             save(tmp_path / part / unicodedata.normalize(accents, name) / f"{part}.png", len(name))
     named = source(tmp_path, validation="val", classes=["café", "thé"])
-    parts = pictures.divide(named, tmp_path)
+    parts = picture_parts.divide(named, tmp_path)
     assert [[label for _, label in files] for files in parts.values()] == [[0, 1]] * 3
     save(tmp_path / "test" / unicodedata.normalize("NFD", "café") / "x.png", 0)
     with pytest.raises(UserError, match="which look the same; join the folders"):
-        pictures.divide(named, tmp_path)
+        picture_parts.divide(named, tmp_path)
 
 
 def test_the_list_names_the_picture_of_each_image(folder: Path, tmp_path: Path) -> None:
@@ -296,7 +300,7 @@ def test_a_group_in_two_folders_of_parts_is_named(people: Path) -> None:
     with pytest.raises(
         UserError, match=r"found 'p01' in (train|test|validation) and in (train|test|validation)"
     ):
-        pictures.divide(of_groups, people)
+        picture_parts.divide(of_groups, people)
 
 
 def test_a_folder_that_is_not_here_says_what_travels(tmp_path: Path) -> None:

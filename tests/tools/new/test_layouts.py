@@ -294,6 +294,7 @@ def test_a_home_directory_of_nobody_is_one_line(parameters: Project, name: str) 
         ("cat.png", "found a file of another kind; unpack it, or name its folder"),
         ("pets.csv", "found a file of another kind; unpack it, or name its folder"),
         ("http://localhost:1/pets.zip", "found another file; download it, and name what you have then"),
+        ("https://localhost:1/pets.npz?download=1", "found a query after ?; download the file, and name it"),
         ("https://localhost:1/pets.7z", "found another file; download it, and name what you have then"),
     ],
 )

@@ -198,6 +198,7 @@ def test_what_is_unlike_the_training_images_is_told(finished: Project, tmp_path:
     ("arguments", "message"),
     [
         (["digits", "no-such.png"], "no-such.png: expected a file of images, found none"),
+        (["digits", "docs"], "docs: expected a file of images, found a folder; name its files, docs/*"),
         (["letters", "README.md"], "expected one of digits, twin, found 'letters'"),
         (["digits"], "the following arguments are required: FILE"),
         (["digits", RAW, "--show", "seen.jpg"], "--show: expected the name of a PNG file, such as seen.png"),
