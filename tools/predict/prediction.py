@@ -102,6 +102,11 @@ def load(dataset: str) -> Network:
             f"{layout.model(dataset)}: expected {len(section.classes)} classes, as in params.yaml, found "
             f"{outputs}; run: dvc repro train@{dataset}"
         )
+    if tuple(described.shape) != model.input_shape[1:]:
+        raise UserError(
+            f"{layout.description(dataset)}: expected images of {model.input_shape[1:]}, as the network "
+            f"takes, found {tuple(described.shape)}; run: dvc repro train@{dataset}"
+        )
     image_format = ImageFormat(
         model.input_shape[1:],
         np.dtype(model.inputs[0].dtype),

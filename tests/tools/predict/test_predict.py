@@ -234,6 +234,18 @@ def test_a_network_of_other_classes_than_the_parameters_is_refused(project: Proj
     assert re.search(r"models/digits\.keras: expected 11 classes, .* found 10; run: dvc", completed.stderr)
 
 
+def test_a_network_of_images_of_another_size_is_refused(project: Project) -> None:
+    path = project.folder / "models/digits.json"
+    path.write_text(path.read_text().replace('"shape": [8, 8]', '"shape": [9, 9]'))
+    completed = project.here("tools.predict", "digits", RAW, expect=2)
+    assert "models/digits.json: expected images of (8, 8), as the network takes, found (9, 9); run: dvc" in (
+        completed.stderr
+    )
+    path.unlink()
+    completed = project.here("tools.predict", "digits", RAW, expect=2)
+    assert "models/digits.json: expected the description of a data set, found no file" in completed.stderr
+
+
 def test_a_file_that_is_no_picture_is_refused(finished: Project) -> None:
     assert (
         "README.md: expected a picture"
