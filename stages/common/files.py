@@ -6,11 +6,12 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import psutil
+import zc.lockfile
 
 from stages.common.errors import UserError
 from stages.common.wording import join_names
@@ -18,8 +19,11 @@ from stages.common.wording import join_names
 # The system's errors where writing is not permitted, and where the disk is full.
 REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-# The name of a folder that is being written, with the number of the process that writes.
-UNFINISHED = re.compile(r"\..*\.partial\.(\d+)\.")
+# The name of a folder that is being written. The lock in it is held by the process that writes; the system
+# releases it when that process ends, whatever container or machine it is in.
+UNFINISHED = re.compile(r"\..*\.partial\..*")
+LOCK = ".lock"
+BEGINNING = 60  # s, for which a folder without a lock is one that a process is about to lock
 # What operating systems put into folders.
 SYSTEM_FILES = re.compile(r"\._.*|\.DS_Store|Thumbs\.db|desktop\.ini", re.IGNORECASE)
 
@@ -44,6 +48,7 @@ def atomic_folder(path: Path, size: int = 0, earlier: str = "") -> Iterator[Path
         yield unfinished
         for file in unfinished.iterdir():
             _flush_to_disk(file)
+        _flush_names(unfinished)
         _expect_no_other_files(path, {file.name for file in unfinished.iterdir()}, earlier)
         for attempt in range(100):  # another process may replace the folder at the same time
             with suppress(FileNotFoundError):
@@ -54,6 +59,7 @@ def atomic_folder(path: Path, size: int = 0, earlier: str = "") -> Iterator[Path
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                     raise
             else:
+                _flush_names(path.parent)
                 return
         raise UserError(
             f"{path}: expected no other process that writes this folder, found one; stop all but one"
@@ -68,6 +74,7 @@ def atomic_file(path: Path, size: int = 0) -> Iterator[Path]:
         yield unfinished
         _flush_to_disk(unfinished)
         unfinished.replace(path)
+        _flush_names(path.parent)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -77,10 +84,21 @@ def write_text(path: Path, text: str) -> None:
         unfinished.write_bytes(content)
 
 
-def is_left_by_dead_process(path: Path) -> bool:
-    """Return whether a path is an unfinished write of a process that no longer runs."""
-    match = UNFINISHED.match(path.name)
-    return match is not None and not psutil.pid_exists(int(match[1]))
+def remove_if_left(path: Path) -> bool:
+    """Remove an unfinished write of a process that no longer runs; return whether it was one."""
+    if not UNFINISHED.fullmatch(path.name):
+        return False
+    try:
+        if not (path / LOCK).exists() and time.time() - path.stat().st_mtime < BEGINNING:
+            return False
+        lock = zc.lockfile.LockFile(str(path / LOCK))
+    except (zc.lockfile.LockError, OSError):  # it is held, or the folder has gone meanwhile
+        return False
+    # The lock is held meanwhile, so that nobody begins to write there.
+    shutil.rmtree(path, ignore_errors=True)
+    lock.close()
+    shutil.rmtree(path, ignore_errors=True)  # on Windows, the lock itself
+    return True
 
 
 @contextmanager
@@ -90,11 +108,10 @@ def _scratch(path: Path, size: int) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         prefix = f".{path.name}.partial."
         for other in path.parent.glob(f"{glob.escape(prefix)}*"):
-            if is_left_by_dead_process(other):
-                shutil.rmtree(other, ignore_errors=True)
+            remove_if_left(other)
         _expect_room(path.parent, size)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{prefix}{os.getpid()}.") as scratch:
-            yield Path(scratch)
+        with _locked_folder(path.parent, prefix) as scratch:
+            yield scratch
     except OSError as error:
         if error.errno in FULL:
             free = shutil.disk_usage(path.parent).free
@@ -113,6 +130,24 @@ def _scratch(path: Path, size: int) -> Iterator[Path]:
                 "change its permissions or work on another disk, then run the same command again"
             ) from None
         raise
+
+
+@contextmanager
+def _locked_folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """Yield a temporary folder with a lock that is held until it is removed."""
+    while True:
+        with tempfile.TemporaryDirectory(dir=parent, prefix=prefix) as folder:
+            try:
+                lock = zc.lockfile.LockFile(str(Path(folder, LOCK)))
+            except (zc.lockfile.LockError, FileNotFoundError):
+                continue  # another process has just taken the folder for one without an owner
+            try:
+                if not Path(folder, LOCK).exists():
+                    continue  # likewise, a moment earlier
+                yield Path(folder)
+            finally:
+                lock.close()
+            return
 
 
 def _expect_no_other_files(folder: Path, names: set[str], earlier: str) -> None:
@@ -142,3 +177,13 @@ def _flush_to_disk(file: Path) -> None:
     """Write a file to the disk itself, so that a power cut cannot keep its new name and lose its content."""
     with file.open("r+b") as opened:
         os.fsync(opened.fileno())
+
+
+def _flush_names(folder: Path) -> None:
+    """Write the names of a folder's files to the disk itself, where the system can: Windows cannot."""
+    if os.name == "posix":
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)

@@ -1,6 +1,7 @@
 """The DVC process that started a stage."""
 
 import os
+import sys
 import threading
 import time
 
@@ -14,13 +15,22 @@ PERIOD = 0.1  # s; DVC takes five times as long to begin another run
 def exit_when_dvc_exits() -> None:
     """Watch the DVC that started this process, and exit as soon as DVC has ended.
 
-    A DVC that is stopped leaves its stage running, which would write into the next run.
+    A DVC that is stopped leaves its stage running, which would write into the next run. A program that uses
+    DVC as a library, and is called otherwise, is not found, and nothing is watched.
     """
     dvc = next(filter(is_dvc, psutil.Process().parents()), None)
+    if dvc is None:
+        return
 
     def watch() -> None:
-        while dvc is not None and is_dvc(dvc):
+        while is_dvc(dvc):
             time.sleep(PERIOD)
+        print(
+            "error: stages: expected the DVC that started this stage, found that it has ended; run dvc repro "
+            "again",
+            file=sys.stderr,
+            flush=True,
+        )
         # At once: an exception waits for TensorFlow to come back, maybe for an epoch.
         os._exit(command.SIGTERM_EXIT_CODE)
 

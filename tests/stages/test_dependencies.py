@@ -114,8 +114,17 @@ def test_no_code_names_a_data_set() -> None:
 
 
 # Packages that read, check, fetch or show, and leave no trace in a result.
-WITHOUT_A_TRACE = {"aiohttp", "fsspec", "psutil", "pydantic", "ruamel.yaml", "tenacity", "tqdm"}
-NAMED_OTHERWISE = {"PIL": "pillow", "sklearn": "scikit-learn", "ruamel": "ruamel.yaml"}
+WITHOUT_A_TRACE = {
+    "aiohttp",
+    "fsspec",
+    "psutil",
+    "pydantic",
+    "ruamel.yaml",
+    "tenacity",
+    "tqdm",
+    "zc.lockfile",
+}
+NAMED_OTHERWISE = {"PIL": "pillow", "sklearn": "scikit-learn", "ruamel": "ruamel.yaml", "zc": "zc.lockfile"}
 
 
 def packages_of(files: list[str]) -> set[str]:

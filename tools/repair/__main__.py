@@ -7,7 +7,6 @@ done.
 
 import contextlib
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -98,8 +97,7 @@ def remove_copies() -> Iterator[str]:
         path.unlink()
         yield f"{path}: an incomplete copy, removed"
     for path in [path for folder in layout.OUTPUTS for path in folder.glob(UNFINISHED)]:
-        if path.exists() and files.is_left_by_dead_process(path):
-            shutil.rmtree(path)
+        if files.remove_if_left(path):
             yield f"{path}: left by a stage that was killed, removed"
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -113,6 +114,18 @@ for number in range(200):
 """
 
 
+HOLDS = """
+import sys, time
+from pathlib import Path
+from stages.common.files import atomic_file
+
+with atomic_file(Path(sys.argv[1]) / "file") as new:
+    new.write_text("half")
+    print("ready", flush=True)
+    time.sleep(600)
+"""
+
+
 def test_a_folder_that_several_replace_at_once_is_that_of_one_of_them(tmp_path: Path) -> None:
     command = [sys.executable, "-c", WRITES, str(tmp_path)]
     running = [subprocess.Popen([*command, str(number)], cwd=ROOT) for number in range(4)]
@@ -129,14 +142,36 @@ def test_a_folder_that_several_replace_at_once_is_that_of_one_of_them(tmp_path: 
 
 
 def test_what_a_killed_process_left_goes_with_the_next_write(tmp_path: Path) -> None:
-    gone = subprocess.Popen(["true"])
-    gone.wait()
-    dead, alive = (tmp_path / f".file.partial.{pid}.x" for pid in (gone.pid, os.getpid()))
-    for folder in (dead, alive):
+    killed = subprocess.Popen([sys.executable, "-c", HOLDS, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE)
+    assert killed.stdout is not None
+    killed.stdout.readline()
+    (dead,) = tmp_path.iterdir()
+    young, old = tmp_path / ".file.partial.young", tmp_path / ".file.partial.old"
+    for folder in (young, old):  # of a process that is about to lock it, and of one that was killed then
         folder.mkdir()
-        (folder / "file").write_text("half")
+    os.utime(old, (0, 0))
     write_text(tmp_path / "file", "whole")
-    assert sorted(path.name for path in tmp_path.iterdir()) == [alive.name, "file"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([dead.name, young.name, "file"])
+    killed.kill()
+    killed.communicate()
+    write_text(tmp_path / "file", "whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [young.name, "file"]
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="needs unshare, which Linux has")
+def test_a_write_of_a_process_in_another_container_is_left_alone(tmp_path: Path) -> None:
+    inside = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"]
+    if subprocess.run([*inside, "true"], check=False).returncode:
+        pytest.skip("the system does not permit namespaces")
+    with atomic_file(tmp_path / "file") as unfinished:
+        unfinished.write_text("first")
+        write = "from pathlib import Path; from stages.common.files import write_text; import sys\n"
+        write += "write_text(Path(sys.argv[1]), 'second')"
+        command = [*inside, sys.executable, "-c", write, str(tmp_path / "file")]
+        subprocess.run(command, cwd=ROOT, check=True)
+        assert (tmp_path / "file").read_text() == "second"
+        assert unfinished.read_text() == "first"
+    assert (tmp_path / "file").read_text() == "first"
 
 
 def test_text_is_utf8_with_unix_line_ends(tmp_path: Path) -> None:

@@ -9,10 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
+import zc.lockfile
 from faults.test_kills import processes
 from helpers import ENVIRONMENT, TWIN, Project
 from ruamel.yaml import YAML
 
+from stages.common.files import LOCK
 from tools.repair import __main__ as repair
 
 QUICK = ("tools.repair", "--quick")
@@ -68,14 +70,16 @@ def test_a_whole_lock_stays_as_it_is(lock: Path) -> None:
 
 
 def test_what_a_killed_stage_has_left_is_removed(project: Project) -> None:
-    gone = subprocess.Popen(["true"])
-    gone.wait()
     folders = []
-    for pid in (gone.pid, os.getpid()):
+    for owner in ("dead", "alive"):
         for place in ("data/processed/twin/.train", "metrics/.twin.json"):
-            folders.append(project.folder / f"{place}.partial.{pid}.x")
-            (folders[-1] / "new" / f".SHA256SUMS.partial.{pid}.y").mkdir(parents=True)
+            folders.append(project.folder / f"{place}.partial.{owner}")
+            (folders[-1] / "new" / ".SHA256SUMS.partial.x").mkdir(parents=True)
+            (folders[-1] / LOCK).touch()
+    held = [zc.lockfile.LockFile(str(folder / LOCK)) for folder in folders[2:]]
     printed = project.here(*QUICK).stdout
+    for lock in held:
+        lock.close()
     assert printed.count("left by a stage that was killed, removed") == 2
     assert [folder.exists() for folder in folders] == [False, False, True, True]
 
