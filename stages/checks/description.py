@@ -48,7 +48,7 @@ def read(path: Path) -> Description:
         description: Description = validate(Description, content, f"{path}")
     except FileNotFoundError:
         raise UserError(f"{path}: expected the description of a data set, found no file; {remedy}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: expected JSON, found {error}; {remedy}") from None
     except UserError as error:
         raise UserError(f"{error}; {remedy}") from None

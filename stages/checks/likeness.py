@@ -7,10 +7,11 @@ network.
 """
 
 from math import ceil
-from typing import Any
+from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, NonNegativeFloat, model_validator
 from sklearn.covariance import shrunk_covariance
 from sklearn.metrics import pairwise_distances_argmin_min
 
@@ -38,10 +39,19 @@ class Likeness(Section):
         false_alarms: the share of images like those of training that are expected beyond that distance.
     """
 
-    means: list[list[float]]
-    covariance: list[list[float]]
-    largest_distance: float
-    false_alarms: float
+    means: Annotated[list[list[float]], Field(min_length=1)]
+    covariance: Annotated[list[list[float]], Field(min_length=1)]
+    largest_distance: NonNegativeFloat
+    false_alarms: NonNegativeFloat
+
+    @model_validator(mode="after")
+    def _expect_a_covariance(self) -> Self:
+        features = len(self.covariance)
+        if any(len(row) != features for row in (*self.means, *self.covariance)):
+            raise ValueError(f"expected {features} numbers in each row of means and covariance, found others")
+        if np.linalg.eigvalsh(self.covariance).min() < -1:  # rounding leaves less
+            raise ValueError("expected a covariance, found a matrix with negative variances")
+        return self
 
 
 def extract_features(images: NDArray[Any], largest_pixel: int) -> Features:

@@ -16,6 +16,7 @@ from typing import Any
 from stages import parameters
 from stages.common import command
 from stages.common.errors import UserError
+from tools.common.text import make_printable
 from tools.predict import images, prediction, show
 from tools.predict.ink import Background
 from tools.predict.prediction import Prediction
@@ -42,7 +43,8 @@ def describe(found: Prediction) -> dict[str, Any]:
 def format_line(found: Prediction) -> str:
     """Return a prediction as a line of text."""
     file = found.file
-    place = f"{file.path}" if found.number is None else f"{file.path} #{found.number}"
+    name = make_printable(f"{file.path}")
+    place = name if found.number is None else f"{name} #{found.number}"
     if not found.likeliest:
         return f"{place}: nothing, since there is no ink on it"
     classes = ", ".join(f"{name} ({probability:.1%})" for name, probability in found.likeliest)
@@ -102,13 +104,14 @@ def main(
     files = [images.read(path, network.image_format, background) for path in paths]
     predictions = list(network.predict(files))
     for warning in list_warnings(predictions):
-        print(f"warning: {warning}", file=sys.stderr)
-    if shown is not None:
-        show.draw(shown, predictions, network.image_format.largest_pixel)
+        print(f"warning: {make_printable(warning)}", file=sys.stderr)
     if as_json:
-        print(json.dumps([*map(describe, predictions)], indent=2, ensure_ascii=False))
+        is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+        print(json.dumps([*map(describe, predictions)], indent=2, ensure_ascii=not is_utf8))
     else:
         print("\n".join(map(format_line, predictions)))
+    if shown is not None:
+        show.draw(shown, predictions, network.image_format.largest_pixel)
 
 
 if __name__ == "__main__":

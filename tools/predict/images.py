@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from stages.common.errors import UserError
 from stages.scoring.background import find_background
@@ -95,14 +96,28 @@ def read(path: Path, image_format: ImageFormat, background: Background | None = 
                 f"{image_format.largest_pixel}; multiply them by {image_format.largest_pixel}"
             )
     elif image_format.framing is not None and not _has_size(path, image_format.shape):
-        return _frame(path, image_format, image_format.framing, background)
+        framed = _frame(path, image_format, image_format.framing, background)
+        return framed._replace(warning=framed.warning or _warn_of_frames(path))
     else:
+        warning = _warn_of_frames(path)
         pixels = _scale(picture_files.read(path, image_format.shape)[None], image_format)
         background = background or find_background(pixels, image_format.largest_pixel)
     inverted = None not in (background, image_format.background) and background != image_format.background
     if inverted:
         pixels = (image_format.largest_pixel - pixels).astype(image_format.dtype)
     return Images(path, pixels, background, inverted, warning=warning)
+
+
+def _warn_of_frames(path: Path) -> str | None:
+    """Return a warning for a file of several pictures, of which the first is read; None for one picture."""
+    try:
+        with picture_files.ignore_warnings(), Image.open(path) as picture:
+            frames = getattr(picture, "n_frames", 1)
+    except Exception:  # noqa: BLE001 - Pillow raises anything, and so will the reading, with a better message
+        return None
+    if frames == 1:
+        return None
+    return f"{path}: {frames} pictures in one file, of which the first is read; save the others as files"
 
 
 def _has_size(path: Path, shape: tuple[int, ...]) -> bool:
@@ -170,7 +185,11 @@ def _convert_array(array: NDArray[Any], image_format: ImageFormat, path: Path) -
         and images.shape[-1:] != shape[-1:]
     )
     fits = images.ndim == len(shape) + 1 and images.shape[3:] == shape[2:] and not has_channels
-    if not fits or images.size == 0:
+    if array.size == 0:
+        raise UserError(
+            f"{path}: expected images, found none, since its shape is {array.shape}; take another"
+        )
+    if not fits:
         raise UserError(
             f"{path}: expected images of shape {('n', *shape)}, of another height and width, or with their "
             f"pixels in a row, {('n', prod(shape))}, found {array.shape}; give the array one of these shapes"
@@ -180,6 +199,8 @@ def _convert_array(array: NDArray[Any], image_format: ImageFormat, path: Path) -
     if images.dtype.kind not in "iuf":
         remedy = f"multiply it by {largest_pixel}" if images.dtype.kind == "b" else "convert it to numbers"
         raise UserError(f"{expected}, found {images.dtype}; {remedy}")
+    if images.dtype.kind == "f" and np.isnan(images).any():
+        raise UserError(f"{expected}, found pixels that are missing (nan); fill them")
     if not 0 <= images.min() <= images.max() <= largest_pixel:
         found = f"{images.dtype.name} from {images.min()} to {images.max()}"
         raise UserError(f"{expected}, found {found}; scale them to that range")

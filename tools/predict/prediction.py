@@ -79,8 +79,8 @@ class Network(NamedTuple):
             images = pixels[start : start + step]
             features = likeness.extract_features(images, self.image_format.largest_pixel)
             distances = likeness.measure_distances(features, self.likeness)
-            rows = images.reshape(len(images), -1)
-            is_flat = rows.max(axis=1) == rows.min(axis=1)
+            rows = images.reshape(len(images), images.shape[1] * images.shape[2], -1)
+            is_flat = (rows.max(axis=1) == rows.min(axis=1)).all(axis=1)
             unlike.append(is_flat | (distances > self.likeness.largest_distance))
         return np.concatenate(unlike)
 
@@ -102,16 +102,25 @@ def load(dataset: str) -> Network:
             f"{layout.model(dataset)}: expected {len(section.classes)} classes, as in params.yaml, found "
             f"{outputs}; run: dvc repro train@{dataset}"
         )
-    if tuple(described.shape) != model.input_shape[1:]:
-        raise UserError(
-            f"{layout.description(dataset)}: expected images of {model.input_shape[1:]}, as the network "
-            f"takes, found {tuple(described.shape)}; run: dvc repro train@{dataset}"
-        )
+    dtype = np.dtype(model.inputs[0].dtype)
+    _expect_same(dataset, "classes", section.classes, described.classes)
+    _expect_same(dataset, "largest_pixel", section.largest_pixel, described.largest_pixel)
+    _expect_same(dataset, "shape", [*model.input_shape[1:]], described.shape)
+    _expect_same(dataset, "dtype", dtype.name, described.dtype)
     image_format = ImageFormat(
         model.input_shape[1:],
-        np.dtype(model.inputs[0].dtype),
+        dtype,
         section.largest_pixel,
         about.background,
         about.framing,
     )
     return Network(model, section.classes, image_format, described.likeness)
+
+
+def _expect_same(dataset: str, key: str, expected: object, found: object) -> None:
+    """Raise a UserError unless the description of a data set is of these parameters and this network."""
+    if found != expected:
+        raise UserError(
+            f"{layout.description(dataset)}: {key}: expected {expected}, as of params.yaml and the network, "
+            f"found {found}; run: dvc repro evaluate@{dataset}"
+        )

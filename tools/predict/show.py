@@ -1,5 +1,6 @@
 """A picture of what a network saw: each file of a prediction beside the image that was made of it."""
 
+import warnings
 from math import ceil
 from pathlib import Path
 
@@ -8,8 +9,10 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageOps
 
 from stages.common import files
+from stages.common.errors import UserError
 from stages.scoring import gallery
 from stages.sources import picture_files
+from tools.common.text import make_printable
 from tools.predict.prediction import Prediction
 
 PAIRS_IN_A_ROW = 3
@@ -38,7 +41,7 @@ def draw(path: Path, predictions: list[Prediction], largest_pixel: int) -> None:
         for position, prediction in enumerate(shown):
             original, seen = figure.axes[2 * position], figure.axes[2 * position + 1]
             name = prediction.file.path.name
-            original.set_title(gallery.shorten(name), fontsize=8, parse_math=False)
+            original.set_title(gallery.shorten(make_printable(name)), fontsize=8, parse_math=False)
             if (pixels := _read_original(prediction)) is not None:
                 original.imshow(pixels)
             label = "nothing"
@@ -47,8 +50,14 @@ def draw(path: Path, predictions: list[Prediction], largest_pixel: int) -> None:
                 best, probability = prediction.likeliest[0]
                 label = f"{gallery.shorten(best)} {probability:.1%}"
             seen.set_title(label, fontsize=8, parse_math=False)
-        with files.atomic_file(path) as unfinished:
-            figure.savefig(unfinished, dpi=100, format="png")
+        try:
+            with warnings.catch_warnings(), files.atomic_file(path) as unfinished:
+                warnings.simplefilter("ignore")  # of letters that the typeface lacks
+                figure.savefig(unfinished, dpi=100, format="png")
+        except OSError as error:
+            raise UserError(
+                f"--show: expected a place for {path}, found: {error.strerror}; name another one"
+            ) from None
 
 
 def _read_original(prediction: Prediction) -> Image.Image | None:

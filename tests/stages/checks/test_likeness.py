@@ -105,12 +105,37 @@ def test_a_description_goes_with_the_network_of_every_data_set(tmp_path: Path, l
 
 
 @pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("covariance", [[1.0, 0.0]], "expected 1 numbers in each row"),
+        ("covariance", [], "covariance: expected at least one item"),
+        ("means", [], "means: expected at least one item"),
+        ("means", [[1.0], [1.0, 2.0]], "expected 1 numbers in each row"),
+        ("covariance", [[-5.0]], "expected a covariance, found a matrix with negative variances"),
+        ("largest_distance", -1.0, "largest_distance: expected "),
+    ],
+)
+def test_a_likeness_that_is_none_is_one_line(tmp_path: Path, key: str, value: object, message: str) -> None:
+    good = {"means": [[1.0]], "covariance": [[2.0]], "largest_distance": 3.0, "false_alarms": 0.1}
+    content = {"classes": ["a", "b"], "shape": [1, 1], "dtype": "uint8", "largest_pixel": 255}
+    path = tmp_path / "birds.json"
+    path.write_text(json.dumps({**content, "likeness": good}))
+    assert description.read(path).likeness.largest_distance == 3
+    path.write_text(json.dumps({**content, "likeness": {**good, key: value}}))
+    with pytest.raises(UserError) as error:
+        description.read(path)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         (None, "expected the description of a data set, found no file"),
         ("{", "expected JSON, found "),
         ("[]", "expected a mapping of keys to values"),
         ('{"classes": ["a"]}', "shape: expected a value, found nothing"),
+        ("[" * 100_000, "expected JSON, found "),
     ],
 )
 def test_a_wrong_description_is_one_line(tmp_path: Path, content: str | None, message: str) -> None:

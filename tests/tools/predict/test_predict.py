@@ -145,12 +145,15 @@ def test_ink_is_framed_where_the_data_set_has_a_framing(project: Project, tmp_pa
         (np.float64(3), "expected images of shape ('n', 8, 8)"),
         (np.zeros(8), "expected images of shape ('n', 8, 8)"),
         (np.zeros((2, 8, 8, 3)), "expected images of shape ('n', 8, 8)"),
-        (np.zeros((0, 8, 8)), "expected images of shape ('n', 8, 8)"),
+        (np.zeros((0, 8, 8)), "expected images, found none"),
         (np.zeros((8, 8, 3)), "expected images of shape ('n', 8, 8)"),
         (np.zeros((16, 16)), "expected images of shape ('n', 8, 8)"),
         (np.zeros((5, 63)), "expected images of shape ('n', 8, 8)"),
         (np.full((8, 8), 17), "expected whole numbers from 0 to 16"),
-        (np.full((8, 8), np.nan), "expected whole numbers from 0 to 16"),
+        (
+            np.full((8, 8), np.nan),
+            "expected whole numbers from 0 to 16, as in the training images, found pixels",
+        ),
         (np.full((8, 8), 0.5), "expected whole numbers from 0 to 16"),
         (np.full((8, 8), "1"), "expected whole numbers from 0 to 16"),
         (np.ones((8, 8), bool), "expected whole numbers from 0 to 16"),
@@ -164,6 +167,44 @@ def test_arrays_that_are_no_images_are_one_line(tmp_path: Path, array: np.ndarra
         images.read(tmp_path / "array.npy", DIGITS)
     assert str(error.value).startswith(f"{tmp_path / 'array.npy'}: {message}")
     assert "; " in str(error.value)  # and what to do
+
+
+def test_the_first_of_several_pictures_is_read_and_the_others_are_told(tmp_path: Path) -> None:
+    frames = [Image.new("L", (8, 8), value) for value in (200, 10, 90)]
+    frames[0].save(tmp_path / "three.gif", save_all=True, append_images=frames[1:])
+    found = images.read(tmp_path / "three.gif", DIGITS, "dark")
+    assert found.pixels.max() == round(200 * 16 / 255)
+    assert found.warning is not None
+    assert "3 pictures in one file, of which the first is read" in found.warning
+
+
+def test_file_names_cannot_spoil_the_output(finished: Project, tmp_path: Path) -> None:
+    names = ["new\nline.png", "\x1b[31m.png", "\udcff.png", "雪$x_{2}$.png"]
+    for name in names:
+        Image.new("L", (100, 100), 120).save(tmp_path / name, format="png")
+    files = [str(tmp_path / name) for name in names]
+    seen = tmp_path / "seen.png"
+    done = finished.here("tools.predict", "digits", *files, "--show", seen)
+    assert done.stdout.count("\n") == done.stderr.count("\n") == len(names)
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "new\\nline.png: " in done.stdout
+    with Image.open(seen) as picture:
+        assert picture.width == 1200
+    completed = finished.here("tools.predict", "digits", files[3], "--show", files[3] + "/x.png", expect=2)
+    assert completed.stderr.count("\n") == 2  # a warning, and the error
+    assert "error: --show: expected a place for " in completed.stderr
+    assert completed.stdout.count("\n") == 1  # what was predicted is not lost
+    ascii_only = finished.run(
+        "python",
+        "-m",
+        "tools.predict",
+        "digits",
+        files[3],
+        "--json",
+        PYTHONUTF8="0",
+        PYTHONIOENCODING="ascii",
+    )
+    assert json.loads(ascii_only.stdout)[0]["file"] == files[3]
 
 
 def test_an_archive_is_one_line(tmp_path: Path) -> None:
@@ -236,11 +277,17 @@ def test_a_network_of_other_classes_than_the_parameters_is_refused(project: Proj
 
 def test_a_network_of_images_of_another_size_is_refused(project: Project) -> None:
     path = project.folder / "models/digits.json"
-    path.write_text(path.read_text().replace('"shape": [8, 8]', '"shape": [9, 9]'))
-    completed = project.here("tools.predict", "digits", RAW, expect=2)
-    assert "models/digits.json: expected images of (8, 8), as the network takes, found (9, 9); run: dvc" in (
-        completed.stderr
-    )
+    text = path.read_text()
+    for key, right, wrong in (
+        ("shape", "[8, 8]", "[9, 9]"),
+        ("dtype", '"uint8"', '"int16"'),
+        ("largest_pixel", "16", "255"),
+        ("classes", '["0", "1"', '["1", "0"'),
+    ):
+        path.write_text(text.replace(f'"{key}": {right}', f'"{key}": {wrong}'))
+        completed = project.here("tools.predict", "digits", RAW, expect=2)
+        assert f"models/digits.json: {key}: expected " in completed.stderr
+        assert "; run: dvc repro evaluate@digits" in completed.stderr
     path.unlink()
     completed = project.here("tools.predict", "digits", RAW, expect=2)
     assert "models/digits.json: expected the description of a data set, found no file" in completed.stderr
