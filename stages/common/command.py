@@ -12,7 +12,7 @@ from typing import NoReturn
 from stages.common.errors import UserError
 
 # What a shell reports for a command that a signal ended: SIGINT is Ctrl-C.
-SIGINT_EXIT_CODE, SIGTERM_EXIT_CODE = 130, 143
+SIGINT_EXIT_CODE, SIGPIPE_EXIT_CODE, SIGTERM_EXIT_CODE = 130, 141, 143
 RED, PLAIN = "\x1b[31m", "\x1b[0m"
 MOST_ERROR_CHARACTERS = 2000  # a quoted value may be as long as a file
 
@@ -47,7 +47,12 @@ def finish(action: Callable[[], int | None]) -> NoReturn:
     if isinstance(sys.stdout, TextIOWrapper):  # a file's name may have bytes that stdout cannot encode
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        sys.exit(action())
+        code = action()
+        sys.stdout.flush()
+        sys.exit(code)
+    except BrokenPipeError:  # whoever reads the output, such as `head`, has enough of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(SIGPIPE_EXIT_CODE)
     except (UserError, OSError) as error:
         fail(str(error))
     except KeyboardInterrupt:

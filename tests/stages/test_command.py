@@ -54,3 +54,11 @@ def test_an_interrupt_ends_a_command_without_a_traceback() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+def test_a_reader_that_has_enough_ends_a_command_without_a_word() -> None:
+    program = "from stages.common import command; command.finish(lambda: print('line\\n' * 100_000))"
+    pipe = f'{sys.executable} -c "{program}" | head -n 1; echo ${{PIPESTATUS[0]}}'.replace("\n", "\\n")
+    done = subprocess.run(["bash", "-c", pipe], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "line\n141\n"
+    assert done.stderr == ""

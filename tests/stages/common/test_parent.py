@@ -1,0 +1,51 @@
+"""The watch over the DVC that started a stage: it ends the stage with a word, and needs a DVC."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+from helpers import ROOT
+
+# A stage, as far as the watch is concerned: it waits, watches, and then says that it lives.
+STAGE = """
+import sys, time
+from pathlib import Path
+from stages.common import parent
+
+time.sleep(float(sys.argv[2]))
+parent.exit_when_dvc_exits()
+time.sleep(5)
+Path(sys.argv[1], "alive").touch()
+"""
+# Starts a stage, and ends after some seconds.
+STARTS = """
+import subprocess, sys, time
+
+with open(sys.argv[2] + "/errors", "w") as errors:
+    command = [sys.executable, "-c", sys.argv[1], sys.argv[2], sys.argv[3]]
+    subprocess.Popen(command, stderr=errors, start_new_session=True)
+time.sleep(float(sys.argv[4]))
+"""
+
+
+def start(folder: Path, before_the_watch: float, seconds: float) -> str:
+    """Start a stage under a parent that ends after some seconds; return what the stage has said after ten."""
+    arguments = [STAGE, str(folder), str(before_the_watch), str(seconds)]
+    subprocess.run([sys.executable, "-c", STARTS, *arguments], cwd=ROOT, check=True)
+    time.sleep(10)
+    return (folder / "errors").read_text()
+
+
+def test_a_stage_ends_with_its_dvc_and_says_why(tmp_path: Path) -> None:
+    said = start(tmp_path, 0, 3)
+    assert said.startswith("error: stages: expected the DVC that started this stage, found that it has ended")
+    assert said.count("\n") == 1
+    assert not (tmp_path / "alive").exists()
+
+
+def test_a_stage_that_no_dvc_has_started_goes_on(tmp_path: Path) -> None:
+    assert not psutil.Process(1).name().startswith(("python", "dvc"))  # else this would show nothing
+    assert start(tmp_path, 3, 0) == ""
+    assert (tmp_path / "alive").exists()
