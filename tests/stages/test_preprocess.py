@@ -17,8 +17,6 @@ from stages.sources import idx
 from stages.splits import arrays
 from stages.splits.arrays import Split
 
-CLASSES = 4
-
 
 def whole(images_of_class: list[int]) -> Split:
     """Shuffled labels, and images whose pixels tell which they are."""
