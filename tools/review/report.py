@@ -74,6 +74,9 @@ def judge(review: Review) -> str:
     ]
     if not worse and not obstacles:
         passed = f"**Passed**: nothing is shown to be worse than {base} by more than its tolerance."
+        alone = [comparison.dataset for comparison in review.comparisons if comparison.is_shown_alone]
+        if alone:  # of which nothing can be shown to be worse
+            passed += f" **Compared with nothing**: {join(alone)}."
         unjudged = _list_unjudged(review)
         return f"{passed} Without a verdict: {'; '.join(unjudged)}." if unjudged else passed
     text = f"**Stopped**: {subject} worse than {base}: {'; '.join(worse)}." if worse else "**Stopped**."

@@ -104,6 +104,13 @@ def test_a_metric_that_has_a_tolerance_and_no_verdict_is_named() -> None:
     assert "by more than its tolerance. Without a verdict: some: log_loss." in report(comparison)
 
 
+def test_what_is_compared_with_nothing_is_named_beside_passed() -> None:
+    new = compared("new", ["a", "b"], 40)
+    new.before, new.differences = [], []
+    assert "by more than its tolerance. **Compared with nothing**: new." in report(new)
+    assert "Compared with nothing" not in report(compared("old", ["a", "b"], 40))
+
+
 def test_results_that_lack_a_column_are_shown_without_its_intervals() -> None:
     comparison = compared("some", ["a", "b"], 40)
     table = comparison.after[0].predictions.drop(columns="sum_of_squares")
