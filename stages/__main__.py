@@ -3,8 +3,7 @@
 import importlib
 import os
 
-from stages.common import command, layout, parent, restore
-from stages.common.errors import UserError
+from stages.common import command, interrupts, layout, parent, restore
 
 # The packages that each stage computes with. dvc.yaml names them, too, so that another version runs the stage
 # again. fetch needs none, since its files have the hashes in params.yaml.
@@ -26,10 +25,11 @@ def main(stage: str, name: str) -> None:
     # Imported in here, where an interrupt ends the command without a traceback. The checks come first, so
     # that nobody waits for TensorFlow to hear of a typing error.
     try:
-        importlib.import_module("stages.parameters").load().dataset(name)
-        importlib.import_module("stages.common.packages").check_versions(STAGE_PACKAGES[stage])
-        importlib.import_module(f"stages.{stage}").main(name)
-    except (UserError, OSError):
+        with interrupts.answer_soon():
+            importlib.import_module("stages.parameters").load().dataset(name)
+            importlib.import_module("stages.common.packages").check_versions(STAGE_PACKAGES[stage])
+            importlib.import_module(f"stages.{stage}").main(name)
+    except Exception:
         if stage == "train" and IS_RUN_BY_DVC:  # the outputs of the other stages persist
             restore.restore(
                 [layout.model(name), layout.checksum(name), layout.architecture(name)], [layout.history(name)]

@@ -1,7 +1,7 @@
 """The stage train: a network fitted to the training split, with learning curves of the validation split."""
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from stages.common.files import write_text
 from stages.common.params_file import read_dataset
 from stages.common.seeds import derive_seed
 from stages.network import build, layers, model_file, optimizers
+from stages.network.checkpoint import Checkpoint, compute_fingerprint
 from stages.network.schema import TrainParameters
 from stages.splits import arrays, batches
 from stages.splits.arrays import Split
@@ -35,6 +36,7 @@ def train(
     validation_split: Split,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     *,
+    checkpoint: Checkpoint | None = None,
     quiet: bool = False,
 ) -> tuple[keras.Model, pd.DataFrame]:
     """Train a network.
@@ -44,6 +46,7 @@ def train(
         training_split: the images that the weights are fitted to.
         validation_split: the images of the learning curves; the network does not depend on them.
         callbacks: further callbacks, as for `keras.Model.fit`.
+        checkpoint: of this training, to go on from, and to write on the way; None for neither.
         quiet: whether to print nothing.
 
     Returns:
@@ -76,6 +79,15 @@ def train(
         steps_per_execution=steps_per_epoch,  # one call into TensorFlow an epoch, not one a batch
         jit_compile=False,  # XLA makes some of these networks faster and others six times slower
     )
+    earlier_epochs: list[dict[str, float]] = []
+    if checkpoint is not None:
+        checkpoint.restore(logits_model)
+        earlier_epochs = list(checkpoint.epochs)
+        callbacks = [checkpoint, *callbacks]
+    if earlier_epochs and not quiet:
+        print(
+            f"The training goes on after epoch {len(earlier_epochs)}, where it was interrupted.", flush=True
+        )
     history = logits_model.fit(
         batches.shuffled_batches(
             training_split,
@@ -85,8 +97,10 @@ def train(
             augmentation=hyperparameters.augmentation,
             largest_pixel=parameters.largest_pixel,
             label_smoothing=hyperparameters.label_smoothing,
+            first_epoch=len(earlier_epochs),
         ),
         epochs=hyperparameters.epochs,
+        initial_epoch=len(earlier_epochs),
         steps_per_epoch=steps_per_epoch,
         validation_data=batches.ordered_batches(validation_split, class_count, batches.SCORING_BATCH_SIZE),
         class_weight=weigh_classes(training_split.labels, hyperparameters.balance),
@@ -94,8 +108,8 @@ def train(
         shuffle=False,  # the batches are shuffled already
         verbose=0 if quiet else 2,  # a line an epoch, which a log file can hold, too
     )
-    table = pd.DataFrame(history.history, columns=HISTORY_COLUMNS)
-    table.insert(0, "epoch", range(1, len(table) + 1))
+    later_epochs = pd.DataFrame(history.history).to_dict("records")
+    table = tabulate([*earlier_epochs, *later_epochs])
     if not np.isfinite(table).all(axis=None):
         raise UserError(
             f"params.yaml: training: expected a loss that stays finite, found {table['loss'].iloc[-1]} after "
@@ -132,15 +146,18 @@ def _expect_to_fit_memory(parameters: TrainParameters, shape: tuple[int, ...], c
         )
 
 
-def report_epochs(path: Path) -> keras.callbacks.Callback:
+def tabulate(epochs: Sequence[Mapping[Any, float]]) -> pd.DataFrame:
+    """Return the history of a training from the logs of its epochs."""
+    table = pd.DataFrame(epochs, columns=HISTORY_COLUMNS)
+    table.insert(0, "epoch", range(1, len(table) + 1))
+    return table
+
+
+def report_epochs(path: Path, checkpoint: Checkpoint) -> keras.callbacks.Callback:
     """Return a callback that rewrites the history after each epoch, for whoever watches the training."""
-    rows: list[dict[str, float]] = []
-
-    def write(epoch: int, logs: dict[str, float]) -> None:
-        rows.append({"epoch": epoch + 1, **logs})
-        write_history(path, pd.DataFrame(rows, columns=["epoch", *HISTORY_COLUMNS]))
-
-    return keras.callbacks.LambdaCallback(on_epoch_end=write)
+    return keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda *_: write_history(path, tabulate(checkpoint.epochs))
+    )
 
 
 def write_history(path: Path, history: pd.DataFrame) -> None:
@@ -156,13 +173,19 @@ def detect_architecture() -> str:
 
 def main(name: str) -> None:
     """Read the processed arrays, and write the network, its architecture and its history."""
+    parameters = read_dataset(TrainParameters, name)
+    training, validation = (layout.processed(name, split) for split in ("train", "validation"))
+    fingerprint = compute_fingerprint(parameters, arrays.compute_fingerprint([training, validation]))
+    checkpoint = Checkpoint(layout.checkpoint(name), fingerprint)
     model, history = train(
-        read_dataset(TrainParameters, name),
-        arrays.read(layout.processed(name, "train")),
-        arrays.read(layout.processed(name, "validation")),
-        [report_epochs(layout.history(name))],
+        parameters,
+        arrays.read(training),
+        arrays.read(validation),
+        [report_epochs(layout.history(name), checkpoint)],
+        checkpoint=checkpoint,
     )
     model_file.save(model, layout.model(name))
     write_text(layout.architecture(name), f"{detect_architecture()}\n")
     write_history(layout.history(name), history)
+    checkpoint.remove()
     print(f"{layout.model(name)}, after the last epoch:\n{history.tail(1).to_string(index=False)}")

@@ -58,6 +58,11 @@ def description(name: str) -> Path:
     return Path("models", f"{name}.json")
 
 
+def checkpoint(name: str) -> Path:
+    """Return the file with the state of a training in progress, which is no output."""
+    return Path("models", f".{name}.checkpoint.npz")
+
+
 def metrics(name: str) -> Path:
     """Return the file of the metrics of each of `SCORED_SPLITS`."""
     return Path("metrics", f"{name}.json")

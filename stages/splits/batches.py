@@ -29,6 +29,7 @@ def shuffled_batches(  # noqa: PLR0913 - each is of another kind
     augmentation: Augmentation,
     largest_pixel: int,
     label_smoothing: float = 0.0,
+    first_epoch: int = 0,
 ) -> tf.data.Dataset:
     """Return the batches of an endless sequence of epochs, each in an order that only the seed decides.
 
@@ -43,6 +44,7 @@ def shuffled_batches(  # noqa: PLR0913 - each is of another kind
         largest_pixel: the largest value that a pixel may have.
         label_smoothing: the share of each label that is spread over all classes evenly (Szegedy et al.,
             "Rethinking the Inception Architecture for Computer Vision", 2016, section 7).
+        first_epoch: the number of epochs that a training which goes on has behind it.
 
     Returns:
         A data set of (images, labels), shapes (b, *image) and (b, class_count), where b is
@@ -66,7 +68,12 @@ def shuffled_batches(  # noqa: PLR0913 - each is of another kind
 
         return batches.enumerate().map(distort)
 
-    return tf.data.Dataset.counter().flat_map(read_epoch).prefetch(2).with_options(NO_AUTOTUNE_OPTIONS)
+    return (
+        tf.data.Dataset.counter(first_epoch)
+        .flat_map(read_epoch)
+        .prefetch(2)
+        .with_options(NO_AUTOTUNE_OPTIONS)
+    )
 
 
 def ordered_batches(split: Split, class_count: int, batch_size: int) -> tf.data.Dataset:

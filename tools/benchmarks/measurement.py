@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from stages.common import runtime
 from stages.common.errors import UserError
+from tools.common import processes
 
 # Every program gets as many threads as the stages.
 THREAD_VARIABLES = dict.fromkeys(
@@ -61,10 +62,11 @@ def measure(
         start = time.perf_counter()
         process = subprocess.Popen(command, cwd=cwd, env=environment, stdout=output, stderr=errors)
         peak = unmapped_peak = 0.0
-        while process.poll() is None:
-            peak_so_far, unmapped = _read_memory(process.pid)
-            peak, unmapped_peak = max(peak, peak_so_far), max(unmapped_peak, unmapped)
-            time.sleep(1 / SAMPLES_PER_SECOND)
+        with processes.postpone_interrupts():
+            while process.poll() is None:
+                peak_so_far, unmapped = _read_memory(process.pid)
+                peak, unmapped_peak = max(peak, peak_so_far), max(unmapped_peak, unmapped)
+                time.sleep(1 / SAMPLES_PER_SECOND)
         seconds = time.perf_counter() - start
         output.seek(0)
         errors.seek(0)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -11,11 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from stages.common.errors import UserError
+from tools.common import processes
 
 CACHE = Path(".dvc/cache")
 RUN_LOCK = Path(".dvc/tmp/lock")  # held by every command that changes something, but not while a stage runs
 USED_FILES = Path(".dvc/tmp/rwlock")  # the files that running commands read and write, with their processes
 NO_USED_FILES = (b'{"write": {}, "read": {}}', b"{}")
+# The commit that an experiment in the workspace began with: a reference of git, while the experiment runs.
+EXPERIMENT_BASE = "refs/exps/exec/EXEC_BASELINE"
+# A commit of git's stash: what had not been committed when the experiment began, and what it changes.
+EXPERIMENT_CHANGES = "refs/exps/exec/EXEC_MERGE"
 INCOMPLETE_COPIES = "**/.*.tmp"  # names of copies that DVC has not completed
 
 
@@ -36,19 +40,21 @@ def run(*arguments: str, folder: Path = Path()) -> str:
     Raises:
         UserError: with DVC's own message, if DVC fails.
     """
-    completed = subprocess.run(
-        command(*arguments),
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        env=variables(),
+    completed = processes.run(
+        command(*arguments), cwd=folder, capture_output=True, text=True, env=variables()
     )
     if completed.returncode != 0:
         raise UserError(
             f"dvc {' '.join(arguments[:2])}: {completed.stderr.strip() or completed.stdout.strip()}"
         )
-    return completed.stdout
+    output: str = completed.stdout
+    return output
+
+
+def run_visibly(*arguments: str) -> int:
+    """Run DVC with its output for all to see, and return its exit code."""
+    code: int = processes.run(command(*arguments), env=variables()).returncode
+    return code
 
 
 def share_cache(folder: Path) -> None:

@@ -18,6 +18,7 @@ from stages.common import checksums, command, files, layout, parent
 from stages.common.errors import UserError
 from stages.splits import arrays
 from tools.common import dvc, dvc_hashes, dvc_lock, git
+from tools.repair import head
 
 KEPT_BY_DVC = (dvc.CACHE, Path("data"), Path("models"))
 UNFINISHED = "**/.*.partial.*"
@@ -30,7 +31,7 @@ def main(*, quick: bool) -> None:
         if not kept_out:
             print("DVC is running here; nothing is repaired meanwhile.")
             return
-        repairs = [*release(dvc.USED_FILES), *complete(dvc_lock.FILE), *remove_copies()]
+        repairs = [*release(dvc.USED_FILES), *complete(dvc_lock.FILE), *remove_copies(), *head.attach()]
         if not quick:
             cache = Path(dvc.run("cache", "dir").strip())
             repairs += [*remove_rotten_results(), *remove_rotten_objects(cache)]

@@ -1,7 +1,6 @@
 """Run an experiment with a configuration that tools.yaml names."""
 
 import shlex
-import subprocess
 
 from stages.common import command
 from stages.common.errors import UserError
@@ -32,7 +31,7 @@ def main(dataset: str, configuration: str) -> int:
     """Print DVC's command for the experiment, run it, and return its exit code."""
     arguments = space.build_experiment(dataset, find_values(dataset, configuration))
     print(shlex.join(["dvc", *arguments]), flush=True)
-    return subprocess.run(dvc.command(*arguments), env=dvc.variables(), check=False).returncode
+    return dvc.run_visibly(*arguments)
 
 
 if __name__ == "__main__":

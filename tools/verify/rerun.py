@@ -12,7 +12,7 @@ from pathlib import Path
 
 from stages.common import files
 from stages.common.errors import UserError
-from tools.common import dvc, dvc_lock, git
+from tools.common import dvc, dvc_lock, git, processes
 
 NO_NETWORK = ("unshare", "--map-root-user", "--net")
 
@@ -91,7 +91,7 @@ def rerun(commit: str, datasets: Sequence[str], raw: Path, surroundings: Surroun
     if surroundings.processors is not None and hasattr(os, "sched_setaffinity"):
         allowed = f"sorted(os.sched_getaffinity(0))[:{surroundings.processors}]"
         program = f"import os; os.sched_setaffinity(0, {allowed}); {program}"
-    completed = subprocess.run(
+    completed = processes.run(
         [
             *(NO_NETWORK if can_cut_off_network() else ()),
             *(sys.executable, "-c", program, "repro", "--force", "--glob"),
@@ -100,7 +100,6 @@ def rerun(commit: str, datasets: Sequence[str], raw: Path, surroundings: Surroun
         cwd=folder,
         stdout=sys.stderr,
         umask=surroundings.umask,
-        check=False,
         env={
             **dvc.variables(),
             "HOME": str(home),
