@@ -25,15 +25,18 @@ def answer_soon() -> Iterator[None]:
     has_ended = threading.Event()
 
     def watch() -> None:
-        while numbers := receiver.recv(1):
-            if numbers[0] in NUMBERS and not has_ended.wait(GRACE_SECONDS):
-                sys.stdout.flush()
-                os._exit(128 + numbers[0])
+        with receiver:
+            while numbers := receiver.recv(1):
+                if numbers[0] in NUMBERS and not has_ended.wait(GRACE_SECONDS):
+                    sys.stdout.flush()
+                    os._exit(128 + numbers[0])
 
-    threading.Thread(target=watch, daemon=True).start()
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
     try:
         yield
     finally:
         has_ended.set()
         signal.set_wakeup_fd(earlier)
         sender.close()
+        watcher.join()

@@ -12,6 +12,7 @@ import numpy as np
 
 from stages.common import checksums, packages
 from stages.common.backend import keras
+from stages.common.errors import UserError
 from stages.common.files import atomic_file
 from stages.network.schema import TrainParameters
 
@@ -81,8 +82,11 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
             for number, variable in enumerate(self._variables(self.model))
         }
         state: dict[str, Any] = {FINGERPRINT: self.fingerprint, EPOCHS: json.dumps(self.epochs), **arrays}
-        with atomic_file(self.path, sum(array.nbytes for array in arrays.values())) as unfinished:
-            np.savez(unfinished, **state)
+        try:
+            with atomic_file(self.path, sum(array.nbytes for array in arrays.values())) as unfinished:
+                np.savez(unfinished, **state)
+        except UserError as error:  # the results may still find room
+            print(f"The training goes on without a new checkpoint: {error}")
         end = time.monotonic()
         self._next_write = end + (end - start) / SHARE_OF_TIME
 

@@ -103,6 +103,17 @@ def test_a_disk_that_is_full_for_a_stage(small: Project, tally: Tally) -> None:
     assert small.files(*RESULTS) == expected
 
 
+def test_a_full_disk_costs_no_network(small: Project) -> None:
+    """DVC removes the last network before it starts the training of the next."""
+    expected = small.files(*RESULTS)
+    small.edit_parameters(lambda content: content["datasets"][TWIN]["network"].update(hidden=[3000]))
+    with room(small, 100_000):
+        done = small.run("dvc", "repro", f"train@{TWIN}", expect=255, **NO_BYTECODE)
+    assert done.stdout.count("The training goes on without a new checkpoint: ") >= 1
+    assert f"error: models/{TWIN}.keras: expected room on the disk for " in done.stderr
+    assert small.files(*RESULTS) == expected
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_a_disk_that_is_full_for_dvc(small: Project, tally: Tally) -> None:

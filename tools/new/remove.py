@@ -41,6 +41,7 @@ def remove(name: str) -> None:
     is_card_made = _is_card_made(name)
     _write_sections(*(yaml_text.remove_section(text, name) for text in _read_sections(name)))
     _forget(name)
+    layout.checkpoint(name).unlink(missing_ok=True)
     for path in layout.outputs(name):
         if path.is_dir() and not path.is_symlink():  # what a link leads to is the user's
             shutil.rmtree(path)
@@ -70,6 +71,7 @@ def rename(name: str, new_name: str) -> None:
     is_complete = dvc.run("status", *(f"{stage}@{name}" for stage in STAGES)).strip().endswith("up to date.")
     _write_sections(*(yaml_text.rename_section(text, name, new_name) for text in _read_sections(name)))
     _forget(name, new_name)
+    layout.checkpoint(name).unlink(missing_ok=True)  # of a training of the old name
     for old, new in zip(layout.outputs(name), layout.outputs(new_name), strict=True):
         if old.exists():
             new.parent.mkdir(parents=True, exist_ok=True)

@@ -171,6 +171,7 @@ def test_a_data_set_goes_with_all_that_came_of_it(project: Project) -> None:
     project.here("tools.predict.card", TWIN)
     others = list_results(project, "digits")
     assert list_results(project, TWIN)
+    (project.folder / layout.checkpoint(TWIN)).touch()
     done = project.here("tools.new.remove", TWIN)
     assert f"Removed {TWIN}" in done.stdout
     assert not list_results(project, TWIN)
