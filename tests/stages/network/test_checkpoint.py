@@ -83,7 +83,7 @@ def test_an_interrupted_training_ends_with_the_same_bytes(
         interrupt(path, splits, KINDS[kind], moment)
     checkpoint = Checkpoint(path, "same")
     begun: list[int] = []
-    counter = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, **_: begun.append(epoch))
+    counter = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, *_: begun.append(epoch))
     resumed, resumed_history = train(KINDS[kind], *splits, [counter], checkpoint=checkpoint, quiet=True)
     assert begun == list(range(moment, EPOCHS))
     assert bytes_of(resumed) == bytes_of(model)
