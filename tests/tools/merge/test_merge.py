@@ -209,8 +209,10 @@ def test_a_stage_that_fails_is_corrected_and_run_again(same_line: Project) -> No
     failed = same_line.run(*MERGE, expect=255)
     assert "error: dvc repro: expected its success, found exit code 255; no conflict" in failed.stderr
     assert unmerged(same_line) == conflicts
+    same_line.run("git", "add", "params.yaml")
     change_split(same_line, 240)
     done = same_line.run(*MERGE)
+    assert "Changed, but not added: params.yaml; git add what belongs to the merge." in done.stdout
     assert done.stdout.endswith("Next: git commit\n")
     assert unmerged(same_line) == set()
     assert same_line.run("git", "diff", "--stat", "ours").stdout == ""
@@ -218,12 +220,6 @@ def test_a_stage_that_fails_is_corrected_and_run_again(same_line: Project) -> No
 
 def change_split(project: Project, images: int) -> None:
     project.edit_parameters(lambda content: content["datasets"][TWIN].update(validation_images=images))
-
-
-def test_what_was_corrected_and_not_added_is_named(same_line: Project) -> None:
-    settle_by_hand(same_line, 0.02)
-    edit_training(same_line, learning_rate=0.01)
-    assert "Changed, but not added: params.yaml; git add" in same_line.run(*MERGE).stdout
 
 
 def test_a_lock_that_was_added_with_lines_of_both_is_not_believed(same_line: Project) -> None:
@@ -236,6 +232,7 @@ def test_a_lock_that_was_added_with_lines_of_both_is_not_believed(same_line: Pro
     assert same_line.run("git", "diff", "--stat", "ours").stdout == ""
 
 
+@pytest.mark.slow
 def test_a_lock_that_was_committed_with_marks_is_settled(same_line: Project) -> None:
     settle_by_hand(same_line, 0.01)
     same_line.commit("With marks in dvc.lock")
