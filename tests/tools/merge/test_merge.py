@@ -201,6 +201,14 @@ def test_a_setting_of_ours_keeps_our_results(same_line: Project) -> None:
     assert same_line.run(*MERGE).stdout.startswith("Nothing to settle.")
 
 
+def test_a_cherry_pick_goes_on(same_line: Project) -> None:
+    same_line.run("git", "merge", "--abort")
+    same_line.run("git", "cherry-pick", "theirs", expect=1)
+    settle_by_hand(same_line, 0.01)
+    assert same_line.run(*MERGE).stdout.endswith("Next: git cherry-pick --continue\n")
+    assert unmerged(same_line) == set()
+
+
 @pytest.mark.slow
 def test_a_stage_that_fails_is_corrected_and_run_again(same_line: Project) -> None:
     settle_by_hand(same_line, 0.01)
