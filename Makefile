@@ -8,7 +8,7 @@ ADD = python -m pip install --quiet --disable-pip-version-check --require-hashes
 quote = '$(subst ','\'',$(value $(1)))'
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo repro review test lint verify new refresh remove try search experiments study share bench
+.PHONY: help demo repro review merge test lint verify new refresh remove try search experiments study share bench
 .PHONY: install repair audit coverage mutants torture emulate pictures comment lock
 
 help:
@@ -29,6 +29,9 @@ repro: $(INSTALLED) ## the whole pipeline: what changed, and nothing else; JOBS=
 review: $(INSTALLED) ## what changed since BASE=main, as review/report.html; SEEDS=3 judges by 3 trainings; SPLIT=test
 	$(if $(CODE),PYTHONPATH="$(abspath $(CODE))" python -P,python) -m tools.review "$(BASE)" $(LATER) \
 		$(if $(SEEDS),--seeds $(SEEDS)) $(if $(SPLIT),--split $(SPLIT))
+
+merge: $(INSTALLED) ## after git merge, rebase or cherry-pick: settle dvc.lock and results, and run what must be
+	python -m tools.merge
 
 test: $(INSTALLED) ## the test suite; ALL=1 with the slowest tests, as CI runs it
 	python -m pytest $(if $(ALL),,-m "not slow")

@@ -15,6 +15,7 @@ from servers import Answer, Server
 LONG = (
     "review",
     "memory",  # needs no finished project, which the first one makes meanwhile
+    *("branches", "merge"),
     *("search", "experiments", "study", "verify", "new", "disk", "page", "sharing", "readme", "statistics"),
     *("pipeline", "kills", "concurrency", "dependencies", "inputs", "training", "repair", "fetch", "bytes"),
 )

@@ -80,6 +80,11 @@ def find_culprits(expected: Mapping[str, Stage], present: Mapping[str, Stage]) -
     ]
 
 
+def read_text() -> str:
+    """Return the text of dvc.lock; an empty text if there is no such file."""
+    return FILE.read_text(encoding="utf-8", errors="replace") if FILE.exists() else ""
+
+
 def parse(text: str) -> dict[str, Any]:
     """Return the stages in the text of dvc.lock, an empty mapping if the text is damaged."""
     try:

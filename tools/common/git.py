@@ -1,10 +1,13 @@
 """Git, run in the current folder."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
 from stages.common.errors import UserError
+
+CONFLICT_MARK = re.compile(r"^(<<<<<<<|>>>>>>>) ", re.MULTILINE)  # around two versions of some lines
 
 
 def run(*arguments: str, **variables: str) -> bytes:

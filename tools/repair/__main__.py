@@ -5,74 +5,48 @@ for `dvc repro` to make them again. `make repro` begins with the quick part. Whi
 done.
 """
 
-import contextlib
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
-import zc.lockfile
-
 from stages import parameters
-from stages.common import checksums, command, files, layout, parent
+from stages.common import checksums, command, files, layout
 from stages.common.errors import UserError
 from stages.splits import arrays
-from tools.common import dvc, dvc_hashes, dvc_lock, git
+from tools.common import dvc, dvc_hashes, dvc_lock, dvc_processes, git
 from tools.repair import head
 
 KEPT_BY_DVC = (dvc.CACHE, Path("data"), Path("models"))
 UNFINISHED = "**/.*.partial.*"
-CONFLICT = re.compile(r"^(<<<<<<<|>>>>>>>) ", re.MULTILINE)  # the marks of git
 
 
 def main(*, quick: bool) -> None:
-    """Repair, and print what was done."""
-    with keep_dvc_out() as kept_out:
+    """Repair, and print what was done.
+
+    Raises:
+        UserError: if dvc.lock has marks of a conflict, with which no DVC can run.
+    """
+    with dvc_processes.keep_dvc_out() as kept_out:
         if not kept_out:
             print("DVC is running here; nothing is repaired meanwhile.")
             return
-        repairs = [*release(dvc.USED_FILES), *complete(dvc_lock.FILE), *remove_copies(), *head.attach()]
+        repairs = [
+            *dvc_processes.release(dvc.USED_FILES),
+            *complete(dvc_lock.FILE),
+            *remove_copies(),
+            *head.attach(),
+        ]
         if not quick:
             cache = Path(dvc.run("cache", "dir").strip())
             repairs += [*remove_rotten_results(), *remove_rotten_objects(cache)]
     for repair in repairs:
         print(f"repaired: {repair}")
+    if git.CONFLICT_MARK.search(dvc_lock.read_text()):
+        raise UserError(
+            f"{dvc_lock.FILE}: expected the stages of one branch, found marks of a conflict between two; run "
+            "make merge, which settles it"
+        )
     if not repairs and not quick:
         print("Nothing to repair.")
-
-
-@contextlib.contextmanager
-def keep_dvc_out() -> Iterator[bool]:
-    """Hold DVC's own lock, unless DVC runs here; yield whether the lock is held."""
-    dvc.RUN_LOCK.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        lock = zc.lockfile.LockFile(str(dvc.RUN_LOCK))
-    except zc.lockfile.LockError:
-        yield False
-        return
-    with contextlib.closing(lock):
-        yield not runs_stage(dvc.USED_FILES)  # while a stage runs, DVC does without the lock
-
-
-def runs_stage(used_files: Path) -> bool:
-    """Return whether a process in DVC's list of used files still runs, and is DVC."""
-    if not used_files.exists():
-        return False
-    return any(_is_dvc(pid) for pid in dvc.read_processes(used_files.read_bytes()))
-
-
-def _is_dvc(pid: int) -> bool:
-    try:
-        return parent.is_dvc(psutil.Process(pid))
-    except psutil.NoSuchProcess:
-        return False
-
-
-def release(used_files: Path) -> Iterator[str]:
-    """Remove DVC's list of used files, whose processes have ended."""
-    if used_files.exists() and used_files.read_bytes() not in dvc.NO_USED_FILES:
-        used_files.unlink()
-        yield f"{used_files}: kept files locked for a DVC that is gone"
 
 
 def complete(path: Path) -> Iterator[str]:
@@ -80,8 +54,8 @@ def complete(path: Path) -> Iterator[str]:
     if not path.exists():
         return
     text = path.read_text(encoding="utf-8", errors="replace")
-    if CONFLICT.search(text):
-        return  # only its author can resolve a conflict
+    if git.CONFLICT_MARK.search(text):
+        return  # the commit has only one of the sides
     before, last = dvc_lock.split(text)
     if dvc_lock.is_complete(last):
         return

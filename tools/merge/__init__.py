@@ -1,0 +1,1 @@
+"""The end of a merge: results that two branches have changed become those of the merged parameters."""
