@@ -390,9 +390,9 @@ def find_encodings(content: object) -> dict[str, set[str]]:
     while stack:
         value = stack.pop()
         if isinstance(value, dict):
-            for axis in fields:
+            for axis, names in fields.items():
                 if isinstance(encoding := value.get("encoding", {}).get(axis), dict):
-                    fields[axis].add(encoding["field"])
+                    names.add(encoding["field"])
             stack.extend(value.values())
         elif isinstance(value, list):
             stack.extend(value)
