@@ -3,123 +3,131 @@
 PYTHON ?= python3
 BASE ?= main
 INSTALLED = .venv/installed
+CHECKER := $(dir $(lastword $(MAKEFILE_LIST)))tools/common/environment.py
 ADD = python -m pip install --quiet --disable-pip-version-check --require-hashes -r
 # The value of a variable as the user gave it, for the shell: $ and quotes in it mean nothing.
 quote = '$(subst ','\'',$(value $(1)))'
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: help demo repro review merge test lint verify new refresh remove try search experiments study share bench
-.PHONY: install repair audit coverage mutants torture emulate pictures comment lock
+.PHONY: ready install repair audit coverage mutants torture emulate pictures comment lock
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(INSTALLED) ## the whole pipeline on the small data set: no data to download, under a minute
+demo: ready ## the whole pipeline on the small data set: no data to download, under a minute
 	python -m tools.repair --quick
 	dvc repro evaluate@digits
 	dvc metrics show metrics/digits.json
 	dvc plots show plots/confusion/digits.csv plots/history/digits.csv
 
-repro: $(INSTALLED) ## the whole pipeline: what changed, and nothing else; JOBS=2 runs two data sets at a time
+repro: ready ## the whole pipeline: what changed, and nothing else; JOBS=2 runs two data sets at a time
 	python -m tools.repair --quick
 	$(if $(JOBS),-dvc stage list --name-only | grep ^evaluate@ | xargs -P "$(JOBS)" -n 1 sh -c 'dvc repro "$$0" || exit 1')
 	dvc repro
 
 # With CODE=../base, the code of the review is that of another checkout, so that a change does not judge itself.
-review: $(INSTALLED) ## what changed since BASE=main, as review/report.html; SEEDS=3 judges by 3 trainings; SPLIT=test
+review: ready ## what changed since BASE=main, as review/report.html; SEEDS=3 judges by 3 trainings; SPLIT=test
 	$(if $(CODE),PYTHONPATH="$(abspath $(CODE))" python -P,python) -m tools.review "$(BASE)" $(LATER) \
 		$(if $(SEEDS),--seeds $(SEEDS)) $(if $(SPLIT),--split $(SPLIT))
 
-merge: $(INSTALLED) ## after git merge, rebase or cherry-pick: settle dvc.lock and results, and run what must be
+merge: ready ## after git merge, rebase or cherry-pick: settle dvc.lock and results, and run what must be
 	python -m tools.merge
 
-test: $(INSTALLED) ## the test suite; ALL=1 with the slowest tests, as CI runs it
+test: ready ## the test suite; ALL=1 with the slowest tests, as CI runs it
 	python -m pytest $(if $(ALL),,-m "not slow")
 
-lint: $(INSTALLED) ## style and types; FIX=1 mends the style
+lint: ready ## style and types; FIX=1 mends the style
 	ruff check $(if $(FIX),--fix)
 	ruff format $(if $(FIX),,--check)
 	mypy
 
-verify: $(INSTALLED) ## whether the committed results of digits come out again, to the bit; ALL=1 of every data set
+verify: ready ## whether the committed results of digits come out again, to the bit; ALL=1 of every data set
 	python -m tools.verify $(if $(ALL),,digits)
 
-new: $(INSTALLED) ## a data set of your own: NAME=letters FROM=folder, .zip, address or .npz file
+new: ready ## a data set of your own: NAME=letters FROM=folder, .zip, address or .npz file
 	@$(if $(and $(NAME),$(FROM)),,$(error expected make new NAME=letters FROM=folder, .zip, address or .npz file))
-	python -m tools.new $(call quote,NAME) $(call quote,FROM) $(if $(GROUPS),--groups $(call quote,GROUPS))
+	@python -m tools.new $(call quote,NAME) $(call quote,FROM) $(if $(GROUPS),--groups $(call quote,GROUPS))
 
-refresh: $(INSTALLED) ## NAME=letters as its source is now: after other pictures, or another height in params.yaml
+refresh: ready ## NAME=letters as its source is now: after other pictures, or another height in params.yaml
 	@$(if $(NAME),,$(error expected make refresh NAME=letters))
 	python -m tools.new.refresh $(call quote,NAME)
 
-remove: $(INSTALLED) ## take NAME=letters out, with its results; TO=characters renames it instead
+remove: ready ## take NAME=letters out, with its results; TO=characters renames it instead
 	@$(if $(NAME),,$(error expected make remove NAME=letters))
 	python -m tools.new.remove $(call quote,NAME) $(if $(filter undefined,$(origin TO)),,--rename-to $(call quote,TO))
 
-try: $(INSTALLED) ## a network that tools.yaml has under a name: DATASET=mnist CONFIGURATION=best
+try: ready ## a network that tools.yaml has under a name: DATASET=mnist CONFIGURATION=best
 	@$(if $(and $(DATASET),$(CONFIGURATION)),,$(error expected make try DATASET=mnist CONFIGURATION=best))
 	python -m tools.search.configuration "$(DATASET)" "$(CONFIGURATION)"
 
-search: $(INSTALLED) ## better hyperparameters for DATASET=digits, from TRIALS=50 of the space in tools.yaml
+search: ready ## better hyperparameters for DATASET=digits, from TRIALS=50 of the space in tools.yaml
 	@$(if $(DATASET),,$(error expected make search DATASET=digits, or another key of datasets in params.yaml))
 	python -m tools.search "$(DATASET)" --trials $(or $(TRIALS),50)
 
-experiments: $(INSTALLED) ## the experiments of DATASET=digits, the best on the validation images first
+experiments: ready ## the experiments of DATASET=digits, the best on the validation images first
 	@$(if $(DATASET),,$(error expected make experiments DATASET=digits, or another key of datasets in params.yaml))
 	@python -m tools.search.experiments "$(DATASET)"
 
-study: $(INSTALLED) ## docs/accuracy.md: each configuration, trained with several seeds; six hours, goes on after a stop
+study: ready ## docs/accuracy.md: each configuration, trained with several seeds; six hours, goes on after a stop
 	python -m tools.study
 
-share: $(INSTALLED) ## data and models to REMOTE=folder, s3://bucket/project or ssh://host/folder, for dvc pull
+share: ready ## data and models to REMOTE=folder, s3://bucket/project or ssh://host/folder, for dvc pull
 	@$(if $(REMOTE),,$(error expected make share REMOTE=folder, s3://bucket/project or ssh://host/folder))
 	dvc remote modify storage url "$(REMOTE)" 2> /dev/null || dvc remote add --default storage "$(REMOTE)"
 	dvc push
+	@git diff --quiet HEAD -- .dvc/config || echo "Next: commit .dvc/config, which has the address, for dvc pull of others"
 
-bench: $(INSTALLED) ## docs/benchmarks.md: speed and memory, beside other programs'; PYTORCH=1 installs it: 5 GB
+bench: ready ## docs/benchmarks.md: speed and memory, beside other programs'; PYTORCH=1 installs it: 5 GB
 	$(if $(PYTORCH),$(ADD) tools/benchmarks/pytorch.lock)
 	dvc repro
 	python -m tools.benchmarks --reach mnist=0.98 --reach fashion_mnist=0.89
 
 # Seldom wanted, or done by the targets above.
 
-# What the other targets do first: the locked packages, in .venv.
+# What the other targets do first: the locked packages, in .venv, and whether they are still there. (Without .venv, the
+# environment is another one, of a developer who has said -o .venv/installed.)
+CHECK = test ! -e $(INSTALLED) || { .venv/bin/python -c "" 2> /dev/null || { echo "error: .venv: expected a Python that" \
+	"starts, found none; mend it: make install" >&2; exit 2; } && .venv/bin/python "$(CHECKER)"; }
+ready: $(INSTALLED)
+	@$(CHECK)
 install: $(INSTALLED)
+	@$(CHECK) || { rm $(INSTALLED) && $(MAKE) --no-print-directory $(INSTALLED); }
 
 # After a broken disk: remove files with other checksums than they had, for make repro to make again.
-repair: $(INSTALLED)
+repair: ready
 	python -m tools.repair
 
 # Whether a package of the lock file is known to be vulnerable; asks a database.
-audit: $(INSTALLED)
+audit: ready
 	python -m tools.verify.audit
 
 # How good the tests are, docs/tests.md: the lines and branches of stages/ that no test runs, and the small faults
 # that no test notices; a quarter of an hour each.
-coverage: $(INSTALLED)
+coverage: ready
 	$(ADD) tests/quality.lock
 	coverage erase
 	coverage run -m pytest
 	coverage combine --quiet
 	coverage report
-mutants: $(INSTALLED)
+mutants: ready
 	$(ADD) tests/quality.lock
 	mutmut run
 	mutmut results
 
 # Kills, full disks, rot, bad mirrors and bad input, many of each; 18 minutes.
-torture: $(INSTALLED)
+torture: ready
 	python -m pytest tests/faults --torture
 
 # Whether other processors give the same bits, as qemu-user emulates them; takes an hour.
-emulate: $(INSTALLED)
+emulate: ready
 	python -m tools.verify.operations
 	python -m tools.verify.processors digits
 	python -m tools.verify.processors mnist --images 1024
 	python -m tools.verify.processors fashion_mnist --images 1024
 
 # The README's pictures and its example of a review.
-pictures: $(INSTALLED)
+pictures: ready
 	python -m tools.plots.pictures fashion_mnist
 	docs/example.sh fashion_mnist network.dropout 0.1
 

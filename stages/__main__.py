@@ -1,7 +1,13 @@
 """Run a stage on a data set, as dvc.yaml does: python -m stages STAGE DATASET."""
 
 import importlib
+import logging
 import os
+
+from stages.common import packages
+
+if __name__ == "__main__":
+    packages.explain_missing_packages()
 
 from stages.common import command, interrupts, layout, parent, restore
 
@@ -16,6 +22,9 @@ STAGE_PACKAGES = {
 STAGES = tuple(STAGE_PACKAGES)
 IS_RUN_BY_DVC = "DVC_STAGE" in os.environ
 
+# Of a home directory that cannot be written to; Matplotlib's cache is then a temporary folder, which will do.
+logging.getLogger("matplotlib").setLevel(logging.ERROR)
+
 
 def main(stage: str, name: str) -> None:
     """Check all parameters and the versions of packages, and run the stage.
@@ -27,7 +36,7 @@ def main(stage: str, name: str) -> None:
     try:
         with interrupts.answer_soon():
             importlib.import_module("stages.parameters").load().dataset(name)
-            importlib.import_module("stages.common.packages").check_versions(STAGE_PACKAGES[stage])
+            packages.check_versions(STAGE_PACKAGES[stage])
             importlib.import_module(f"stages.{stage}").main(name)
     except Exception:
         if stage == "train" and IS_RUN_BY_DVC:  # the outputs of the other stages persist

@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import io
-import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ import tenacity
 from tqdm import tqdm
 
 from stages.common.errors import UserError
+from stages.sources.addresses import hide_secrets
 from stages.sources.schema import RawFile
 
 ATTEMPTS = 3  # a mirror that fails three times within seconds is down, and the next may be up
@@ -78,7 +78,7 @@ def download(
         timeouts: for slow servers.
 
     Returns:
-        The mirror that served the content, without a password in its address.
+        The mirror that served the content, without a secret in its address.
 
     Raises:
         UserError: if no mirror has the file, with a reason for each mirror.
@@ -95,10 +95,10 @@ def download(
         try:
             attempts(_copy, address, expected, target, timeouts)
         except MirrorError as error:
-            reasons.append(_hide_passwords(f"{address}: {error}"))
+            reasons.append(hide_secrets(f"{address}: {error}"))
             print(f"warning: {reasons[-1]}", file=sys.stderr)
         else:
-            return _hide_passwords(mirror)
+            return hide_secrets(mirror)
     raise UserError(
         f"no mirror has {name}: {'; '.join(reasons)}; "
         f"set {MIRROR_VARIABLE} to a folder or URL that has DATASET/{name}"
@@ -180,8 +180,3 @@ def _open(address: str, expected_bytes: int, timeouts: Timeouts) -> io.BufferedR
 
 def _describe_error(error: Exception) -> str:
     return str(error) or type(error).__name__
-
-
-def _hide_passwords(text: str) -> str:
-    """Remove names and passwords from the addresses in a text, so that no log keeps them."""
-    return re.sub(r"(?<=://)[^/\s]*@", "", text)

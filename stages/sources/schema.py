@@ -9,19 +9,14 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 from stages.common import layout
 from stages.common.fields import ClassName, Positive, Seed
 from stages.common.validation import Section
+from stages.sources.addresses import refuse_secrets, refuse_secrets_anywhere
 
 Name = Annotated[str, Field(min_length=1, max_length=255)]
 Side = Annotated[int, Field(gt=0, le=10_000)]
 T = TypeVar("T")
 
 
-def _refuse_password(url: str) -> str:
-    if "@" in url.partition("://")[2].partition("/")[0]:
-        raise ValueError("expected no name or password in an address, found one; put it into ~/.netrc")
-    return url
-
-
-Url = Annotated[str, AfterValidator(_refuse_password)]
+Url = Annotated[str, AfterValidator(refuse_secrets)]
 
 
 class PerRawFile(Section, Generic[T]):
@@ -188,3 +183,8 @@ class FetchParameters(Section):
 
     source: Source
     files: RawFiles
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_secrets(cls, content: Any) -> Any:
+        return refuse_secrets_anywhere(content)

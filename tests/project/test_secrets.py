@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from helpers import TWIN, Project
 from servers import Server, forbidden, send
 
@@ -15,6 +16,26 @@ SECRETS = {
     "HF_TOKEN": "hf_0123456789-not-real",
 }
 PASSWORD = "hunter2-not-real"
+
+
+@pytest.mark.parametrize(
+    "address", [f"https://me:{PASSWORD}@example.org", f"https://example.org/?sig={PASSWORD}"]
+)
+def test_a_secret_in_params_yaml_goes_no_further(project: Project, address: str) -> None:
+    def with_secret(parameters: dict) -> None:
+        parameters["datasets"][TWIN]["source"] = {"kind": "mirrors", "urls": [address]}
+
+    project.edit_parameters(with_secret)
+    before = project.files("**/*")
+    for command in (("dvc", "repro", f"fetch@{TWIN}"), ("python", "-m", "tools.predict.card", TWIN)):
+        done = project.run(*command, expect=None)
+        assert done.returncode != 0
+        assert f"error: params.yaml: datasets.{TWIN}: source.urls.0: expected no " in done.stderr
+        assert PASSWORD not in done.stdout + done.stderr
+    after = project.files("**/*")
+    assert {name: after[name] for name in after if not name.startswith(".dvc/tmp/")} == {
+        name: before[name] for name in before if not name.startswith(".dvc/tmp/")
+    }
 
 
 def test_a_run_and_a_review_leave_no_secret_behind(project: Project, serve: Callable[..., Server]) -> None:

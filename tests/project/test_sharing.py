@@ -101,6 +101,19 @@ def test_a_colleague_gets_everything_from_a_shared_folder(project: Project, tmp_
     has_everything(clone, project)
 
 
+def test_make_share_says_to_commit_a_new_address(project: Project, tmp_path: Path) -> None:
+    share = ("make", "-o", ".venv/installed", "share", f"REMOTE={tmp_path / 'storage'}")
+    says = "Next: commit .dvc/config, which has the address"
+    assert says in project.run(*share).stdout.splitlines()[-1]
+    project.run("git", "add", ".dvc/config")
+    assert says in project.run(*share).stdout  # it is not committed yet
+    project.commit("Share results")
+    assert says not in project.run(*share).stdout
+    clone = colleague(project, tmp_path)
+    clone.run("dvc", "pull")
+    has_everything(clone, project)
+
+
 def test_a_change_pulls_no_more_than_it_needs(project: Project, tmp_path: Path) -> None:
     shared(project, str(tmp_path / "storage"))
     project.run("dvc", "push")

@@ -180,6 +180,28 @@ def test_a_password_is_used_and_not_shown(
     assert f"{server.url}/{NAME}: the server answers 403" in printed.err
 
 
+def test_a_query_is_not_shown(
+    tmp_path: Path, serve: Callable[[Answer], Server], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By no mirror that answers, that has nothing, or that is none."""
+
+    def redirect(request: http.server.BaseHTTPRequestHandler) -> None:
+        request.send_response(302)
+        request.send_header("Location", "ftp://example.org/x?sig=hunter2")
+        request.end_headers()
+
+    forbidding, leading = serve(forbidden), serve(redirect)
+    urls = [forbidding.url, leading.url, "http://localhost:9", "http://localhost:port", "nothing://host"]
+    with pytest.raises(UserError) as error:
+        get(tmp_path, *(f"{url}/data?token=hunter2" for url in urls))
+    assert "hunter2" in forbidding.requests[0]
+    printed = capsys.readouterr()
+    for text in (printed.out, printed.err, str(error.value)):
+        assert "hunter2" not in text
+    for url in urls:
+        assert f"{url}/data?..." in str(error.value)
+
+
 @pytest.fixture
 def authority() -> trustme.CA:
     return trustme.CA()

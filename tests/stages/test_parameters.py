@@ -200,6 +200,43 @@ def test_an_address_has_no_password(tmp_path: Path, content: Any, url: str) -> N
     assert "secret" not in message
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "token", "access_token", "X-Amz-Signature", "X-Amz-Credential", "X-Amz-Security-Token",
+        "AWSAccessKeyId", "sig", "key", "api_key", "apikey", "password", "auth", "client_secret",
+        "PHPSESSIONTOKEN",
+    ],
+)  # fmt: skip
+def test_an_address_has_no_token(tmp_path: Path, content: Any, name: str) -> None:
+    content["datasets"]["mnist"]["source"]["urls"][0] = f"https://example.org/x?a=b&{name}=hunter2"
+    assert load_error(tmp_path, dump(content)) == (
+        f"datasets.mnist: source.urls.0: expected no secret in an address, found a value of {name!r} after "
+        "the ?; download the files, and name their folder"
+    )
+
+
+@pytest.mark.parametrize(
+    "place", ["source.url", "source.urls", "source.kind", "source.folder", "mirror", "classes.0"]
+)
+@pytest.mark.parametrize("url", ["https://me:hunter2@example.org/x", "https://example.org/x?token=hunter2"])
+def test_an_address_with_a_secret_in_the_wrong_place_is_not_quoted(
+    tmp_path: Path, content: Any, place: str, url: str
+) -> None:
+    set_value(content["datasets"]["mnist"], place, url)
+    message = load_error(tmp_path, dump(content))
+    assert message.startswith(f"datasets.mnist: {place}: expected no ")
+    assert "hunter2" not in message
+
+
+@pytest.mark.parametrize("query", ["version=2", "design=monkey", "dl=1", "path=train"])
+def test_an_address_may_have_a_query(tmp_path: Path, content: Any, query: str) -> None:
+    content["datasets"]["mnist"]["source"]["urls"][0] = f"https://example.org/mnist?{query}"
+    path = tmp_path / "params.yaml"
+    path.write_text(dump(content))
+    assert parameters.load(path).dataset("mnist")
+
+
 def test_an_address_may_have_an_at_sign_in_its_path(tmp_path: Path, content: Any) -> None:
     content["datasets"]["mnist"]["source"]["urls"][0] = "https://example.org/mnist@2/files"
     path = tmp_path / "params.yaml"

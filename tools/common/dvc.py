@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -41,7 +42,12 @@ def run(*arguments: str, folder: Path = Path()) -> str:
         UserError: with DVC's own message, if DVC fails.
     """
     completed = processes.run(
-        command(*arguments), cwd=folder, capture_output=True, text=True, env=variables()
+        command(*arguments),
+        cwd=folder,
+        stdin=subprocess.DEVNULL,  # nobody would see DVC's question
+        capture_output=True,
+        text=True,
+        env=variables(),
     )
     if completed.returncode != 0:
         raise UserError(

@@ -73,9 +73,5 @@ def _hash_variants(content: bytes) -> tuple[str, str]:
 
 
 def _hash_entries(hashes: Mapping[str, str]) -> str:
-    entries = [{"md5": hashes[path], "relpath": path} for path in sorted(hashes, key=_split)]
+    entries = [{"md5": hashes[path], "relpath": path} for path in sorted(hashes)]
     return hash_content(json.dumps(entries, sort_keys=True).encode()) + FOLDER_SUFFIX
-
-
-def _split(path: str) -> tuple[str, ...]:
-    return tuple(path.split("/"))

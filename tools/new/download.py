@@ -6,6 +6,7 @@ from typing import Any
 from stages.common import checksums
 from stages.common.errors import UserError
 from stages.sources import mirrors
+from stages.sources.addresses import hide_secrets
 
 ASSUMED_BYTES = 10**12  # of a file whose size is not known yet; bounds the time of its download
 
@@ -24,7 +25,8 @@ def copy(address: str, target: Path) -> None:
             for chunk in mirrors.read_chunks(address, ASSUMED_BYTES):
                 file.write(chunk)
     except mirrors.MirrorError as error:
-        raise UserError(f"{address}: expected a file, found: {error}; {_advise(error, address)}") from None
+        message = f"{address}: expected a file, found: {error}; {_advise(error, address)}"
+        raise UserError(hide_secrets(message)) from None
 
 
 def _advise(error: mirrors.MirrorError, address: str) -> str:

@@ -7,6 +7,7 @@ from stages.common import layout
 from stages.common.errors import UserError
 from stages.common.validation import validate
 from stages.sources import picture_folders, places
+from stages.sources.addresses import hide_secrets
 from stages.sources.schema import Url
 from tools.new import arrays, download, idx_files, pictures
 
@@ -33,8 +34,8 @@ def _expect_known_kind(origin: str) -> None:
     """Raise a UserError if a place is a file, or a URL of one, of a kind that cannot be imported."""
     if "://" in origin and "?" in origin:
         raise UserError(
-            f"{origin}: expected a URL that ends with the name of a file or a folder, found a query after ?; "
-            "download the file, and name it"
+            f"{hide_secrets(origin)}: expected a URL that ends with the name of a file or a folder, found a "
+            "query after ?; download the file, and name it"
         )
     if "://" in origin and (picture_folders.is_archive(origin) or origin.lower().endswith(OTHER_SUFFIXES)):
         raise UserError(

@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 
 from stages.common import command, layout, params_file
 from stages.common.errors import UserError
+from stages.sources.addresses import hide_secrets
 from tools.common import dvc_lock
 from tools.common.dvc_lock import Stage
 from tools.common.revision import Revision, find_revision, parse_predictions
@@ -32,7 +33,10 @@ def main(datasets: Sequence[str]) -> int:
     has_raw_files = all((RAW / dataset).is_dir() for dataset in datasets)
     raw = str(RAW) if has_raw_files else os.environ.get("DATASETS_MIRROR", str(RAW))
     if "://" in raw:
-        raise UserError(f"DATASETS_MIRROR: expected a folder, since this runs without a network, found {raw}")
+        raise UserError(
+            "DATASETS_MIRROR: expected a folder, since this runs without a network, found "
+            f"{hide_secrets(raw)}"
+        )
     print(f"Verifying commit {head.commit}: what is not committed does not count.")
     up_to_date = [is_up_to_date(head, dataset) for dataset in datasets]  # each call prints what is not
     if not all(up_to_date):

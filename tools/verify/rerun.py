@@ -5,15 +5,19 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from tqdm import tqdm
+
 from stages.common import files
 from stages.common.errors import UserError
-from tools.common import dvc, dvc_lock, git, processes
+from tools.common import dvc, dvc_lock, dvc_output, git
 
+STAGES_PER_DATASET = 4
 NO_NETWORK = ("unshare", "--map-root-user", "--net")
 
 
@@ -56,6 +60,34 @@ ODD = Surroundings(
 )
 
 
+PRINTING = threading.Lock()  # so that the output of two runs is not mixed
+
+
+def follow(lines: Iterable[str], name: str, stages: int) -> str:
+    """Show how far a run of DVC is, and return what it has printed since its last stage began.
+
+    Args:
+        lines: the output of DVC, as it comes.
+        name: of the run.
+        stages: how many stages are to run.
+    """
+    output: list[str] = []
+    with tqdm(total=stages, desc=name, unit="stage", disable=None) as progress:  # on a terminal only
+        started = 0
+        for line in lines:
+            if stage := dvc_output.find_started_stage(line):
+                output.clear()
+                progress.update(min(started, 1))
+                started += 1
+                progress.set_postfix_str(stage)
+                if progress.disable:
+                    with PRINTING:
+                        print(f"{name}: {stage}", file=sys.stderr, flush=True)
+            output.append(line)
+        progress.update(min(started, 1))
+    return "".join(output)
+
+
 @cache
 def can_cut_off_network() -> bool:
     """Return whether a program can run without a network here: on Linux, unless a container forbids it."""
@@ -65,7 +97,7 @@ def can_cut_off_network() -> bool:
 
 
 def rerun(commit: str, datasets: Sequence[str], raw: Path, surroundings: Surroundings, scratch: Path) -> Path:
-    """Clone a commit and run every stage of data sets there; the output of DVC goes to stderr.
+    """Clone a commit and run every stage of data sets there, with a progress bar or a line for each stage.
 
     Of this folder, only the raw files are used, and the first stage checks their hashes.
 
@@ -80,7 +112,7 @@ def rerun(commit: str, datasets: Sequence[str], raw: Path, surroundings: Surroun
         The clone, with a dvc.lock of this run alone.
 
     Raises:
-        UserError: if a stage fails.
+        UserError: if a stage fails, after its output has been printed.
     """
     own = scratch / surroundings.name.replace(" ", "_")
     folder, home = own / "clone", own / "home"
@@ -91,14 +123,17 @@ def rerun(commit: str, datasets: Sequence[str], raw: Path, surroundings: Surroun
     if surroundings.processors is not None and hasattr(os, "sched_setaffinity"):
         allowed = f"sorted(os.sched_getaffinity(0))[:{surroundings.processors}]"
         program = f"import os; os.sched_setaffinity(0, {allowed}); {program}"
-    completed = processes.run(
+    process = subprocess.Popen(
         [
             *(NO_NETWORK if can_cut_off_network() else ()),
             *(sys.executable, "-c", program, "repro", "--force", "--glob"),
             *(f"*@{dataset}" for dataset in datasets),
         ],
         cwd=folder,
-        stdout=sys.stderr,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
         umask=surroundings.umask,
         env={
             **dvc.variables(),
@@ -108,6 +143,11 @@ def rerun(commit: str, datasets: Sequence[str], raw: Path, surroundings: Surroun
             **surroundings.variables,
         },
     )
-    if completed.returncode != 0:
+    with process:
+        assert process.stdout is not None  # noqa: S101 - for mypy: it is a pipe
+        output = follow(process.stdout, surroundings.name, STAGES_PER_DATASET * len(datasets))
+    if process.returncode != 0:
+        with PRINTING:
+            print(output, end="", file=sys.stderr)
         raise UserError(f"dvc repro with {surroundings.name}: failed, as said above")
     return folder

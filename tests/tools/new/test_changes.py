@@ -87,6 +87,17 @@ def test_changed_arrays_and_idx_files(parameters: Project, tmp_path: Path) -> No
     assert count_images(parameters, "letters")["test"] == 20
 
 
+def test_a_secret_in_the_address_of_a_mirror_is_not_shown(parameters: Project, tmp_path: Path) -> None:
+    images, labels = np.full((20, 4, 4), 150, np.uint8), np.arange(20) % 2
+    np.savez(tmp_path / "a.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    parameters.here("tools.new", "letters", tmp_path / "a.npz")
+    (tmp_path / "a.npz").unlink()
+    mirror = "http://me:hunter2@localhost:9/data?token=hunter2"
+    done = parameters.here("tools.new.refresh", "letters", expect=2, DATASETS_MIRROR=mirror)
+    assert "error: http://localhost:9/data?... expected a file, found: " in done.stderr
+    assert "hunter2" not in done.stdout + done.stderr
+
+
 def test_a_colleague_who_has_pulled_needs_no_source(parameters: Project, pets: Path) -> None:
     parameters.here("tools.new", "pets", pets)
     counts = count_images(parameters)

@@ -271,12 +271,24 @@ def test_a_name_is_checked_before_anything_else(parameters: Project, name: str) 
         new.main(name, "no-such-folder")
 
 
-def test_a_password_is_sent_nowhere(parameters: Project, serve: Callable[..., Server]) -> None:
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("somebody:hunter2@", "", "FROM: expected no name or password"),
+        ("", "/data?token=hunter2", "FROM: expected no secret in an address, found a value of 'token'"),
+        ("", "/data?id=hunter2", "/data?...: expected a URL that ends with the name of a file or a folder"),
+    ],
+)
+def test_a_secret_is_sent_and_shown_nowhere(
+    parameters: Project, serve: Callable[..., Server], before: str, after: str, message: str
+) -> None:
     requests = []
     server = serve(lambda handler: requests.append(handler.path))
-    with_password = server.url.replace("://", "://somebody:secret@")
-    with pytest.raises(UserError, match="no name or password"), contextlib.chdir(parameters.folder):
-        new.main("letters", with_password)
+    url = server.url.replace("://", f"://{before}") + after
+    make = ("make", "--file", str(ROOT / "Makefile"), "-o", ".venv/installed")
+    done = parameters.run(*make, "new", "NAME=letters", f"FROM={url}", expect=2)
+    assert message in done.stderr
+    assert "hunter2" not in done.stdout + done.stderr
     assert requests == []
 
 

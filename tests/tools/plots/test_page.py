@@ -1,5 +1,6 @@
 """The page of `dvc plots` in a real browser without a network: its charts, compared with the files."""
 
+import json
 import re
 from collections.abc import Callable
 from functools import cache
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from helpers import TWIN, Opened, Project
+from dvc_render import vega_templates
+from helpers import ROOT, TWIN, Opened, Project
 from ruamel.yaml import YAML
 
 KINDS = ("history", "confusion", "classes", "reliability")
@@ -339,13 +341,79 @@ def test_the_page_is_kept_out_of_git(changed: Project) -> None:
     assert changed.run("git", "status", "--porcelain").stdout == ""
 
 
-def test_every_template_is_used(finished: Project) -> None:
-    stages = YAML(typ="safe").load(finished.folder / "dvc.yaml")["stages"]
-    used = {
-        settings["template"]
+def settings_of_templates(dvc_yaml: Path) -> dict[str, dict[str, str]]:
+    """The settings of each plot that has a template, by the template's name."""
+    stages = YAML(typ="safe").load(dvc_yaml)["stages"]
+    return {
+        settings["template"]: settings
         for stage in stages.values()
         for plot in stage["do"].get("plots", [])
+        if isinstance(plot, dict)
         for settings in plot.values()
         if "template" in settings
     }
-    assert used == {path.stem for path in (finished.folder / ".dvc/plots").glob("*.json")}
+
+
+TEMPLATES = settings_of_templates(ROOT / "dvc.yaml")
+
+
+def test_every_template_is_used() -> None:
+    assert TEMPLATES.keys() == {path.stem for path in (ROOT / ".dvc/plots").glob("*.json")}
+
+
+def test_no_template_hides_one_of_dvcs_own() -> None:
+    names = {template.DEFAULT_NAME for template in vega_templates.TEMPLATES}
+    assert {"confusion", "linear"} <= names
+    assert not names & TEMPLATES.keys()
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_a_template_draws_the_columns_that_dvc_yaml_names(name: str) -> None:
+    """By an anchor, or by name: then dvc.yaml must say the same."""
+    text = (ROOT / f".dvc/plots/{name}.json").read_text(encoding="utf-8")
+    content = json.loads(text)
+    folds = [transform["fold"] for transform in content["transform"] if "fold" in transform]
+    drawn = find_encodings(content)
+    for axis in ("x", "y"):
+        column = TEMPLATES[name][axis]
+        assert (
+            f"<DVC_METRIC_{axis.upper()}>" in text
+            or column in drawn[axis]
+            or any(column in fold for fold in folds)
+        ), f"{axis}: {column}"
+
+
+def find_encodings(content: object) -> dict[str, set[str]]:
+    """The fields that stand on each axis, anywhere in a chart."""
+    fields: dict[str, set[str]] = {"x": set(), "y": set()}
+    stack = [content]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, dict):
+            for axis, names in fields.items():
+                if isinstance(encoding := value.get("encoding", {}).get(axis), dict):
+                    names.add(encoding["field"])
+            stack.extend(value.values())
+        elif isinstance(value, list):
+            stack.extend(value)
+    return fields
+
+
+def test_labels_and_the_x_of_learning_curves_are_those_of_dvc_yaml(
+    project: Project, open_page: Callable[[Path], Opened]
+) -> None:
+    path = project.folder / "dvc.yaml"
+    text = path.read_text(encoding="utf-8")
+    for own, other in (
+        ("x: epoch", "x: loss\n            x_label: training loss"),
+        ("accuracy: share that is right", "how many are right"),
+    ):
+        assert text.count(own) == 1
+        text = text.replace(own, other)
+    path.write_text(text, encoding="utf-8")
+    by_title = charts(open_page(draw(project, "show")))
+    curves = by_title["digits: learning curves"]
+    assert set(curves["axis_titles"]) == {"training loss"}
+    assert max(map(float, curves["axes"])) < 5  # there are 40 epochs
+    reliability = by_title["digits: reliability diagram, test images"]
+    assert "how many are right" in reliability["axis_titles"]

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from stages.common.errors import UserError
 from tools.common.revision import find_revision
 from tools.verify import __main__ as verify
 from tools.verify import processors
+from tools.verify import rerun as rerun_module
 
 # Lines for the end of `main` in train.py: weights drawn without a seed.
 RANDOM = """    import random
@@ -49,8 +51,12 @@ def test_randomness_in_a_stage_is_found_and_named(project: Project) -> None:
         f"plots/data/{TWIN}.json", f"plots/data/{TWIN}.png",
         f"plots/classes/{TWIN}.csv", f"plots/reliability/{TWIN}.csv", f"plots/mistakes/{TWIN}.png",
     }  # fmt: skip
-    ran = re.findall(r"Running stage '(\w+)@", done.stdout + done.stderr)
-    assert sorted(ran) == sorted(["fetch", "preprocess", "train", "evaluate"] * 2)
+    # A line a stage of either run, and not the two trainings' own output.
+    assert sorted(done.stderr.splitlines()) == sorted(
+        f"{run}: {stage}@{TWIN}"
+        for run in ("all processors", "one processor")
+        for stage in ("fetch", "preprocess", "train", "evaluate")
+    )
     assert of_output[f"models/{TWIN}.keras"] == "DIFFERENT"
     assert of_output[f"data/processed/{TWIN}/train"] == "same"
     named = re.findall(
@@ -64,7 +70,22 @@ def test_a_stage_that_fails_is_said_to_have_failed(project: Project) -> None:
     project.run("dvc", "commit", "--force", f"fetch@{TWIN}")
     project.commit("Break the code")
     done = project.run("python", "-m", "tools.verify", TWIN, expect=2)
-    assert done.stderr.splitlines()[-1] == "error: dvc repro with all processors: failed, as said above"
+    lines = done.stderr.splitlines()
+    assert lines[-1] == "error: dvc repro with all processors: failed, as said above"
+    assert len([line for line in lines if line.startswith("ERROR: failed to reproduce")]) == 2
+
+
+def test_a_terminal_gets_a_bar_a_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    lines = ["Running stage 'fetch@twin':\n", "> python\n", "Running stage 'train@twin':\n", "Epoch 1\n"]
+    assert rerun_module.follow(lines, "one processor", 2) == "Running stage 'train@twin':\nEpoch 1\n"
+    shown = capsys.readouterr().err
+    assert "one processor: 100%" in shown
+    assert shown.split("\r")[-1].count("2/2") == 1
+    assert "Epoch" not in shown
+    assert shown.count("\n") == 1
 
 
 def test_a_data_set_without_results_is_one_line(project: Project) -> None:
@@ -248,8 +269,9 @@ def test_without_the_emulator_it_says_what_to_install(project: Project, tmp_path
 
 def test_a_mirror_that_needs_the_network_is_refused(project: Project) -> None:
     shutil.rmtree(project.folder / "data/raw" / TWIN)  # which would do
-    done = project.here("tools.verify", TWIN, expect=2, DATASETS_MIRROR="http://localhost:9")
+    mirror = "http://me:hunter2@localhost:9?token=hunter2"
+    done = project.here("tools.verify", TWIN, expect=2, DATASETS_MIRROR=mirror)
     assert done.stderr == (
         "error: DATASETS_MIRROR: expected a folder, since this runs without a network, "
-        "found http://localhost:9\n"
+        "found http://localhost:9?...\n"
     )

@@ -1,0 +1,55 @@
+"""Check of the environment for packages of requirements.lock that are gone, without a package of its own."""
+
+import re
+import sys
+from importlib import metadata
+from pathlib import Path
+
+LOCK_FILE = Path("requirements.lock")
+# A line of the lock file: a name, a version, and after a semicolon the systems that need the package.
+LOCKED = re.compile(r"^([\w.-]+)==[^\s;]+(?: ; (.*?))?(?: \\)?$", re.MULTILINE)
+MOST_NAMES = 3  # in the message
+
+
+def find_missing(lock: str) -> list[str]:
+    """Return the packages of a lock file that are not installed, or of which a module or folder is gone."""
+    missing = []
+    for name, marker in LOCKED.findall(lock):
+        try:
+            distribution = metadata.distribution(name)
+        except metadata.PackageNotFoundError:
+            if not marker or _is_for_this_system(marker):
+                missing.append(name)
+            continue
+        record = distribution.read_text("RECORD") or ""
+        tops = {line.partition(",")[0].partition("/")[0] for line in record.splitlines()} - {"..", ""}
+        if not all(Path(str(distribution.locate_file(top))).exists() for top in tops):
+            missing.append(name)
+    return missing
+
+
+def _is_for_this_system(marker: str) -> bool:
+    try:
+        from packaging.markers import Marker  # noqa: PLC0415 - may be what is missing
+    except ImportError:
+        return False  # packaging itself is among the missing
+    return Marker(marker).evaluate()
+
+
+def main() -> int:
+    """Print a line if a package is missing; return the exit code."""
+    missing = find_missing(LOCK_FILE.read_text(encoding="utf-8"))
+    if not missing:
+        return 0
+    names = ", ".join(missing[:MOST_NAMES])
+    more = f" and {len(missing) - MOST_NAMES} more" if len(missing) > MOST_NAMES else ""
+    print(
+        f"error: {sys.prefix}: expected the packages of {LOCK_FILE}, found no {names}{more}; "
+        "mend it: make install",
+        file=sys.stderr,
+    )
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
