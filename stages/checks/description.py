@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from stages.checks.likeness import Likeness
+from stages.common import remedies
 from stages.common.errors import UserError
 from stages.common.files import write_text
 from stages.common.validation import Section, validate
@@ -47,7 +48,10 @@ def read(path: Path) -> Description:
         content = json.loads(path.read_text(encoding="utf-8"))
         description: Description = validate(Description, content, f"{path}")
     except FileNotFoundError:
-        raise UserError(f"{path}: expected the description of a data set, found no file; {remedy}") from None
+        raise UserError(
+            f"{path}: expected the description of a data set, found no file; "
+            f"{remedies.get_or_make('preprocess')}"
+        ) from None
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: expected JSON, found {error}; {remedy}") from None
     except UserError as error:

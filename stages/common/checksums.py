@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from stages.common import remedies
 from stages.common.errors import UserError
 from stages.common.files import write_text
 
@@ -54,4 +55,4 @@ def check(path: Path, files: Sequence[Path]) -> None:
 
 def _expect_file(path: Path) -> None:
     if not path.exists():
-        raise UserError(f"{path}: expected a file, found none; run dvc repro")
+        raise UserError(f"{path}: expected a file, found none; {remedies.get_or_make()}")

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from io import TextIOWrapper
 from typing import NoReturn
 
+from stages.common.addresses import hide_secrets
 from stages.common.errors import UserError
 
 # What a shell reports for a command that a signal ended: SIGINT is Ctrl-C.
@@ -63,7 +64,7 @@ def finish(action: Callable[[], int | None]) -> NoReturn:
 
 def fail(message: str) -> NoReturn:
     """Print an error in one line on stderr, without control characters, and exit with 2."""
-    line = " ".join(message.split())
+    line = hide_secrets(" ".join(message.split()))
     if len(line) > MOST_ERROR_CHARACTERS:
         line = f"{line[:MOST_ERROR_CHARACTERS]}..."
     printable = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from stages.common.errors import UserError
 from stages.common.validation import Section, validate
@@ -34,7 +34,7 @@ def read_yaml(path: Path) -> Any:
             f"{path}: expected a file, found none; run the command from the project's root"
         ) from None
     except (YAMLError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, or no such date
-        raise UserError(f"{path}: expected YAML, found: {error}; correct the file") from None
+        raise UserError(f"{path}: expected YAML, found: {_describe(error)}; correct the file") from None
     _expect_few_values(values, path)
     return values
 
@@ -60,6 +60,14 @@ def read_shared(schema: type[S], key: str) -> S:
     """Read parameters that all data sets share: the section of params.yaml under a key."""
     parameters: S = validate(schema, read_yaml(FILE)[key], f"{FILE}: {key}")
     return parameters
+
+
+def _describe(error: Exception) -> str:
+    """Return what is wrong and where, without the text around, which may have a secret."""
+    if isinstance(error, MarkedYAMLError) and error.problem and error.problem_mark:
+        mark = error.problem_mark
+        return f"{error.problem}, line {mark.line + 1}, column {mark.column + 1}"
+    return str(error)
 
 
 def _expect_few_values(content: Any, path: Path) -> None:

@@ -4,7 +4,7 @@ import json
 import zipfile
 from pathlib import Path
 
-from stages.common import checksums
+from stages.common import checksums, remedies
 from stages.common.backend import keras
 from stages.common.errors import UserError
 from stages.common.files import atomic_file
@@ -39,7 +39,7 @@ def load(path: Path) -> keras.Model:
         UserError: if there is no such file, or the file has another checksum, or no network.
     """
     if not path.exists():
-        raise UserError(f"{path}: expected a trained network, found no file; run dvc repro train")
+        raise UserError(f"{path}: expected a trained network, found no file; {remedies.get_or_make('train')}")
     checksums.check(checksums.checksum_path(path), [path])
     try:
         with zipfile.ZipFile(path) as archive:

@@ -15,8 +15,8 @@ import fsspec
 import tenacity
 from tqdm import tqdm
 
+from stages.common.addresses import hide_secrets
 from stages.common.errors import UserError
-from stages.sources.addresses import hide_secrets
 from stages.sources.schema import RawFile
 
 ATTEMPTS = 3  # a mirror that fails three times within seconds is down, and the next may be up

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from stages.common import layout
+from stages.common.addresses import refuse_secrets, refuse_secrets_anywhere
 from stages.common.fields import ClassName, Positive, Seed
 from stages.common.validation import Section
-from stages.sources.addresses import refuse_secrets, refuse_secrets_anywhere
 
 Name = Annotated[str, Field(min_length=1, max_length=255)]
 Side = Annotated[int, Field(gt=0, le=10_000)]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.common import checksums
+from stages.common import checksums, remedies
 from stages.common.errors import UserError
 from stages.common.files import atomic_folder
 from stages.common.shapes import COLOUR_BATCH_NDIM, GREY_BATCH_NDIM
@@ -100,6 +100,6 @@ def compute_fingerprint(folders: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for path in (folder / CHECKSUMS for folder in folders):
         if not path.exists():
-            raise UserError(f"{path}: expected a file, found none; {REMEDY}")
+            raise UserError(f"{path}: expected a file, found none; {remedies.get_or_make('preprocess')}")
         digest.update(path.read_bytes())
     return digest.hexdigest()

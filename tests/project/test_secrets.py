@@ -38,6 +38,17 @@ def test_a_secret_in_params_yaml_goes_no_further(project: Project, address: str)
     }
 
 
+def test_a_line_that_is_no_yaml_is_quoted_without_its_secret(project: Project) -> None:
+    path = project.folder / "params.yaml"
+    path.write_text(
+        f"datasets: [https://me:{PASSWORD}@example.org, https://example.org?sig={PASSWORD}: ]: x\n"
+    )
+    done = project.here("stages", "fetch", TWIN, expect=2)
+    assert done.stderr.startswith("error: params.yaml: expected YAML, found: mapping values are not allowed")
+    assert "line 1, column " in done.stderr
+    assert PASSWORD not in done.stdout + done.stderr
+
+
 def test_a_run_and_a_review_leave_no_secret_behind(project: Project, serve: Callable[..., Server]) -> None:
     raw = project.folder / "data/raw/digits"
 

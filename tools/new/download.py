@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from stages.common import checksums
+from stages.common.addresses import hide_secrets
 from stages.common.errors import UserError
 from stages.sources import mirrors
-from stages.sources.addresses import hide_secrets
 
 ASSUMED_BYTES = 10**12  # of a file whose size is not known yet; bounds the time of its download
 

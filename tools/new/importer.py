@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from stages.common import layout
+from stages.common.addresses import hide_secrets
 from stages.common.errors import UserError
 from stages.common.validation import validate
 from stages.sources import picture_folders, places
-from stages.sources.addresses import hide_secrets
 from stages.sources.schema import Url
 from tools.new import arrays, download, idx_files, pictures
 

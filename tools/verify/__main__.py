@@ -13,8 +13,8 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from stages.common import command, layout, params_file
+from stages.common.addresses import hide_secrets
 from stages.common.errors import UserError
-from stages.sources.addresses import hide_secrets
 from tools.common import dvc_lock
 from tools.common.dvc_lock import Stage
 from tools.common.revision import Revision, find_revision, parse_predictions
