@@ -4,12 +4,14 @@ import importlib
 import logging
 import os
 
-from stages.common import packages
+FIRST_PARENT = os.getppid()  # before longer imports: whoever ends meanwhile leaves this process to another
+
+from stages.common import packages  # noqa: E402
 
 if __name__ == "__main__":
     packages.explain_missing_packages()
 
-from stages.common import command, interrupts, layout, parent, restore
+from stages.common import command, interrupts, layout, parent, restore  # noqa: E402
 
 # The packages that each stage computes with. dvc.yaml names them, too, so that another version runs the stage
 # again. fetch needs none, since its files have the hashes in params.yaml.
@@ -48,7 +50,7 @@ def main(stage: str, name: str) -> None:
 
 if __name__ == "__main__":
     if IS_RUN_BY_DVC:
-        parent.exit_when_dvc_exits()
+        parent.exit_when_dvc_exits(FIRST_PARENT)
     parser = command.Parser(prog="python -m stages", description=__doc__)
     parser.add_argument("stage", choices=STAGES)
     parser.add_argument("dataset", help="a key under `datasets:` in params.yaml")

@@ -45,7 +45,7 @@ def train(
         parameters: the parameters of the data set.
         training_split: the images that the weights are fitted to.
         validation_split: the images of the learning curves; the network does not depend on them.
-        callbacks: further callbacks, as for `keras.Model.fit`.
+        callbacks: further callbacks, as for `keras.Model.fit`; a checkpoint has no state of theirs.
         checkpoint: of this training, to go on from, and to write on the way; None for neither.
         quiet: whether to print nothing.
 
@@ -111,6 +111,8 @@ def train(
     later_epochs = pd.DataFrame(history.history).to_dict("records")
     table = tabulate([*earlier_epochs, *later_epochs])
     if not np.isfinite(table).all(axis=None):
+        if checkpoint is not None:
+            checkpoint.remove()
         raise UserError(
             f"params.yaml: training: expected a loss that stays finite, found {table['loss'].iloc[-1]} after "
             f"{len(table)} epochs; lower learning_rate ({hyperparameters.learning_rate:g}) or weight_decay"

@@ -19,10 +19,11 @@ from stages.common.wording import join_names
 # The system's errors where writing is not permitted, and where the disk is full.
 REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-# The name of a folder that is being written. The lock in it is held by the process that writes; the system
-# releases it when that process ends, whatever container or machine it is in.
+# The name of a folder that is being written. The lock in it is held by the process that writes, whatever
+# container it is in; the system releases the lock when that process ends.
 UNFINISHED = re.compile(r"\..*\.partial\..*")
 LOCK = ".lock"
+MOST_ATTEMPTS = 100  # against another process that gets in between
 BEGINNING = 60  # s, for which a folder without a lock is one that a process is about to lock
 # What operating systems put into folders.
 SYSTEM_FILES = re.compile(r"\._.*|\.DS_Store|Thumbs\.db|desktop\.ini", re.IGNORECASE)
@@ -50,7 +51,7 @@ def atomic_folder(path: Path, size: int = 0, earlier: str = "") -> Iterator[Path
             _flush_to_disk(file)
         _flush_names(unfinished)
         _expect_no_other_files(path, {file.name for file in unfinished.iterdir()}, earlier)
-        for attempt in range(100):  # another process may replace the folder at the same time
+        for attempt in range(MOST_ATTEMPTS):  # another process may replace the folder at the same time
             with suppress(FileNotFoundError):
                 path.rename(scratch / f"old{attempt}")
             try:
@@ -97,7 +98,8 @@ def remove_if_left(path: Path) -> bool:
     # The lock is held meanwhile, so that nobody begins to write there.
     shutil.rmtree(path, ignore_errors=True)
     lock.close()
-    shutil.rmtree(path, ignore_errors=True)  # on Windows, the lock itself
+    if os.name == "nt":  # which removes no file that is open
+        shutil.rmtree(path, ignore_errors=True)
     return True
 
 
@@ -135,8 +137,8 @@ def _scratch(path: Path, size: int) -> Iterator[Path]:
 @contextmanager
 def _locked_folder(parent: Path, prefix: str) -> Iterator[Path]:
     """Yield a temporary folder with a lock that is held until it is removed."""
-    while True:
-        with tempfile.TemporaryDirectory(dir=parent, prefix=prefix) as folder:
+    for _ in range(MOST_ATTEMPTS):
+        with tempfile.TemporaryDirectory(dir=parent, prefix=prefix, ignore_cleanup_errors=True) as folder:
             try:
                 lock = zc.lockfile.LockFile(str(Path(folder, LOCK)))
             except (zc.lockfile.LockError, FileNotFoundError):
@@ -146,8 +148,15 @@ def _locked_folder(parent: Path, prefix: str) -> Iterator[Path]:
                     continue  # likewise, a moment earlier
                 yield Path(folder)
             finally:
+                shutil.rmtree(
+                    folder, ignore_errors=True
+                )  # while the lock is held, so that nobody else begins to
                 lock.close()
             return
+    raise UserError(
+        f"{parent}: expected a disk on which files can be locked, found none; work on another disk, then run "
+        "the same command again"
+    )
 
 
 def _expect_no_other_files(folder: Path, names: set[str], earlier: str) -> None:

@@ -28,8 +28,10 @@ def answer_soon() -> Iterator[None]:
         with receiver:
             while numbers := receiver.recv(1):
                 if numbers[0] in NUMBERS and not has_ended.wait(GRACE_SECONDS):
-                    sys.stdout.flush()
-                    os._exit(128 + numbers[0])
+                    try:
+                        sys.stdout.flush()
+                    finally:
+                        os._exit(128 + numbers[0])
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()

@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 import time
+from typing import NoReturn
 
 import psutil
 
@@ -12,29 +13,40 @@ from stages.common import command
 PERIOD = 0.1  # s; DVC takes five times as long to begin another run
 
 
-def exit_when_dvc_exits() -> None:
+def exit_when_dvc_exits(first_parent: int) -> None:
     """Watch the DVC that started this process, and exit as soon as DVC has ended.
 
-    A DVC that is stopped leaves its stage running, which would write into the next run. A program that uses
-    DVC as a library, and is called otherwise, is not found, and nothing is watched.
+    A DVC that is stopped leaves its stage running, which would write into the next run. If no process above
+    this one is called dvc or python, a program uses DVC as a library, and nothing is watched.
+
+    Args:
+        first_parent: the number of the process that was above this one when this one began.
     """
     dvc = next(filter(is_dvc, psutil.Process().parents()), None)
+    if os.getppid() != first_parent:
+        _exit()
     if dvc is None:
         return
 
     def watch() -> None:
         while is_dvc(dvc):
             time.sleep(PERIOD)
+        _exit()
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _exit() -> NoReturn:
+    """Say why, and exit at once: an exception waits for TensorFlow to come back, maybe for an epoch."""
+    try:
         print(
             "error: stages: expected the DVC that started this stage, found that it has ended; run dvc repro "
             "again",
             file=sys.stderr,
             flush=True,
         )
-        # At once: an exception waits for TensorFlow to come back, maybe for an epoch.
+    finally:  # also if whoever reads the errors has ended with DVC
         os._exit(command.SIGTERM_EXIT_CODE)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def is_dvc(process: psutil.Process) -> bool:

@@ -59,17 +59,22 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         try:
             # NumPy compares the CRC-32 of each array.
             with self.path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-                if file[FINGERPRINT].item() == self.fingerprint:
-                    values = [file[VARIABLE.format(number)] for number in range(len(variables))]
-                    self.epochs = json.loads(file[EPOCHS].item())
-                    for variable, value in zip(variables, values, strict=True):
-                        variable.assign(value)
-                    return
+                is_same = file[FINGERPRINT].item() == self.fingerprint
+                values = (
+                    [file[VARIABLE.format(number)] for number in range(len(variables))] if is_same else []
+                )
+                epochs = json.loads(file[EPOCHS].item())
         except FileNotFoundError:
             return
         except Exception as error:  # noqa: BLE001 - a damaged file makes NumPy raise anything
             print(f"{self.path}: expected the state of a training, found: {error}; the training begins anew")
-        self.remove()
+            is_same = False
+        if not is_same:
+            self.remove()
+            return
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+        self.epochs = epochs
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:  # noqa: ARG002 - Keras gives it
         """Write the state, unless that would take too much of the time."""
@@ -85,7 +90,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         try:
             with atomic_file(self.path, sum(array.nbytes for array in arrays.values())) as unfinished:
                 np.savez(unfinished, **state)
-        except UserError as error:  # the results may still find room
+        except (UserError, OSError, MemoryError) as error:  # the results may still find room
             print(f"The training goes on without a new checkpoint: {error}")
         end = time.monotonic()
         self._next_write = end + (end - start) / SHARE_OF_TIME

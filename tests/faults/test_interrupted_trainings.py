@@ -41,6 +41,7 @@ def test_a_killed_training_goes_on(project: Project, tally: Tally) -> None:
     trained = 0
     for number in range(tally.number(3, 10)):
         kind = list(KINDS)[number % 3]
+        (project.folder / layout.history(TWIN)).unlink(missing_ok=True)  # of the run before
         run = Run(project, *TRAINING, in_terminal=kind == CTRL_C)
         trained = min(trained + tally.random.randrange(1, 15), EPOCHS - 2)
         with tally.case(f"{kind} after epoch {trained}"):

@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from collections.abc import Callable
 
 import pytest
 from faults.test_kills import Run, wait_until_it_runs, wait_until_nothing_runs
@@ -75,7 +76,7 @@ def test_ctrl_c_in_an_experiment_leaves_git_on_its_branch(project: Project, way:
     os.close(run.terminal)
     assert state_of_git(project) == ("ideas/longer", "")
     # What docs/experiments.md says.
-    project.run("git", "checkout", ".")
+    project.run("git", "checkout", "params.yaml", "dvc.lock", "metrics", "plots", "predictions")
     project.run("dvc", "checkout")
     assert project.files(*RESULTS) == before
     assert "up to date" in project.run("dvc", "status").stdout
@@ -110,7 +111,7 @@ def test_a_killed_experiment_is_repaired(project: Project) -> None:
     assert state_of_git(project) == ("", "params.yaml\n")
     said = project.here("tools.repair", "--quick").stdout
     assert "git: is on branch ideas/longer again" in said
-    assert "params.yaml: has the values of the experiment" in said
+    assert "params.yaml: has your changes and the values of the experiment" in said
     assert state_of_git(project) == ("ideas/longer", "")
     difference = project.run("git", "diff", "-U0", "params.yaml").stdout
     assert "+  calibration_bins: 14" in difference
@@ -121,7 +122,77 @@ def test_a_killed_experiment_is_repaired(project: Project) -> None:
     assert state_of_git(project)[0] == "ideas/longer"
 
 
-def test_a_head_that_somebody_has_detached_is_left_alone(project: Project) -> None:
-    project.run("git", "switch", "--quiet", "--detach")
+def note_an_experiment(project: Project) -> None:
+    """What DVC leaves in git when it is killed in an experiment: its note, and a HEAD without a branch."""
+    head = project.run("git", "rev-parse", "HEAD").stdout.strip()
+    changes = project.run("git", "stash", "create", expect=None).stdout.strip() or head
+    project.run("git", "update-ref", "refs/exps/exec/EXEC_MERGE", changes)
+    project.run("git", "update-ref", "refs/exps/exec/EXEC_BASELINE", head)
+    project.run("git", "checkout", "--quiet", "--detach", head)
+
+
+def wait_a_while(project: Project) -> None:
+    note = project.folder / ".git/refs/exps/exec/EXEC_BASELINE"
+    os.utime(note, (note.stat().st_atime, note.stat().st_mtime - 60))
+
+
+def switch_and_detach(project: Project) -> None:
+    wait_a_while(project)
+    project.run("git", "switch", "--quiet", "main")
+    project.run("git", "checkout", "--quiet", project.run("git", "rev-parse", "HEAD").stdout.strip())
+
+
+def begin_a_merge(project: Project) -> None:
+    (project.folder / ".git/MERGE_HEAD").write_text(project.run("git", "rev-parse", "HEAD").stdout)
+
+
+def add_a_worktree(project: Project) -> None:
+    project.run("git", "worktree", "add", "--quiet", "--detach", "../other")
+
+
+def commit_on(project: Project) -> None:
+    project.run("git", "commit", "--quiet", "--allow-empty", "--message", "An idea")
+
+
+def move_the_branch(project: Project) -> None:
+    tree = project.run("git", "commit-tree", "-m", "More", "-p", "main", "main^{tree}").stdout.strip()
+    project.run("git", "update-ref", "refs/heads/main", tree)
+
+
+def test_a_note_of_an_experiment_is_recognised(project: Project) -> None:
+    note_an_experiment(project)
+    assert "git: is on branch main again" in project.here("tools.repair", "--quick").stdout
+    assert state_of_git(project)[0] == "main"
+
+
+@pytest.mark.parametrize(
+    "happen", [switch_and_detach, begin_a_merge, add_a_worktree, commit_on, move_the_branch]
+)
+def test_a_head_that_somebody_else_may_have_moved_is_left_alone(
+    project: Project, happen: Callable[[Project], None]
+) -> None:
+    note_an_experiment(project)
+    happen(project)
+    before = project.run("git", "for-each-ref").stdout, (project.folder / ".git/HEAD").read_text()
     assert "git" not in project.here("tools.repair", "--quick").stdout
-    assert state_of_git(project)[0] == ""
+    assert (project.run("git", "for-each-ref").stdout, (project.folder / ".git/HEAD").read_text()) == before
+
+
+def test_changes_that_are_in_no_file_any_more_are_kept(project: Project) -> None:
+    """Kill DVC between its checkout, which takes changes away, and their return."""
+    project.edit_parameters(lambda content: content["evaluation"].update(calibration_bins=14))
+    note_an_experiment(project)
+    project.run("git", "checkout", "--force", "HEAD", "--", "params.yaml")
+    assert "git stash apply brings it back" in project.here("tools.repair", "--quick").stdout
+    project.run("git", "stash", "apply", "--quiet")
+    assert "+  calibration_bins: 14" in project.run("git", "diff", "-U0", "params.yaml").stdout
+
+
+def test_what_somebody_has_staged_stays_staged(project: Project) -> None:
+    note_an_experiment(project)
+    (project.folder / "README.md").write_text("staged")
+    project.run("git", "add", "README.md")
+    (project.folder / "README.md").write_text("later")
+    project.here("tools.repair", "--quick")
+    assert state_of_git(project) == ("main", "README.md\n")
+    assert project.run("git", "show", ":README.md").stdout == "staged"

@@ -7,6 +7,16 @@ from pathlib import Path
 
 from stages.common.errors import UserError
 
+# A file or folder in .git while an operation is under way, and the command that ends the operation. A rebase
+# comes first, as it may have the file of a cherry-pick, too.
+NEXT_STEPS = {
+    "rebase-merge": "git rebase --continue",
+    "rebase-apply/applying": "git am --continue",
+    "rebase-apply": "git rebase --continue",
+    "MERGE_HEAD": "git commit",
+    "CHERRY_PICK_HEAD": "git cherry-pick --continue",
+    "REVERT_HEAD": "git revert --continue",
+}
 CONFLICT_MARK = re.compile(r"^(<<<<<<<|>>>>>>>) ", re.MULTILINE)  # around two versions of some lines
 
 
@@ -38,6 +48,14 @@ def clone(commit: str, folder: Path) -> None:
     fetch = ("fetch", "--quiet", "--depth=1", f"--upload-pack={serve}", str(Path.cwd()), commit)
     run("-C", str(folder), *fetch)
     run("-C", str(folder), "checkout", "--quiet", "--detach", commit)
+
+
+def find_next_step() -> str | None:
+    """Return the command that ends the operation under way, such as a merge; None if none is."""
+    for name, step in NEXT_STEPS.items():
+        if Path(run("rev-parse", "--git-path", name).decode().strip()).exists():
+            return step
+    return None
 
 
 def _run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[bytes]:

@@ -1,5 +1,6 @@
 """Programs that this project starts, and the interrupts that are theirs to answer."""
 
+import os
 import signal
 import subprocess
 import threading
@@ -32,7 +33,7 @@ def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[Any]:
 
 @contextmanager
 def postpone_interrupts() -> Iterator[None]:
-    """Note interrupts while the block runs, and answer them, as before, when the block has ended."""
+    """Delay interrupts until the block has ended; programs that it has started get them at once."""
     if threading.current_thread() is not threading.main_thread():  # no other thread gets signals
         yield
         return
@@ -40,16 +41,39 @@ def postpone_interrupts() -> Iterator[None]:
 
     def note(number: int, _: FrameType | None) -> None:
         signals.append(number)
-        if number == signal.SIGTERM:
+        if number == signal.SIGTERM or not _is_in_foreground():  # else the terminal tells them, too
             for process in psutil.Process().children(recursive=True):
                 with suppress(psutil.Error):
                     process.send_signal(signal.SIGINT)
 
-    earlier = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    earlier = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number, handler in earlier.items():
+        if handler not in (
+            signal.SIG_IGN,
+            None,
+        ):  # a program in the background ignores Ctrl-C, and so do its own
+            signal.signal(number, note)
     try:
         yield
     finally:
         for number, handler in earlier.items():
-            signal.signal(number, handler)
+            if handler is not None:
+                signal.signal(number, handler)
         if signals:
             signal.raise_signal(signals[0])
+
+
+def _is_in_foreground() -> bool:
+    """Return whether Ctrl-C in a terminal reaches this process and those that it has started."""
+    if os.name != "posix":
+        return True
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)

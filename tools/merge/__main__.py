@@ -28,7 +28,7 @@ def main() -> int:
         UserError: if anything else is a conflict, if params.yaml has a mistake, or if DVC runs here.
     """
     declared = conflicts.list_unmerged()
-    next_step = conflicts.find_next_step()
+    next_step = git.find_next_step()
     versions = lock.find_versions(declared, is_under_way=next_step is not None)
     if not declared and versions is None and next_step is None:
         print("Nothing to settle. (After a merge without conflicts, dvc repro runs what is out of date.)")

@@ -1,4 +1,4 @@
-"""Conflicts in git's index, their marks in files, and the operation that waits for their end."""
+"""Conflicts in git's index, and their marks in files."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -7,16 +7,6 @@ from pathlib import Path
 
 from tools.common import git
 
-# A file or folder in .git while an operation is under way, and the command that ends the operation. A rebase
-# comes first, as it may have the file of a cherry-pick, too.
-NEXT_STEPS = {
-    "rebase-merge": "git rebase --continue",
-    "rebase-apply/applying": "git am --continue",
-    "rebase-apply": "git rebase --continue",
-    "MERGE_HEAD": "git commit",
-    "CHERRY_PICK_HEAD": "git cherry-pick --continue",
-    "REVERT_HEAD": "git revert --continue",
-}
 LITERAL = {"GIT_LITERAL_PATHSPECS": "1"}  # a star in a name is a star
 
 
@@ -84,14 +74,6 @@ def restore(conflicts: Mapping[Path, Conflict]) -> None:
     for side, names in (("--ours", ours), ("--theirs", theirs)):
         if names:
             git.run("checkout", "--quiet", side, "--", *names, **LITERAL)
-
-
-def find_next_step() -> str | None:
-    """Return the command that ends the operation under way, such as a merge; None if none is."""
-    for name, step in NEXT_STEPS.items():
-        if Path(git.run("rev-parse", "--git-path", name).decode().strip()).exists():
-            return step
-    return None
 
 
 def split_sides(text: str) -> tuple[str, str]:

@@ -2,59 +2,72 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from tools.common import dvc, git
 
-# Git's record of a checkout: the branch that was left.
-CHECKOUT = re.compile(r"checkout: moving from (\S+) to ([0-9a-f]{40})\n?")
+# Git's record of a checkout: its time, and the branch that was left.
+CHECKOUT = re.compile(r"HEAD@\{(\d+)\} checkout: moving from (\S+) to ([0-9a-f]+)\n?")
+MOST_SECONDS = 5  # from DVC's note of an experiment to its checkout
+RESULTS = ("dvc.lock", "metrics", "plots", "predictions")  # DVC may have removed some
 
 
 def attach() -> Iterator[str]:
     """Put HEAD back on the branch on which `dvc exp run` began, as DVC does when an experiment ends.
 
-    Files stay as they are. Nothing is done unless HEAD is where DVC has put it.
+    Files stay as they are. Nothing is done if anything else but that experiment can have moved HEAD, or if
+    another worktree or project in the repository may run an experiment.
     """
-    base = _resolve(dvc.EXPERIMENT_BASE)
-    if base is None:
+    branch = _find_branch()
+    if branch is None:
         return
-    if git.try_run("symbolic-ref", "--quiet", "HEAD") is None and _resolve("HEAD") == base:
-        branch = _find_branch(base)
-        if branch is None:
-            yield (
-                f"git: HEAD is on no branch, at {base:.7}, where dvc exp run was killed; go back with "
-                "git switch BRANCH"
-            )
-            return
-        git.run("symbolic-ref", "HEAD", f"refs/heads/{branch}")
-        git.run("reset", "--quiet")  # of the index, where DVC has put what the experiment changes
-        yield f"git: is on branch {branch} again, which dvc exp run had left when it was killed"
-        yield from _tell_changes()
+    git.run("symbolic-ref", "HEAD", f"refs/heads/{branch}")
+    if git.try_run("diff", "--cached", "--quiet", dvc.EXPERIMENT_CHANGES) is not None:
+        git.run("reset", "--quiet")  # DVC has put the same changes into the index as into the files
+    yield f"git: is on branch {branch} again, which dvc exp run had left when it was killed"
+    if _lacks_changes():
+        git.run("stash", "store", "--message", "dvc exp run, killed", dvc.EXPERIMENT_CHANGES)
+        yield (
+            "git: what was changed before the experiment, and by it, is not in the files any more; git stash "
+            "apply brings it back"
+        )
+    elif git.try_run("diff", "--quiet", "HEAD", "--", "params.yaml") is None:
+        yield "params.yaml: has your changes and the values of the experiment, as git diff params.yaml shows"
     git.run("update-ref", "-d", dvc.EXPERIMENT_BASE)
 
 
-def _tell_changes() -> Iterator[str]:
-    """Say where the changes of the experiment are."""
-    if git.try_run("diff", "--quiet", "HEAD", "--", "params.yaml") is None:
-        yield (
-            "params.yaml: has the values of the experiment, as git diff params.yaml shows; git checkout "
-            "params.yaml brings back the committed ones"
-        )
-    elif _resolve(dvc.EXPERIMENT_CHANGES) is not None:
-        yield (
-            "params.yaml: is as committed; what was changed before the experiment and by it comes back with "
-            f"git stash apply {dvc.EXPERIMENT_CHANGES}"
-        )
-
-
-def _find_branch(commit: str) -> str | None:
-    """Return the branch that was left by the last checkout, if the branch still is at a commit."""
-    record = git.try_run("log", "-1", "--walk-reflogs", "--format=%gs", "HEAD") or b""
-    match = CHECKOUT.fullmatch(record.decode(errors="replace"))
-    if match is None or match[2] != commit or _resolve(f"refs/heads/{match[1]}") != commit:
+def _find_branch() -> str | None:
+    """Return the branch that a killed experiment has left, if nothing has happened in git since."""
+    base = _resolve(dvc.EXPERIMENT_BASE)
+    note = Path(_ask("rev-parse", "--git-path", dvc.EXPERIMENT_BASE))
+    is_alone = _ask("worktree", "list", "--porcelain").count("worktree ") == 1 and not _ask(
+        "rev-parse", "--show-prefix"
+    )
+    if base is None or not note.exists() or not is_alone or git.find_next_step() is not None:
         return None
-    return match[1]
+    if git.try_run("symbolic-ref", "--quiet", "HEAD") is not None or _resolve("HEAD") != base:
+        return None
+    record = CHECKOUT.fullmatch(
+        _ask("log", "-1", "--walk-reflogs", "--date=unix", "--format=%gd %gs", "HEAD")
+    )
+    if record is None or not base.startswith(record[3]):
+        return None
+    is_by_experiment = abs(int(record[1]) - note.stat().st_mtime) <= MOST_SECONDS
+    return record[2] if is_by_experiment and _resolve(f"refs/heads/{record[2]}") == base else None
+
+
+def _lacks_changes() -> bool:
+    """Return whether files other than results differ from what they were when the experiment began."""
+    if _resolve(dvc.EXPERIMENT_CHANGES) is None:
+        return False
+    others = [f":(exclude){path}" for path in RESULTS]
+    return git.try_run("diff", "--quiet", dvc.EXPERIMENT_CHANGES, "--", ".", *others) is None
 
 
 def _resolve(reference: str) -> str | None:
-    output = git.try_run("rev-parse", "--quiet", "--verify", reference)
-    return None if output is None else output.decode().strip()
+    return _ask("rev-parse", "--quiet", "--verify", reference) or None
+
+
+def _ask(*arguments: str) -> str:
+    """Return what git answers, an empty text if git fails."""
+    return (git.try_run(*arguments) or b"").decode(errors="replace").strip()

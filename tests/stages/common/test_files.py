@@ -101,6 +101,18 @@ def test_only_what_could_not_be_written_is_said_to_be_so(
         raise PermissionError(errno.EACCES, "Permission denied", *([named] if file else []))
 
 
+def test_a_disk_without_locks_is_an_error_and_no_endless_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", refuse)  # as some network file systems do
+    with pytest.raises(UserError, match=f"{tmp_path}: expected a disk on which files can be locked"):
+        write_text(tmp_path / "file", "text")
+    assert list(tmp_path.iterdir()) == []
+
+
 WRITES = """
 import sys
 from pathlib import Path

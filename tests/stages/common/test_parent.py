@@ -1,5 +1,6 @@
 """The watch over the DVC that started a stage: it ends the stage with a word, and needs a DVC."""
 
+import shutil
 import subprocess
 import sys
 import time
@@ -10,12 +11,15 @@ from helpers import ROOT
 
 # A stage, as far as the watch is concerned: it waits, watches, and then says that it lives.
 STAGE = """
-import sys, time
+import os, sys, time
 from pathlib import Path
+
+first_parent = os.getppid()
+
 from stages.common import parent
 
 time.sleep(float(sys.argv[2]))
-parent.exit_when_dvc_exits()
+parent.exit_when_dvc_exits(first_parent)
 time.sleep(5)
 Path(sys.argv[1], "alive").touch()
 """
@@ -45,7 +49,38 @@ def test_a_stage_ends_with_its_dvc_and_says_why(tmp_path: Path) -> None:
     assert not (tmp_path / "alive").exists()
 
 
+def test_a_stage_whose_dvc_ends_before_the_watch_begins_does_not_go_on(tmp_path: Path) -> None:
+    said = start(tmp_path, 3, 1)
+    assert said.startswith("error: stages: expected the DVC that started this stage, found that it has ended")
+    assert not (tmp_path / "alive").exists()
+
+
+def test_a_stage_ends_with_its_dvc_even_if_nobody_reads_its_errors(tmp_path: Path) -> None:
+    """Close the pipe of stderr with the process that reads it, as where a program captures DVC's output."""
+    starts = STARTS.replace("stderr=errors", "stderr=subprocess.PIPE")
+    arguments = [STAGE, str(tmp_path), "0", "3"]
+    subprocess.run([sys.executable, "-c", starts, *arguments], cwd=ROOT, check=True)
+    time.sleep(10)
+    assert not (tmp_path / "alive").exists()
+
+
+# Has a program that is called otherwise, and whose own parent has ended, start a stage.
+LIBRARY = """
+import subprocess, sys
+
+subprocess.Popen([sys.argv[1], "-c", sys.argv[2]], start_new_session=True)
+"""
+
+
 def test_a_stage_that_no_dvc_has_started_goes_on(tmp_path: Path) -> None:
     assert not psutil.Process(1).name().startswith(("python", "dvc"))  # else this would show nothing
-    assert start(tmp_path, 3, 0) == ""
+    airflow = tmp_path / "airflow"
+    shutil.copy("/bin/sh", airflow)
+    (tmp_path / "stage.py").write_text(STAGE)
+    stage = (
+        f"PYTHONPATH={ROOT} {sys.executable} {tmp_path}/stage.py {tmp_path} 1 2> {tmp_path}/errors; sleep 10"
+    )
+    subprocess.run([sys.executable, "-c", LIBRARY, str(airflow), f"{stage}; sleep 10"], cwd=ROOT, check=True)
+    time.sleep(12)
+    assert (tmp_path / "errors").read_text() == ""
     assert (tmp_path / "alive").exists()

@@ -12,7 +12,7 @@ DOCUMENT = (ROOT / "docs/experiments.md").read_text(encoding="utf-8")
 
 @pytest.mark.slow
 def test_the_commands_of_the_document_run_one_after_the_other(project: Project) -> None:
-    (block,) = re.findall(r"```sh\n(.*?)```", DOCUMENT, flags=re.DOTALL)
+    block, way_back = re.findall(r"```sh\n(.*?)```", DOCUMENT, flags=re.DOTALL)
     project.edit_parameters(lambda content: content["datasets"]["digits"]["training"].update(epochs=4))
     project.commit("A short training")
     commands = [line for line in block.splitlines() if line and not line.startswith("#")]
@@ -35,6 +35,9 @@ def test_the_commands_of_the_document_run_one_after_the_other(project: Project) 
     (differences,) = (output for command, output in outputs.items() if "exp diff" in command)
     assert "network.dropout" in differences
     assert "dropout: 0.4" in (project.folder / "params.yaml").read_text()
+    project.run("bash", "-euc", way_back)
+    assert project.run("git", "status", "--porcelain").stdout == ""
+    assert "up to date" in project.run("dvc", "status").stdout
 
 
 def test_the_history_of_a_training_can_be_drawn_while_it_runs(project: Project) -> None:
