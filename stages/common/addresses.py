@@ -18,7 +18,7 @@ HIDDEN = "..."
 def hide_secrets(text: str) -> str:
     """Remove names, passwords and queries from the addresses in a text, so that no log keeps them."""
     text = re.sub(r"(?<=://)[^/\s]*@", "", text)
-    return re.sub(r"(://[^\s?#]*[?#])\S+", rf"\g<1>{HIDDEN}", text)
+    return re.sub(r"(://[^\s?#]*[?#])\S*?(?=[:;,]?(?:\s|$))", rf"\g<1>{HIDDEN}", text)
 
 
 def refuse_secrets(url: str) -> str:

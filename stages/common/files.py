@@ -148,9 +148,8 @@ def _locked_folder(parent: Path, prefix: str) -> Iterator[Path]:
                     continue  # likewise, a moment earlier
                 yield Path(folder)
             finally:
-                shutil.rmtree(
-                    folder, ignore_errors=True
-                )  # while the lock is held, so that nobody else begins to
+                # While the lock is held, so that nobody else takes the folder.
+                shutil.rmtree(folder, ignore_errors=True)
                 lock.close()
             return
     raise UserError(

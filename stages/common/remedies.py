@@ -1,4 +1,4 @@
-"""What a user can do about a file that is missing."""
+"""Remedies for a file that is missing."""
 
 import configparser
 from pathlib import Path

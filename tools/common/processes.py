@@ -48,10 +48,8 @@ def postpone_interrupts() -> Iterator[None]:
 
     earlier = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number, handler in earlier.items():
-        if handler not in (
-            signal.SIG_IGN,
-            None,
-        ):  # a program in the background ignores Ctrl-C, and so do its own
+        # A program in the background ignores Ctrl-C, and so do those that it starts.
+        if handler not in (signal.SIG_IGN, None):
             signal.signal(number, note)
     try:
         yield

@@ -18,12 +18,18 @@ def attach() -> Iterator[str]:
     Files stay as they are. Nothing is done if anything else but that experiment can have moved HEAD, or if
     another worktree or project in the repository may run an experiment.
     """
+    if not _is_alone():
+        return
+    if git.try_run("symbolic-ref", "--quiet", "HEAD") is not None:
+        if _resolve(dvc.EXPERIMENT_BASE) is not None:  # DVC would take it for HEAD
+            git.run("update-ref", "-d", dvc.EXPERIMENT_BASE)
+        return
     branch = _find_branch()
     if branch is None:
         return
-    git.run("symbolic-ref", "HEAD", f"refs/heads/{branch}")
     if git.try_run("diff", "--cached", "--quiet", dvc.EXPERIMENT_CHANGES) is not None:
         git.run("reset", "--quiet")  # DVC has put the same changes into the index as into the files
+    git.run("symbolic-ref", "HEAD", f"refs/heads/{branch}")
     yield f"git: is on branch {branch} again, which dvc exp run had left when it was killed"
     if _lacks_changes():
         git.run("stash", "store", "--message", "dvc exp run, killed", dvc.EXPERIMENT_CHANGES)
@@ -40,12 +46,7 @@ def _find_branch() -> str | None:
     """Return the branch that a killed experiment has left, if nothing has happened in git since."""
     base = _resolve(dvc.EXPERIMENT_BASE)
     note = Path(_ask("rev-parse", "--git-path", dvc.EXPERIMENT_BASE))
-    is_alone = _ask("worktree", "list", "--porcelain").count("worktree ") == 1 and not _ask(
-        "rev-parse", "--show-prefix"
-    )
-    if base is None or not note.exists() or not is_alone or git.find_next_step() is not None:
-        return None
-    if git.try_run("symbolic-ref", "--quiet", "HEAD") is not None or _resolve("HEAD") != base:
+    if base is None or not note.exists() or _resolve("HEAD") != base or git.find_next_step() is not None:
         return None
     record = CHECKOUT.fullmatch(
         _ask("log", "-1", "--walk-reflogs", "--date=unix", "--format=%gd %gs", "HEAD")
@@ -54,6 +55,12 @@ def _find_branch() -> str | None:
         return None
     is_by_experiment = abs(int(record[1]) - note.stat().st_mtime) <= MOST_SECONDS
     return record[2] if is_by_experiment and _resolve(f"refs/heads/{record[2]}") == base else None
+
+
+def _is_alone() -> bool:
+    """Return whether the repository has one worktree, and this project is at its root."""
+    lines = _ask("worktree", "list", "--porcelain").splitlines()
+    return sum(line.startswith("worktree ") for line in lines) == 1 and not _ask("rev-parse", "--show-prefix")
 
 
 def _lacks_changes() -> bool:

@@ -305,7 +305,8 @@ def test_a_file_of_another_kind_is_one_line(
         (tmp_path / name).write_bytes(b"7z or something else")
         name = str(tmp_path / name)
     done = parameters.here("tools.new", "pets", name, expect=2)
-    assert f"{name}: expected " in done.stderr
+    shown = name.replace("download=1", "...")  # a query may be a secret
+    assert f"{shown}: expected " in done.stderr
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
 
