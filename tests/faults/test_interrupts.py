@@ -12,7 +12,7 @@ from helpers import TWIN, Project
 from stages.common import command
 
 RESULTS = ("models/*", "metrics/*", "predictions/*/*", "plots/*/*")
-MOST_SECONDS = 2.0
+MOST_SECONDS = 5.0  # on a machine that runs other tests meanwhile; an epoch takes longer
 
 
 def take_long(content: dict) -> None:
@@ -72,7 +72,7 @@ def test_ctrl_c_in_an_experiment_leaves_git_on_its_branch(project: Project, way:
     time.sleep(8)
     run.press_ctrl_c()
     run.process.wait(timeout=60)
-    wait_until_nothing_runs(project.folder, 1.5)
+    wait_until_nothing_runs(project.folder, 10)
     os.close(run.terminal)
     assert state_of_git(project) == ("ideas/longer", "")
     # What docs/experiments.md says.
@@ -91,7 +91,7 @@ def test_sigterm_to_make_try_leaves_git_on_its_branch(project: Project) -> None:
     time.sleep(8)
     run.process.terminate()
     assert run.process.wait(timeout=60) == command.SIGTERM_EXIT_CODE
-    wait_until_nothing_runs(project.folder, 1.5)
+    wait_until_nothing_runs(project.folder, 10)
     os.close(run.terminal)
     assert state_of_git(project) == ("main", "")
 
@@ -106,7 +106,7 @@ def test_a_killed_experiment_is_repaired(project: Project) -> None:
     time.sleep(8)
     run.kill_all()
     run.process.wait(timeout=60)
-    wait_until_nothing_runs(project.folder, 1.5)
+    wait_until_nothing_runs(project.folder, 10)
     os.close(run.terminal)
     assert state_of_git(project) == ("", "params.yaml\n")
     said = project.here("tools.repair", "--quick").stdout

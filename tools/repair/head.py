@@ -9,7 +9,8 @@ from tools.common import dvc, git
 # Git's record of a checkout: its time, and the branch that was left.
 CHECKOUT = re.compile(r"HEAD@\{(\d+)\} checkout: moving from (\S+) to ([0-9a-f]+)\n?")
 MOST_SECONDS = 5  # from DVC's note of an experiment to its checkout
-RESULTS = ("dvc.lock", "metrics", "plots", "predictions")  # DVC may have removed some
+# What DVC itself changes: its own arguments, and results, some of which it may have removed.
+OTHERS = [f":(exclude){path}" for path in (".dvc/tmp", "dvc.lock", "metrics", "plots", "predictions")]
 
 
 def attach() -> Iterator[str]:
@@ -27,7 +28,7 @@ def attach() -> Iterator[str]:
     branch = _find_branch()
     if branch is None:
         return
-    if git.try_run("diff", "--cached", "--quiet", dvc.EXPERIMENT_CHANGES) is not None:
+    if git.try_run("diff", "--cached", "--quiet", dvc.EXPERIMENT_CHANGES, "--", ".", *OTHERS) is not None:
         git.run("reset", "--quiet")  # DVC has put the same changes into the index as into the files
     git.run("symbolic-ref", "HEAD", f"refs/heads/{branch}")
     yield f"git: is on branch {branch} again, which dvc exp run had left when it was killed"
@@ -64,11 +65,11 @@ def _is_alone() -> bool:
 
 
 def _lacks_changes() -> bool:
-    """Return whether files other than results differ from what they were when the experiment began."""
-    if _resolve(dvc.EXPERIMENT_CHANGES) is None:
-        return False
-    others = [f":(exclude){path}" for path in RESULTS]
-    return git.try_run("diff", "--quiet", dvc.EXPERIMENT_CHANGES, "--", ".", *others) is None
+    """Return whether a file that the experiment has begun with is as committed, though it was changed."""
+    changed = _ask("diff", "--name-only", "-z", "HEAD", dvc.EXPERIMENT_CHANGES, "--", ".", *OTHERS).split(
+        "\0"
+    )
+    return any(git.try_run("diff", "--quiet", "HEAD", "--", name) is not None for name in changed if name)
 
 
 def _resolve(reference: str) -> str | None:
