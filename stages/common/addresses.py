@@ -8,10 +8,10 @@ from urllib.parse import parse_qsl
 # Words in the names of a query's parameters that have secrets: X-Amz-Signature, access_token, AWSAccessKeyId.
 SECRET_WORDS = (
     *("token", "key", "sig", "signature", "password", "passwd", "pwd", "pass", "secret", "credential", "jwt"),
-    *("credentials", "auth", "authorization", "session"),
+    *("credentials", "auth", "authorization", "session", "sas", "pat"),
 )
 WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-RUN_TOGETHER = re.compile(r"token|signature|passw|secret|credential|apikey|accesskey", re.IGNORECASE)
+RUN_TOGETHER = re.compile(r"token|signature|passw|secret|credential|apikey|accesskey|key$", re.IGNORECASE)
 HIDDEN = "..."
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stages.common import checksums, packages
 from stages.common.backend import keras
@@ -57,24 +58,36 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         """Bring a compiled model to the state in the file, or remove a file of another training."""
         variables = self._variables(model)
         try:
-            # NumPy compares the CRC-32 of each array.
-            with self.path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-                is_same = file[FINGERPRINT].item() == self.fingerprint
-                values = (
-                    [file[VARIABLE.format(number)] for number in range(len(variables))] if is_same else []
-                )
-                epochs = json.loads(file[EPOCHS].item())
+            state = self._read(variables)
         except FileNotFoundError:
             return
         except Exception as error:  # noqa: BLE001 - a damaged file makes NumPy raise anything
             print(f"{self.path}: expected the state of a training, found: {error}; the training begins anew")
-            is_same = False
-        if not is_same:
+            state = None
+        if state is None:
             self.remove()
             return
+        self.epochs, values = state
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
-        self.epochs = epochs
+
+    def _read(
+        self, variables: list[keras.Variable]
+    ) -> tuple[list[dict[str, float]], list[NDArray[Any]]] | None:
+        """Return the logs of the epochs and the values of the variables; None from another training.
+
+        Raises:
+            Exception: of any kind, if the file is damaged; NumPy compares the CRC-32 of each array.
+        """
+        with self.path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            if file[FINGERPRINT].item() != self.fingerprint:
+                return None
+            epochs = json.loads(file[EPOCHS].item())
+            values = [file[VARIABLE.format(number)] for number in range(len(variables))]
+        for variable, value in zip(variables, values, strict=True):
+            if (value.shape, value.dtype.name) != (tuple(variable.shape), variable.dtype):
+                raise ValueError(f"{variable.path} of shape {value.shape} and type {value.dtype.name}")
+        return epochs, values
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:  # noqa: ARG002 - Keras gives it
         """Write the state, unless that would take too much of the time."""
@@ -82,12 +95,12 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         start = time.monotonic()
         if start < self._next_write or not np.isfinite(list(logs.values())).all():
             return
-        arrays = {
-            VARIABLE.format(number): variable.numpy()
-            for number, variable in enumerate(self._variables(self.model))
-        }
-        state: dict[str, Any] = {FINGERPRINT: self.fingerprint, EPOCHS: json.dumps(self.epochs), **arrays}
         try:
+            arrays = {
+                VARIABLE.format(number): variable.numpy()
+                for number, variable in enumerate(self._variables(self.model))
+            }
+            state: dict[str, Any] = {FINGERPRINT: self.fingerprint, EPOCHS: json.dumps(self.epochs), **arrays}
             with atomic_file(self.path, sum(array.nbytes for array in arrays.values())) as unfinished:
                 np.savez(unfinished, **state)
         except (UserError, OSError, MemoryError) as error:  # the results may still find room

@@ -1,18 +1,20 @@
 """Ctrl-C in a terminal: the prompt is back within two seconds, on the branch where it was."""
 
 import os
+import re
 import sys
 import time
 from collections.abc import Callable
 
 import pytest
+from faults.test_interrupted_trainings import wait_for_epochs
 from faults.test_kills import Run, wait_until_it_runs, wait_until_nothing_runs
-from helpers import TWIN, Project
+from helpers import ROOT, TWIN, Project
 
-from stages.common import command
+from stages.common import command, layout
 
 RESULTS = ("models/*", "metrics/*", "predictions/*/*", "plots/*/*")
-MOST_SECONDS = 5.0  # on a machine that runs other tests meanwhile; an epoch takes longer
+MOST_SECONDS = 2.0
 
 
 def take_long(content: dict) -> None:
@@ -41,6 +43,8 @@ def test_a_long_epoch_ends_at_once(project: Project) -> None:
     assert project.files(*RESULTS) == before
 
 
+# The last commands in the page about experiments.
+*_, WAY_BACK = re.findall(r"```sh\n(.*?)```", (ROOT / "docs/experiments.md").read_text("utf-8"), re.DOTALL)
 EXPERIMENT = f"datasets.{TWIN}.training.epochs=2000"
 
 
@@ -60,6 +64,20 @@ WAYS = {
 }
 
 
+def stop_in_training(
+    project: Project, program: tuple[str, ...], stop: Callable[[Run], None], *, in_terminal: bool
+) -> int:
+    """Start a program, stop it when it has trained some epochs, and return its exit code."""
+    (project.folder / layout.history(TWIN)).unlink()  # of the run before
+    run = Run(project, *program, in_terminal=in_terminal)
+    wait_for_epochs(project, 3, run)
+    stop(run)
+    code = run.process.wait(timeout=60)
+    wait_until_nothing_runs(project.folder, 1.5)
+    os.close(run.terminal)
+    return code
+
+
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("way", WAYS)
 def test_ctrl_c_in_an_experiment_leaves_git_on_its_branch(project: Project, way: str) -> None:
@@ -67,17 +85,9 @@ def test_ctrl_c_in_an_experiment_leaves_git_on_its_branch(project: Project, way:
     project.commit("A long configuration")
     project.run("git", "switch", "--quiet", "--create", "ideas/longer")
     before = project.files(*RESULTS)
-    run = Run(project, *WAYS[way], in_terminal=True)
-    wait_until_it_runs(project.folder, f"stages train {TWIN}", run)
-    time.sleep(8)
-    run.press_ctrl_c()
-    run.process.wait(timeout=60)
-    wait_until_nothing_runs(project.folder, 10)
-    os.close(run.terminal)
+    stop_in_training(project, WAYS[way], Run.press_ctrl_c, in_terminal=True)
     assert state_of_git(project) == ("ideas/longer", "")
-    # What docs/experiments.md says.
-    project.run("git", "checkout", "params.yaml", "dvc.lock", "metrics", "plots", "predictions")
-    project.run("dvc", "checkout")
+    project.run("bash", "-euc", WAY_BACK)
     assert project.files(*RESULTS) == before
     assert "up to date" in project.run("dvc", "status").stdout
 
@@ -86,28 +96,17 @@ def test_ctrl_c_in_an_experiment_leaves_git_on_its_branch(project: Project, way:
 def test_sigterm_to_make_try_leaves_git_on_its_branch(project: Project) -> None:
     project.edit_tools(name_a_long_configuration)
     project.commit("A long configuration")
-    run = Run(project, *WAYS["the module"], in_terminal=False)
-    wait_until_it_runs(project.folder, f"stages train {TWIN}", run)
-    time.sleep(8)
-    run.process.terminate()
-    assert run.process.wait(timeout=60) == command.SIGTERM_EXIT_CODE
-    wait_until_nothing_runs(project.folder, 10)
-    os.close(run.terminal)
+    code = stop_in_training(project, WAYS["the module"], Run.terminate_dvc, in_terminal=False)
+    assert code == command.SIGTERM_EXIT_CODE
     assert state_of_git(project) == ("main", "")
 
 
 @pytest.mark.timeout(600)
 def test_a_killed_experiment_is_repaired(project: Project) -> None:
-    """What was changed before the experiment is kept, and the next experiment works."""
+    """Changes of before the experiment are kept, and the next experiment works."""
     project.run("git", "switch", "--quiet", "--create", "ideas/longer")
     project.edit_parameters(lambda content: content["evaluation"].update(calibration_bins=14))
-    run = Run(project, *WAYS["DVC itself"], in_terminal=False)
-    wait_until_it_runs(project.folder, f"stages train {TWIN}", run)
-    time.sleep(8)
-    run.kill_all()
-    run.process.wait(timeout=60)
-    wait_until_nothing_runs(project.folder, 10)
-    os.close(run.terminal)
+    stop_in_training(project, WAYS["DVC itself"], Run.kill_all, in_terminal=False)
     assert state_of_git(project) == ("", "params.yaml\n")
     said = project.here("tools.repair", "--quick").stdout
     assert "git: is on branch ideas/longer again" in said
@@ -123,7 +122,7 @@ def test_a_killed_experiment_is_repaired(project: Project) -> None:
 
 
 def note_an_experiment(project: Project) -> None:
-    """What DVC leaves in git when it is killed in an experiment: its note, and a HEAD without a branch."""
+    """Put the note of an experiment into git, and HEAD on no branch, as a DVC that is killed leaves them."""
     head = project.run("git", "rev-parse", "HEAD").stdout.strip()
     changes = project.run("git", "stash", "create", expect=None).stdout.strip() or head
     project.run("git", "update-ref", "refs/exps/exec/EXEC_MERGE", changes)

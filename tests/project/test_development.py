@@ -1,4 +1,4 @@
-"""What developers get: the summary of pytest, and the container that editors start."""
+"""Tools of developers: the summary of pytest, and the container that editors start."""
 
 import re
 from pathlib import Path

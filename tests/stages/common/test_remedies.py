@@ -1,4 +1,4 @@
-"""What is said of a missing file: where DVC has a remote, that it may be there."""
+"""Remedies for a missing file: a remote is named where DVC has one."""
 
 import subprocess
 import sys

@@ -10,6 +10,7 @@ from sklearn.datasets import load_digits
 
 from stages import parameters
 from stages.common.backend import keras
+from stages.common.errors import UserError
 from stages.common.fields import Augmentation
 from stages.network import checkpoint as module
 from stages.network.checkpoint import Checkpoint, compute_fingerprint
@@ -52,7 +53,7 @@ KINDS = {
 
 
 class Interruption(keras.callbacks.Callback):
-    """What a kill does, at the beginning of an epoch."""
+    """An interruption at the beginning of an epoch, as by Ctrl-C."""
 
     def __init__(self, epoch: int) -> None:
         super().__init__()
@@ -129,10 +130,40 @@ def test_a_diverged_training_leaves_no_state_that_is_not_finite(
 ) -> None:
     diverging = dataset(optimizer="SGD", momentum=0.9, learning_rate=1e30, weight_decay=0.0, warmup_epochs=0)
     checkpoint = Checkpoint(tmp_path / "checkpoint.npz", "same")
-    with pytest.raises(Exception, match="expected a loss that stays finite"):
+    with pytest.raises(UserError, match="expected a loss that stays finite"):
         train(diverging, *splits, checkpoint=checkpoint, quiet=True)
     assert not np.isfinite(list(checkpoint.epochs[-1].values())).all()
     assert not checkpoint.path.exists()
+
+
+def test_a_training_that_diverges_late_leaves_no_checkpoint(
+    tmp_path: Path, splits: tuple[Split, Split]
+) -> None:
+    path = tmp_path / "checkpoint.npz"
+    gentle = {"optimizer": "SGD", "momentum": 0.9, "weight_decay": 0.0, "warmup_epochs": 0}
+    interrupt(path, splits, dataset(**gentle, learning_rate=0.001), 3)
+    diverging = dataset(**gentle, learning_rate=1e30)
+    with pytest.raises(UserError, match="expected a loss that stays finite"):
+        train(diverging, *splits, checkpoint=Checkpoint(path, "same"), quiet=True)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("change", ["shape", "type"])
+def test_a_checkpoint_of_other_variables_changes_nothing(
+    tmp_path: Path, splits: tuple[Split, Split], change: str
+) -> None:
+    """No variable is assigned, though the first ones would fit."""
+    path = tmp_path / "checkpoint.npz"
+    model, _ = train(dataset(), *splits, quiet=True)
+    interrupt(path, splits, dataset(), 3)
+    with np.load(path) as file:
+        state = dict(file)
+    last = max((name for name in state if name.startswith("variable_")), key=lambda name: int(name[9:]))
+    state[last] = state[last][..., None] if change == "shape" else state[last].astype(np.float64)
+    np.savez(path, **state)
+    anew, history = train(dataset(), *splits, checkpoint=Checkpoint(path, "same"), quiet=True)
+    assert len(history) == EPOCHS
+    assert bytes_of(anew) == bytes_of(model)
 
 
 def test_writing_takes_its_share_of_the_time_alone(
