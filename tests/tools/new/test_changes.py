@@ -94,7 +94,7 @@ def test_a_secret_in_the_address_of_a_mirror_is_not_shown(parameters: Project, t
     (tmp_path / "a.npz").unlink()
     mirror = "http://me:hunter2@localhost:9/data?token=hunter2"
     done = parameters.here("tools.new.refresh", "letters", expect=2, DATASETS_MIRROR=mirror)
-    assert "error: http://localhost:9/data?... expected a file, found: " in done.stderr
+    assert "error: http://localhost:9/data?...: expected a file, found: " in done.stderr
     assert "hunter2" not in done.stdout + done.stderr
 
 
