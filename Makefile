@@ -74,9 +74,7 @@ study: ready ## docs/accuracy.md: each configuration, trained with several seeds
 
 share: ready ## data and models to REMOTE=folder, s3://bucket/project or ssh://host/folder, for dvc pull
 	@$(if $(REMOTE),,$(error expected make share REMOTE=folder, s3://bucket/project or ssh://host/folder))
-	dvc remote modify storage url "$(REMOTE)" 2> /dev/null || dvc remote add --default storage "$(REMOTE)"
-	dvc push
-	@git diff --quiet HEAD -- .dvc/config || echo "Next: commit .dvc/config, which has the address, for dvc pull of others"
+	@python -m tools.share $(call quote,REMOTE)
 
 bench: ready ## docs/benchmarks.md: speed and memory, beside other programs'; PYTORCH=1 installs it: 5 GB
 	$(if $(PYTORCH),$(ADD) tools/benchmarks/pytorch.lock)

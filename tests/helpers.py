@@ -100,9 +100,13 @@ class Project:
         yaml.dump(content, path)
 
     def files(self, *patterns: str) -> dict[str, bytes]:
-        """The content of each file that a pattern names, by its path."""
+        """The content of each file that a pattern names, by its path, but for what Python has compiled."""
         found = sorted(path for pattern in patterns for path in self.folder.glob(pattern) if path.is_file())
-        return {str(path.relative_to(self.folder)): path.read_bytes() for path in found}
+        return {
+            str(path.relative_to(self.folder)): path.read_bytes()
+            for path in found
+            if "__pycache__" not in path.parts
+        }
 
 
 ENVIRONMENT = {

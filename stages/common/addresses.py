@@ -1,40 +1,51 @@
-"""Secrets in addresses: names and passwords before the host, and tokens after the question mark."""
+"""Secrets in addresses: names and passwords before the host, and tokens among the parameters after it."""
 
 import re
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qsl
 
-# Words in the names of a query's parameters that have secrets: X-Amz-Signature, access_token, AWSAccessKeyId.
+# Words in the names of parameters that have secrets: X-Amz-Signature, access_token, AWSAccessKeyId.
 SECRET_WORDS = (
     *("token", "key", "sig", "signature", "password", "passwd", "pwd", "pass", "secret", "credential", "jwt"),
     *("credentials", "auth", "authorization", "session", "sas", "pat"),
 )
+SECRET_NAMES = ("code",)  # of a key of Azure's functions; as one word among others, it has many meanings
 WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 RUN_TOGETHER = re.compile(r"token|signature|passw|secret|credential|apikey|accesskey|key$", re.IGNORECASE)
+NAME, PASSWORD = "a name", "a password"
 HIDDEN = "..."
+# What stands between :// and the next slash and is more than a host and a port: a password may have a slash.
+LOGIN = re.compile(r"[^/\s?#]*@|[^/\s?#@\[]*:(?!\d*(?:[/?#:;,\s]|$))\S*?@")
 
 
 def hide_secrets(text: str) -> str:
     """Remove names, passwords and queries from the addresses in a text, so that no log keeps them."""
-    text = re.sub(r"(?<=://)[^/\s]*@", "", text)
-    return re.sub(r"(://[^\s?#]*[?#])\S*?(?=[:;,]?(?:\s|$))", rf"\g<1>{HIDDEN}", text)
+    text = re.sub(rf"(?<=://)(?:{LOGIN.pattern})", "", text)
+    return re.sub(r"(://[^\s?#;]*(?:[?#]|;(?=\S)))\S*?(?=[:;,]?(?:\s|$))", rf"\g<1>{HIDDEN}", text)
+
+
+def find_secret(url: str) -> str | None:
+    """Return what is secret in an address: NAME, PASSWORD, or a text with a parameter's name."""
+    _, separator, rest = url.partition("://")
+    if not separator:
+        return None
+    if login := LOGIN.match(rest):
+        return PASSWORD if ":" in login[0] else NAME
+    parameters = re.split(r"[?#;&]", rest)[1:]
+    names = [name for name, _ in parse_qsl("&".join(parameters), keep_blank_values=True)]
+    return next((f"a value of {name!r}" for name in names if _is_secret(name)), None)
 
 
 def refuse_secrets(url: str) -> str:
     """Return an address that has no secret; raise a ValueError, without the secret, if it has one."""
-    _, separator, rest = url.partition("://")
-    if not separator:
-        return url
-    place, _, query = re.sub(r"[?#]", "?", rest, count=1).partition("?")
-    if "@" in place.partition("/")[0]:
+    secret = find_secret(url)
+    if secret in (NAME, PASSWORD):
         raise ValueError("expected no name or password in an address, found one; put it into ~/.netrc")
-    for name, _ in parse_qsl(query.replace("?", "&").replace("#", "&"), keep_blank_values=True):
-        if _names_a_secret(name):
-            raise ValueError(
-                f"expected no secret in an address, found a value of {name!r} after the ?; download the "
-                "files, and name their folder"
-            )
+    if secret is not None:
+        raise ValueError(
+            f"expected no secret in an address, found {secret}; download the files, and name their folder"
+        )
     return url
 
 
@@ -58,6 +69,10 @@ def refuse_secrets_anywhere(content: Any, place: str = "") -> Any:
     return content
 
 
-def _names_a_secret(name: str) -> bool:
+def _is_secret(name: str) -> bool:
     words = {word.lower() for word in WORD.findall(name)}
-    return bool(words & set(SECRET_WORDS)) or RUN_TOGETHER.search(name) is not None
+    return (
+        name.lower() in SECRET_NAMES
+        or bool(words & set(SECRET_WORDS))
+        or RUN_TOGETHER.search(name) is not None
+    )

@@ -1,6 +1,8 @@
 """Folders of pictures, and .zip and .tar files of them: which files belong to which class."""
 
+import os
 import re
+import shutil
 import tarfile
 import tempfile
 import unicodedata
@@ -52,13 +54,33 @@ def _unpack(archive: Path, folder: str) -> None:
                     members.extract(member, folder)  # zipfile leaves out what leads outside
         else:
             with tarfile.open(archive) as members:
-                members.extractall(folder, filter="data")
+                _unpack_tar(members, Path(folder))
     except OSError as error:
         if error.errno in {*REFUSED, *FULL}:
             raise
         raise _build_archive_error(archive, folder, error) from None
     except Exception as error:  # noqa: BLE001 - an archive may be anything, and raise anything
         raise _build_archive_error(archive, folder, error) from None
+
+
+def _unpack_tar(members: tarfile.TarFile, folder: Path) -> None:
+    """Write the files of a .tar file, and those that its links lead to; refuse what is or leads outside.
+
+    `extractall` does the same with a filter, which Python before 3.11.4 lacks, such as that of Debian 12.
+    """
+    for member in members:
+        target = folder / member.name.lstrip("/")
+        if not Path(os.path.normpath(target)).is_relative_to(folder):
+            raise ValueError(f"{member.name} leads outside")
+        if member.isdir():
+            target.mkdir(parents=True, exist_ok=True)
+            continue
+        content = members.extractfile(member)  # a link is followed inside of the archive alone
+        if content is None:
+            raise ValueError(f"{member.name} is no file")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with content, target.open("wb") as file:
+            shutil.copyfileobj(content, file)
 
 
 def _build_archive_error(archive: Path, folder: str, error: Exception) -> UserError:

@@ -114,6 +114,31 @@ def test_make_share_says_to_commit_a_new_address(project: Project, tmp_path: Pat
     has_everything(clone, project)
 
 
+SECRET = "hunter2"
+
+
+@pytest.mark.parametrize(
+    "remote",
+    [
+        f"ssh://me:{SECRET}@host/x",
+        f"s3://bucket/x?token={SECRET}",
+        f"https://host/x;sig={SECRET}",
+        f"webdavs://me:a/{SECRET}@h/x",
+    ],
+)
+def test_make_share_refuses_a_secret(project: Project, remote: str) -> None:
+    config = project.files(".dvc/config")
+    done = project.here("tools.share", remote, expect=2)
+    assert done.stderr.startswith("error: REMOTE: expected no secret in an address")
+    assert SECRET not in done.stdout + done.stderr
+    assert project.files(".dvc/config") == config
+
+
+def test_a_remote_may_have_the_name_of_a_user(project: Project) -> None:
+    project.run("python", "-m", "tools.share", "ssh://me@127.0.0.1:1/x", expect=None)
+    assert b"url = ssh://me@127.0.0.1:1/x" in project.files(".dvc/config")[".dvc/config"]
+
+
 def test_a_change_pulls_no_more_than_it_needs(project: Project, tmp_path: Path) -> None:
     shared(project, str(tmp_path / "storage"))
     project.run("dvc", "push")

@@ -192,7 +192,12 @@ def test_the_warm_up_must_end_before_the_training(tmp_path: Path, content: Any) 
     )
 
 
-@pytest.mark.parametrize("url", ["https://me:secret@example.org/x", "s3://key@bucket/x", "http://a:b@[::1]/"])
+@pytest.mark.parametrize("url",
+    [
+        "https://me:secret@example.org/x", "s3://key@bucket/x", "http://a:b@[::1]/", "https://me:secret/s@example.org/x",
+        "https://me:secret?s@example.org/x", "https://me:secret#@example.org:80/x",
+    ],
+)  # fmt: skip
 def test_an_address_has_no_password(tmp_path: Path, content: Any, url: str) -> None:
     content["datasets"]["mnist"]["source"]["urls"][0] = url
     message = load_error(tmp_path, dump(content))
@@ -205,15 +210,21 @@ def test_an_address_has_no_password(tmp_path: Path, content: Any, url: str) -> N
     [
         "token", "access_token", "X-Amz-Signature", "X-Amz-Credential", "X-Amz-Security-Token",
         "AWSAccessKeyId", "sig", "key", "api_key", "apikey", "password", "auth", "client_secret",
-        "PHPSESSIONTOKEN",
+        "PHPSESSIONTOKEN", "code",
     ],
 )  # fmt: skip
 def test_an_address_has_no_token(tmp_path: Path, content: Any, name: str) -> None:
     content["datasets"]["mnist"]["source"]["urls"][0] = f"https://example.org/x?a=b&{name}=hunter2"
     assert load_error(tmp_path, dump(content)) == (
-        f"datasets.mnist: source.urls.0: expected no secret in an address, found a value of {name!r} after "
-        "the ?; download the files, and name their folder"
+        f"datasets.mnist: source.urls.0: expected no secret in an address, found a value of {name!r}; "
+        "download the files, and name their folder"
     )
+
+
+@pytest.mark.parametrize("before", ["x?", "x;", "x;a=b/y;c;", "x#"])
+def test_an_address_has_no_token_before_or_after_a_query(tmp_path: Path, content: Any, before: str) -> None:
+    content["datasets"]["mnist"]["source"]["urls"][0] = f"https://example.org/{before}token=hunter2"
+    assert "found a value of 'token'; download" in load_error(tmp_path, dump(content))
 
 
 @pytest.mark.parametrize(
@@ -229,7 +240,7 @@ def test_an_address_with_a_secret_in_the_wrong_place_is_not_quoted(
     assert "hunter2" not in message
 
 
-@pytest.mark.parametrize("query", ["version=2", "design=monkey", "dl=1", "path=train"])
+@pytest.mark.parametrize("query", ["version=2", "design=monkey", "dl=1", "path=train", "country_code=3"])
 def test_an_address_may_have_a_query(tmp_path: Path, content: Any, query: str) -> None:
     content["datasets"]["mnist"]["source"]["urls"][0] = f"https://example.org/mnist?{query}"
     path = tmp_path / "params.yaml"
@@ -237,8 +248,11 @@ def test_an_address_may_have_a_query(tmp_path: Path, content: Any, query: str) -
     assert parameters.load(path).dataset("mnist")
 
 
-def test_an_address_may_have_an_at_sign_in_its_path(tmp_path: Path, content: Any) -> None:
-    content["datasets"]["mnist"]["source"]["urls"][0] = "https://example.org/mnist@2/files"
+@pytest.mark.parametrize(
+    "address", ["https://example.org/mnist@2/files", "http://localhost:80/a@b", "http://[::1]:80/a@b;v=1"]
+)
+def test_an_address_may_have_an_at_sign_in_its_path(tmp_path: Path, content: Any, address: str) -> None:
+    content["datasets"]["mnist"]["source"]["urls"][0] = address
     path = tmp_path / "params.yaml"
     path.write_text(dump(content))
     assert parameters.load(path).dataset("mnist")

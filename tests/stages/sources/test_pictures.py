@@ -173,20 +173,50 @@ def test_a_damaged_archive_is_one_line_without_a_temporary_folder(
     assert tempfile.gettempdir() not in str(error.value).replace(str(tmp_path), "")
 
 
-def test_an_archive_writes_nothing_outside(tmp_path: Path) -> None:
+def link(kind: bytes, target: str) -> tarfile.TarInfo:
+    member = tarfile.TarInfo("p/b.png")
+    member.type, member.linkname = kind, target
+    return member
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        tarfile.TarInfo("../../outside.png"), tarfile.TarInfo("p/../../outside.png"),
+        link(tarfile.SYMTYPE, "/etc/passwd"), link(tarfile.SYMTYPE, "../../a.png"),
+        link(tarfile.LNKTYPE, "../a.png"), link(tarfile.SYMTYPE, "b.png"), link(tarfile.SYMTYPE, "."),
+        link(tarfile.FIFOTYPE, ""), link(tarfile.CHRTYPE, ""),
+    ],
+    ids=lambda evil: f"{evil.name} {evil.type.decode()} {evil.linkname}",
+)  # fmt: skip
+def test_an_archive_reads_and_writes_nothing_outside(tmp_path: Path, evil: tarfile.TarInfo) -> None:
+    save(tmp_path / "a.png", 0)
     archive = tmp_path / "inner/evil.tar"
     archive.parent.mkdir()
-    save(tmp_path / "a.png", 0)
     with tarfile.open(archive, "w") as tar:
-        tar.add(tmp_path / "a.png", "../../outside.png")
+        tar.add(tmp_path / "a.png", "p/a.png")
+        tar.addfile(evil)
     with (
         pytest.raises(UserError, match=r"evil\.tar: expected a whole"),
         picture_folders.open_folder(str(archive)),
     ):
         pass
-    assert [path.name for path in tmp_path.iterdir()] == ["inner", "a.png"] or not list(
-        tmp_path.rglob("outside*")
-    )
+    assert not list(tmp_path.rglob("outside*"))
+
+
+def test_links_of_an_archive_are_what_they_lead_to(tmp_path: Path) -> None:
+    save(tmp_path / "a.png", 0)
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        tar.addfile(tarfile.TarInfo("//absolute.png"))
+        tar.add(tmp_path / "a.png", "p/a.png")
+        for number, (kind, target) in enumerate([(tarfile.SYMTYPE, "a.png"), (tarfile.LNKTYPE, "p/a.png")]):
+            member = link(kind, target)
+            member.name = f"p/{number}.png"
+            tar.addfile(member)
+    with picture_folders.open_folder(str(tmp_path / "a.tar")) as folder:
+        found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.png")}
+    content = (tmp_path / "a.png").read_bytes()
+    assert found == {"absolute.png": b"", "p/0.png": content, "p/1.png": content, "p/a.png": content}
 
 
 @pytest.fixture

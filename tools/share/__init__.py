@@ -1,0 +1,1 @@
+"""Data and models for others: a remote of DVC."""
