@@ -17,8 +17,8 @@ SIZE = 64 << 20
 NO_BYTECODE = {"PYTHONDONTWRITEBYTECODE": "1"}  # it would take from the room
 OUTPUTS = {
     "fetch": (f"data/raw/{TWIN}/*",),
-    "preprocess": (f"data/processed/{TWIN}/**/*", f"plots/data/{TWIN}.*"),
-    "train": (f"models/{TWIN}.*", f"plots/history/{TWIN}.*"),
+    "preprocess": (f"data/processed/{TWIN}/**/*", f"models/{TWIN}.json", f"plots/data/{TWIN}.*"),
+    "train": (f"models/{TWIN}.[ak]*", f"plots/history/{TWIN}.*"),
     "evaluate": (f"metrics/{TWIN}.*", f"predictions/{TWIN}/*", f"plots/[crm]*/{TWIN}.*"),
 }
 
@@ -89,7 +89,7 @@ def check_the_error(done: subprocess.CompletedProcess[str], stage: str, reason: 
 def test_a_disk_that_is_full_for_a_stage(small: Project, tally: Tally) -> None:
     expected = small.files(*RESULTS)
     stages = tally.random.sample(list(OUTPUTS), len(OUTPUTS))
-    for number in range(tally.number(2, 16)):
+    for number in range(tally.number(4, 16)):
         stage = stages[number % 4]
         largest = max(len(content) for content in small.files(*OUTPUTS[stage]).values())
         size = int(tally.random.uniform(0, 0.9) * largest)
