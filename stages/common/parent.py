@@ -11,19 +11,21 @@ import psutil
 from stages.common import command
 
 PERIOD = 0.1  # s; DVC takes five times as long to begin another run
+OUT_OF_SIGHT = 0  # the number of a parent outside of the container
 
 
 def exit_when_dvc_exits(first_parent: int) -> None:
     """Watch the DVC that started this process, and exit as soon as DVC has ended.
 
     A DVC that is stopped leaves its stage running, which would write into the next run. If no process above
-    this one is called dvc or python, a program uses DVC as a library, and nothing is watched.
+    this one is called dvc or python, either DVC has ended already, or a program of another name uses DVC as a
+    library. In the latter case, nothing is watched.
 
     Args:
         first_parent: the number of the process that was above this one when this one began.
     """
     dvc = next(filter(is_dvc, psutil.Process().parents()), None)
-    if os.getppid() != first_parent:
+    if os.getppid() != first_parent or (dvc is None and _is_adopted()):
         _exit()
     if dvc is None:
         return
@@ -34,6 +36,18 @@ def exit_when_dvc_exits(first_parent: int) -> None:
         _exit()
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def _is_adopted() -> bool:
+    """Return whether the process above has not started this one, since it belongs to another session.
+
+    Whoever starts a program shares its session with it; the system's first process, which takes over the
+    programs of processes that have ended, has one of its own.
+    """
+    try:
+        return os.getppid() != OUT_OF_SIGHT and os.getsid(os.getppid()) != os.getsid(0)
+    except (OSError, AttributeError):  # Windows has no sessions
+        return False
 
 
 def _exit() -> NoReturn:

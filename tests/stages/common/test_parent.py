@@ -55,6 +55,24 @@ def test_a_stage_whose_dvc_ends_before_the_watch_begins_does_not_go_on(tmp_path:
     assert not (tmp_path / "alive").exists()
 
 
+# Starts a stage in half a second, in a session other than that of the tests, and ends before.
+ENDS_AT_ONCE = """
+import subprocess, sys
+
+command = 'sleep 0.5; exec "$0" -c "$1" "$2" 0 2> "$2/errors"'
+subprocess.Popen(["sh", "-c", command, sys.executable, *sys.argv[1:]])
+"""
+
+
+def test_a_stage_whose_dvc_ends_before_the_stage_begins_does_not_go_on(tmp_path: Path) -> None:
+    dvc = [sys.executable, "-c", ENDS_AT_ONCE, STAGE, str(tmp_path)]
+    subprocess.run(dvc, cwd=ROOT, check=True, start_new_session=True)
+    time.sleep(8)
+    said = (tmp_path / "errors").read_text()
+    assert said.startswith("error: stages: expected the DVC that started this stage, found that it has ended")
+    assert not (tmp_path / "alive").exists()
+
+
 def test_a_stage_ends_with_its_dvc_even_if_nobody_reads_its_errors(tmp_path: Path) -> None:
     """Close the pipe of stderr with the process that reads it, as where a program captures DVC's output."""
     starts = STARTS.replace("stderr=errors", "stderr=subprocess.PIPE")
