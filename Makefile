@@ -25,11 +25,13 @@ repro: ready ## the whole pipeline: what changed, and nothing else; JOBS=2 runs 
 	python -m tools.repair --quick
 	$(if $(JOBS),-dvc stage list --name-only | grep ^evaluate@ | xargs -P "$(JOBS)" -n 1 sh -c 'dvc repro "$$0" || exit 1')
 	dvc repro
+	@rm -f models/.*.checkpoint.npz # of trainings that were given up, since none is left to go on with
 
 # With CODE=../base, the code of the review is that of another checkout, so that a change does not judge itself.
+# NATIVE=1 lets the trainings use all of the machine, with other bits; so does NATIVE=1 make search.
 review: ready ## what changed since BASE=main, as review/report.html; SEEDS=3 judges by 3 trainings; SPLIT=test
 	$(if $(CODE),PYTHONPATH="$(abspath $(CODE))" python -P,python) -m tools.review "$(BASE)" $(LATER) \
-		$(if $(SEEDS),--seeds $(SEEDS)) $(if $(SPLIT),--split $(SPLIT))
+		$(if $(SEEDS),--seeds $(SEEDS)) $(if $(SPLIT),--split $(SPLIT)) $(if $(NATIVE),--native)
 
 merge: ready ## after git merge, rebase or cherry-pick: settle dvc.lock and results, and run what must be
 	python -m tools.merge
@@ -63,7 +65,7 @@ try: ready ## a network that tools.yaml has under a name: DATASET=mnist CONFIGUR
 
 search: ready ## better hyperparameters for DATASET=digits, from TRIALS=50 of the space in tools.yaml
 	@$(if $(DATASET),,$(error expected make search DATASET=digits, or another key of datasets in params.yaml))
-	python -m tools.search "$(DATASET)" --trials $(or $(TRIALS),50)
+	python -m tools.search "$(DATASET)" --trials $(or $(TRIALS),50) $(if $(NATIVE),--native)
 
 experiments: ready ## the experiments of DATASET=digits, the best on the validation images first
 	@$(if $(DATASET),,$(error expected make experiments DATASET=digits, or another key of datasets in params.yaml))

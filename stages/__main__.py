@@ -11,7 +11,7 @@ from stages.common import packages  # noqa: E402
 if __name__ == "__main__":
     packages.explain_missing_packages()
 
-from stages.common import command, interrupts, layout, parent, restore  # noqa: E402
+from stages.common import command, interrupts, layout, parent, restore, runtime  # noqa: E402
 
 # The packages that each stage computes with. dvc.yaml names them, too, so that another version runs the stage
 # again. fetch needs none, since its files have the hashes in params.yaml.
@@ -37,7 +37,9 @@ def main(stage: str, name: str) -> None:
     # that nobody waits for TensorFlow to hear of a typing error.
     try:
         with interrupts.answer_soon():
-            importlib.import_module("stages.parameters").load().dataset(name)
+            dataset = importlib.import_module("stages.parameters").load().dataset(name)
+            if stage == "train":  # a network has the same scores wherever it was trained and is scored
+                runtime.choose(dataset.computation)
             packages.check_versions(STAGE_PACKAGES[stage])
             importlib.import_module(f"stages.{stage}").main(name)
     except Exception:

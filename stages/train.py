@@ -1,6 +1,5 @@
 """The stage train: a network fitted to the training split, with learning curves of the validation split."""
 
-import platform
 from collections.abc import Mapping, Sequence
 from math import ceil
 from pathlib import Path
@@ -11,13 +10,14 @@ import pandas as pd
 import psutil
 from numpy.typing import NDArray
 
-from stages.common import layout
+from stages.common import layout, runtime
 from stages.common.backend import keras
 from stages.common.errors import UserError
 from stages.common.files import write_text
 from stages.common.params_file import read_dataset
 from stages.common.seeds import derive_seed
 from stages.network import build, layers, model_file, optimizers
+from stages.network.architecture import describe_architecture
 from stages.network.checkpoint import Checkpoint, compute_fingerprint
 from stages.network.schema import TrainParameters
 from stages.splits import arrays, batches
@@ -26,8 +26,6 @@ from stages.splits.arrays import Split
 GIGABYTE = 10**9
 BYTES_PER_WEIGHT = 16  # float32: the weight, its gradient, and two means that the optimiser keeps
 HISTORY_COLUMNS = ["loss", "accuracy", "val_loss", "val_accuracy"]
-# Linux's name of an architecture by the name on Windows or on a Mac.
-LINUX_NAMES = {"AMD64": "x86_64", "arm64": "aarch64"}
 
 
 def train(
@@ -55,8 +53,9 @@ def train(
         val_accuracy.
 
     Raises:
-        UserError: if the training diverged.
+        UserError: if the training diverged, or if TensorFlow computes otherwise than the parameters say.
     """
+    runtime.choose(parameters.computation)
     # Keras's global seed is for what a copy of the project may add: everything here has a seed of its own.
     keras.utils.set_random_seed(derive_seed(parameters.seed, "all else"))
     hyperparameters = parameters.training
@@ -167,12 +166,6 @@ def write_history(path: Path, history: pd.DataFrame) -> None:
     write_text(path, history.round(layout.DECIMALS).to_csv(index=False, lineterminator="\n"))
 
 
-def detect_architecture() -> str:
-    """Return the architecture of this machine, such as x86_64, which decides the bits of a network."""
-    machine = platform.machine()
-    return LINUX_NAMES.get(machine, machine)
-
-
 def main(name: str) -> None:
     """Read the processed arrays, and write the network, its architecture and its history."""
     parameters = read_dataset(TrainParameters, name)
@@ -187,7 +180,7 @@ def main(name: str) -> None:
         checkpoint=checkpoint,
     )
     model_file.save(model, layout.model(name))
-    write_text(layout.architecture(name), f"{detect_architecture()}\n")
+    write_text(layout.architecture(name), f"{describe_architecture()}\n")
     write_history(layout.history(name), history)
     checkpoint.remove()
     print(f"{layout.model(name)}, after the last epoch:\n{history.tail(1).to_string(index=False)}")

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import platform
 import sys
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ from stages.common import checksums, packages
 from stages.common.backend import keras
 from stages.common.errors import UserError
 from stages.common.files import atomic_file
+from stages.network.architecture import describe_architecture
 from stages.network.schema import TrainParameters
 
 SHARE_OF_TIME = 0.02  # of a training that may go into writing checkpoints
@@ -32,7 +32,7 @@ def compute_fingerprint(parameters: TrainParameters, data: str) -> str:
     code = {
         name: checksums.sha256(Path(file)) for name, module in modules.items() if (file := module.__file__)
     }
-    program = [sorted(code.items()), packages.FILE.read_text(encoding="utf-8"), platform.machine()]
+    program = [sorted(code.items()), packages.FILE.read_text(encoding="utf-8"), describe_architecture()]
     return hashlib.sha256(json.dumps([parameters.model_dump(), data, program]).encode()).hexdigest()
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from stages.common.fields import Augmentation, LargestPixel, Positive, Seed
+from stages.common.runtime import Computation
 from stages.common.validation import Section
 
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -84,12 +85,14 @@ class TrainParameters(Section):
     Attributes:
         largest_pixel: the pixel value that the network scales to 1.
         seed: the seed of the weights, the order of images, dropout and distortions.
+        computation: `portable`, with bits that travel between processors, or `native`, which is faster.
         network: the layers.
         training: the optimiser and its settings.
     """
 
     largest_pixel: LargestPixel
     seed: Seed
+    computation: Computation
     network: Network
     training: Training
 

@@ -73,3 +73,12 @@ def test_a_changed_parameter_begins_anew(project: Project) -> None:
     assert "Epoch 1/3" in output
     assert GOES_ON not in output
     assert not checkpoint.exists()
+
+
+def test_a_checkpoint_of_a_training_that_was_given_up_goes(project: Project) -> None:
+    """As after a kill in the moment between the last result and the removal of the checkpoint."""
+    stray = project.folder / layout.checkpoint(TWIN)
+    stray.touch()
+    done = project.run("make", "-o", ".venv/installed", "repro")
+    assert "up to date" in done.stdout
+    assert not stray.exists()

@@ -307,7 +307,7 @@ def test_the_variable_names_a_mirror_with_a_folder_for_each_data_set(
         "datasets": {"letters": {
             "source": source(serve(good).url).model_dump(), "files": FILES.model_dump(by_alias=True),
             "classes": ["a", "b"],
-            "largest_pixel": 255, "validation_images": 10, "seed": 0,
+            "largest_pixel": 255, "validation_images": 10, "seed": 0, "computation": "portable",
             "network": {"hidden": [8], "dropout": 0.0, "batch_normalization": False},
             "training": {
                 "optimizer": "SGD", "learning_rate": 0.1, "schedule": "constant", "warmup_epochs": 0,

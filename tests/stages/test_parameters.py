@@ -47,6 +47,7 @@ def test_the_committed_file_is_valid_and_has_the_three_data_sets() -> None:
         ("training.epochs", 0, "expected greater than 0, found 0"),
         ("training.label_smoothing", 1, "expected less than 1, found 1"),
         ("training.schedule", "linear", "expected 'constant' or 'cosine', found 'linear'"),
+        ("computation", "fast", "expected 'portable' or 'native', found 'fast'"),
         ("training.momenta", 0.9, "expected no such key, found 0.9"),
         ("training.momentum", 1.0, "expected less than 1, found 1.0"),
         ("training.balance", 1.5, "expected less than or equal to 1, found 1.5"),

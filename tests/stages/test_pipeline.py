@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from sklearn.metrics import accuracy_score, confusion_matrix
 
 from stages.common.backend import keras
-from stages.train import detect_architecture
+from stages.network.architecture import describe_architecture
 
 RESULTS = ("dvc.lock", "data/**/*", "models/*", "metrics/*", "predictions/*/*", "plots/*/*")
 
@@ -86,7 +86,7 @@ def test_a_second_repro_does_nothing(project: Project) -> None:
 
 def test_the_committed_results_of_digits_are_what_two_data_sets_at_a_time_give(finished: Project) -> None:
     for name in finished.files("metrics/digits.json", "predictions/digits/*.csv", "plots/*/digits.*"):
-        if detect_architecture() == "x86_64":  # as of the committed results
+        if describe_architecture() == "x86_64":  # as of the committed results
             assert (finished.folder / name).read_bytes() == (ROOT / name).read_bytes()
         else:
             accuracy = [json.loads((at / "metrics/digits.json").read_text())["test"]["accuracy"]
@@ -103,6 +103,7 @@ def test_a_learning_rate_reruns_the_training_and_evaluation_of_its_data_set(slow
     ("path", "value", "stages"),
     [
         ("network.dropout", 0.5, ["train"]),
+        ("computation", "native", ["train"]),
         ("seed", 7, ["preprocess", "train"]),
         ("validation_images", 300, ["preprocess"]),
         ("largest_pixel", 255, ["preprocess", "train"]),

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from stages.common import command, files, packages, runtime
 from stages.common.errors import UserError
+from stages.common.processor import describe_processor
 from stages.parameters import load
 from tools.benchmarks import growth, pipeline, shapes, training
 from tools.benchmarks.report import Section, build_page
-from tools.common.processor import describe_processor
 
 PAGE = Path("docs/benchmarks.md")
 GROWTH_PICTURE = Path("docs/growth.png")  # beside the page, which links to it by name

@@ -132,13 +132,21 @@ def vary(dataset: Dataset, values: Mapping[str, Any], place: str) -> Dataset:
     return varied
 
 
+def training_parameters(dataset: Dataset) -> dict[str, Any]:
+    """Return the parameters of a training, as `TrainParameters` reads them."""
+    parameters: dict[str, Any] = dataset.model_dump(include=set(TrainParameters.model_fields))
+    return parameters
+
+
 def training_identity(dataset: Dataset) -> dict[str, Any]:
     """Return the parameters that decide a training on given arrays.
 
     Keys of `LATER_KEYS` and `LATER_DISTORTIONS` that are not used are left out, so that what was recorded
     before there were any keeps its key.
     """
-    identity = dataset.model_dump(include=set(TrainParameters.model_fields))
+    identity = training_parameters(dataset)
+    if dataset.computation == "portable":  # as all were before there was another way
+        del identity["computation"]
     training, augmentation = identity["training"], identity["training"]["augmentation"]
     for content, schema, names in (
         (training, Training, LATER_KEYS),

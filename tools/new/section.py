@@ -47,6 +47,7 @@ def build_section(imported: Imported, folder: Path) -> dict[str, Any]:
         "largest_pixel": largest_pixel,
         "validation_images": validation_images,
         "seed": 0,
+        "computation": "portable",
         "network": choice.network.model_dump(),
         "training": choice.training.model_dump(exclude_none=True),
     }

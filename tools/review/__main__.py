@@ -20,7 +20,7 @@ FOLDER = Path("review")
 EARLIER = r"report\.(md|html)|.+\.png"  # the files of an earlier review
 
 
-def main(base_name: str, later_name: str, rules: Rules, trainings: int) -> int:
+def main(base_name: str, later_name: str, rules: Rules, trainings: int, *, native: bool = False) -> int:
     """Compare two revisions.
 
     Args:
@@ -28,6 +28,7 @@ def main(base_name: str, later_name: str, rules: Rules, trainings: int) -> int:
         later_name: the name of the later revision.
         rules: of the review.
         trainings: the number of seeds to train each changed data set with, at each revision; 0 for none.
+        native: whether these trainings compute natively.
 
     Returns:
         The exit code.
@@ -42,7 +43,7 @@ def main(base_name: str, later_name: str, rules: Rules, trainings: int) -> int:
     changed = inputs.find_changed_parameters(base, later)
     review = compare_revisions(base, later, changed, rules)
     if trainings:
-        train(review, trainings)
+        train(review, trainings, native=native)
     with files.atomic_folder(FOLDER, earlier=EARLIER) as folder:
         pictures.draw(review, folder)
         text = report.build_markdown(review)
@@ -53,16 +54,19 @@ def main(base_name: str, later_name: str, rules: Rules, trainings: int) -> int:
     return 1 if review.stopped else 0
 
 
-def train(review: Review, trainings: int) -> None:
+def train(review: Review, trainings: int, *, native: bool) -> None:
     """Train the data sets with other predictions anew, and compare the results of all seeds."""
     changed = {comparison.dataset: comparison for comparison in review.comparisons if comparison.differences}
     if not changed:
         return
-    results = seeds.train_both(review.base, review.later, list(changed), trainings, review.split)
+    results = seeds.train_both(
+        review.base, review.later, list(changed), trainings, review.split, native=native
+    )
     for dataset, (before, after) in results.items():
         comparison = changed[dataset]
         comparison.before = [rename_classes(result, comparison.renamed) for result in before]
         comparison.after = after
+        comparison.is_native = native
         comparison.differences = compare_results(comparison.before, after, review.tolerance)
 
 
@@ -109,6 +113,11 @@ if __name__ == "__main__":
         f"{seeds.FEWEST_SEEDS}",
     )
     parser.add_argument(
+        "--native",
+        action="store_true",
+        help="train natively, which is faster, with all seeds but the first",
+    )
+    parser.add_argument(
         "--tolerance",
         metavar="METRIC=VALUE",
         type=parse_tolerance,
@@ -142,5 +151,6 @@ if __name__ == "__main__":
             arguments.later,
             Rules(arguments.split, dict(arguments.tolerance), accepted),
             arguments.seeds,
+            native=arguments.native,
         )
     )

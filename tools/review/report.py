@@ -103,10 +103,12 @@ def explain(review: Review) -> str:
     tolerances = ", ".join(f"{metric} {value:g}" for metric, value in review.tolerance.items())
     smaller = [name for name, metric in METRICS.items() if not metric.larger_is_better]
     if review.seeds > 1:
+        is_native = any(comparison.is_native for comparison in review.comparisons)
+        how = ", natively but for the first" if is_native else ""
         scope = (
-            f"Both revisions were trained with {review.seeds} seeds each. An interval covers other seeds and "
-            "other images of the same kind, so the verdicts are about the change, if networks learn from "
-            "these training images."
+            f"Both revisions were trained with {review.seeds} seeds each{how}. An interval covers other "
+            "seeds and other images of the same kind, so the verdicts are about the change, if networks "
+            "learn from these training images."
         )
         chance = (
             f"Even if nothing has changed, up to one in twenty of the {len(differences)} verdicts is "

@@ -18,7 +18,7 @@ DATA_STAGES = ("fetch", "preprocess")
 
 
 def train_both(
-    base: Revision, later: Revision, datasets: list[str], seeds: int, split: str
+    base: Revision, later: Revision, datasets: list[str], seeds: int, split: str, *, native: bool = False
 ) -> dict[str, tuple[list[Result], list[Result]]]:
     """Train both revisions with several seeds.
 
@@ -28,6 +28,7 @@ def train_both(
         datasets: the keys of the data sets.
         seeds: the number of trainings of each data set at each revision.
         split: whose results are returned.
+        native: whether to train natively with all seeds but the first, whose results are there already.
 
     Returns:
         For each data set, the results at the base and at the later revision, one for each seed.
@@ -36,7 +37,9 @@ def train_both(
         UserError: before any training, if the packages installed here are not those of both revisions.
     """
     check_packages(base, later)
-    before, after = (train(revision, datasets, seeds, split) for revision in (base, later))
+    if native:
+        _expect_equal_computations(base, later, datasets)
+    before, after = (train(revision, datasets, seeds, split, native) for revision in (base, later))
     return {dataset: (before[dataset], after[dataset]) for dataset in datasets}
 
 
@@ -71,7 +74,22 @@ def check_packages(base: Revision, later: Revision) -> None:
         raise UserError(f"{packages.FILE} at {revision.name}: {', '.join(differences)}; {hint}")
 
 
-def train(revision: Revision, datasets: list[str], seeds: int, split: str) -> dict[str, list[Result]]:
+def _expect_equal_computations(base: Revision, later: Revision, datasets: list[str]) -> None:
+    """Raise a UserError if the revisions compute in different ways: native seeds would hide that change."""
+    sections = [revision.section(params_file.FILE, "datasets") for revision in (base, later)]
+    for name in datasets:
+        before, after = (section[name].get("computation") for section in sections)
+        if before is None or before != after:
+            raise UserError(
+                f"{params_file.FILE}: datasets.{name}.computation: expected the same at both revisions, "
+                f"found {before or 'none'} at {base.name}, {after or 'none'} at {later.name}; run it without "
+                "NATIVE=1"
+            )
+
+
+def train(
+    revision: Revision, datasets: list[str], seeds: int, split: str, native: bool
+) -> dict[str, list[Result]]:
     """Train and score a revision once for each seed, in a clone that shares the cache of this folder.
 
     A training that was done before comes out of the cache. The seed in params.yaml decides the held-out
@@ -94,6 +112,8 @@ def train(revision: Revision, datasets: list[str], seeds: int, split: str) -> di
             yaml = YAML()
             content = yaml.load(original)
             content["datasets"][dataset]["seed"] += number
+            if native and number > 0:
+                content["datasets"][dataset]["computation"] = "native"
             yaml.dump(content, folder / params_file.FILE)
             stages = [f"evaluate@{dataset}"] if number == 0 else [f"train@{dataset}", f"evaluate@{dataset}"]
             dvc.run("repro", *(["--single-item"] if number else []), *stages, folder=folder)

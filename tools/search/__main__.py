@@ -15,10 +15,10 @@ from tools.common import lock
 from tools.search import cluster, report, space, trials
 
 
-def main(name: str, count: int) -> None:
+def main(name: str, count: int, *, native: bool) -> None:
     """Search, print the table of trials and the best trial, and draw the importance of hyperparameters."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    task = trials.find_task(name)
+    task = trials.find_task(name, native=native)
     try:
         with (
             lock.exclusive_lock(trials.FOLDER / f"{name}.lock", f"search of {name}"),
@@ -41,9 +41,9 @@ def main(name: str, count: int) -> None:
         report.draw_importances(importances, trials.FOLDER / f"{name}.png")
         print(f"\nThe importance of each hyperparameter: {trials.FOLDER / name}.png")
     values = space.decode_values(best.params, task.search.space)
-    print(
-        f"\nThe best trial, as an experiment:\n{shlex.join(['dvc', *space.build_experiment(name, values)])}"
-    )
+    how = ", which computes as params.yaml says" if native else ""
+    experiment = shlex.join(["dvc", *space.build_experiment(name, values)])
+    print(f"\nThe best trial, as an experiment{how}:\n{experiment}")
 
 
 if __name__ == "__main__":
@@ -56,5 +56,8 @@ if __name__ == "__main__":
         metavar="N",
         help="the number of trials, with those that have ended (default: 50)",
     )
+    parser.add_argument(
+        "--native", action="store_true", help="compute natively, which is faster, whatever params.yaml says"
+    )
     arguments = parser.parse_args()
-    command.finish(lambda: main(arguments.dataset, arguments.trials))
+    command.finish(lambda: main(arguments.dataset, arguments.trials, native=arguments.native))

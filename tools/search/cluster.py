@@ -28,7 +28,11 @@ def connect() -> Iterator[Client]:
         with (
             # Port 0 is any free port, since another search may run here.
             LocalCluster(
-                n_workers=workers, threads_per_worker=1, memory_limit=0, dashboard_address=":0"
+                n_workers=workers,
+                threads_per_worker=1,
+                memory_limit=0,
+                dashboard_address=":0",
+                env={"LOKY_MAX_CPU_COUNT": str(THREADS)},  # which native computation counts
             ) as cluster,
             Client(cluster) as client,
         ):

@@ -18,8 +18,8 @@ from stages.common.seeds import derive_seed
 from stages.parameters import Dataset
 from stages.parameters import load as load_parameters
 from tools.common import settings
-from tools.common.variations import Search, training_identity, vary
-from tools.search import space, trial
+from tools.common.variations import Search, training_identity, training_parameters, vary
+from tools.search import space, trial, worker
 from tools.search.trial import TrialOutcome
 
 FOLDER = Path("searches")
@@ -48,8 +48,12 @@ class Task:
         return f"{self.name} {hashlib.sha256(text.encode()).hexdigest():.12}"
 
 
-def find_task(name: str) -> Task:
+def find_task(name: str, *, native: bool = False) -> Task:
     """Return the search of a data set as tools.yaml describes it.
+
+    Args:
+        name: of the data set.
+        native: whether trials compute natively, whatever params.yaml says.
 
     Raises:
         UserError: if tools.yaml has no space, or a space that the data set does not fit.
@@ -61,6 +65,8 @@ def find_task(name: str) -> Task:
             f"{settings.FILE}: search: expected a space to search in, found none; see docs/search.md"
         )
     dataset = parameters.dataset(name)
+    if native:
+        dataset = dataset.model_copy(update={"computation": "native"})
     space.check_space(search.space, dataset)
     return Task(name, dataset, search, trial.compute_fingerprint(name))
 
@@ -148,8 +154,8 @@ def run_trials(
         except UserError as error:  # two values may exclude each other
             yield number, TrialOutcome(error=str(error))
             continue
-        arguments = (task.name, training_identity(dataset), task.fingerprint, earlier)
-        numbers[client.submit(trial.run_trial, *arguments, key=f"{task.identity()}, {number}")] = number
+        arguments = (task.name, training_parameters(dataset), task.fingerprint, earlier)
+        numbers[client.submit(worker.run_trial, *arguments, key=f"{task.identity()}, {number}")] = number
     for future in as_completed(numbers):
         number = numbers[future]
         try:

@@ -26,9 +26,9 @@ from stages import parameters
 from stages.__main__ import STAGES
 from stages.common import command, layout, packages
 from stages.common.errors import UserError
+from stages.common.processor import describe_processor
 from stages.splits import arrays
 from stages.splits.arrays import Split
-from tools.common.processor import describe_processor
 
 EMULATOR = "qemu-x86_64"
 # `legacy-cache` gives an L1 cache of 64 KB in place of 32: Eigen cuts products by its size.

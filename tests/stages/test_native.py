@@ -1,0 +1,97 @@
+"""Native computation: other kernels, and the same bytes twice on the same machine."""
+
+import os
+from collections.abc import Mapping
+
+import pytest
+from helpers import TWIN, Project
+
+from stages.common import layout
+from stages.common.errors import UserError
+from stages.common.processor import describe_processor
+from stages.network.schema import TrainParameters
+from stages.parameters import load
+from stages.splits import arrays
+from stages.train import train
+
+MODEL = layout.model(TWIN).as_posix()
+TRAINING = ("dvc", "repro", "--force", "--single-item", f"train@{TWIN}")
+SHOW_KERNELS = {"ONEDNN_VERBOSE": "1"}  # oneDNN then prints a line for each of its kernels that runs
+OF_ONE_DNN = "onednn_verbose,v1,primitive,exec,cpu"
+# Left over in a shell, or in a home directory.
+OTHER_SHELL = {
+    "TF_ENABLE_ONEDNN_OPTS": "0", "TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL": "0", "OMP_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "PYTHONHASHSEED": "1", "TZ": "Asia/Kolkata",
+}  # fmt: skip
+CONVOLUTIONS = {
+    "network": {"convolutions": [[8], [16]]},
+    "training": {"augmentation": {"shift": 1, "rotation": 10, "elastic": 0.5}},
+}
+
+
+def change(project: Project, computation: str, sections: Mapping[str, Mapping[str, object]]) -> None:
+    def edit(content: dict) -> None:
+        dataset = content["datasets"][TWIN]
+        dataset["computation"] = computation
+        for section, values in sections.items():
+            dataset[section].update(values)
+
+    project.edit_parameters(edit)
+
+
+@pytest.mark.parametrize("sections", [{}, CONVOLUTIONS], ids=["dense", "convolutional"])
+def test_native_computation_gives_the_same_bytes_twice_with_other_kernels(
+    project: Project, sections: Mapping[str, Mapping[str, object]]
+) -> None:
+    change(project, "portable", sections)
+    assert OF_ONE_DNN not in project.run(*TRAINING, **SHOW_KERNELS).stdout
+    portable = project.files("models/*")
+
+    change(project, "native", sections)
+    assert OF_ONE_DNN in project.run(*TRAINING, **SHOW_KERNELS).stdout
+    native = project.files("models/*", "plots/history/*")
+    assert native[MODEL] != portable[MODEL]
+    project.run(*TRAINING, **OTHER_SHELL)
+    assert project.files("models/*", "plots/history/*") == native
+
+    said = native[f"models/{TWIN}.architecture"].decode()
+    threads = len(os.sched_getaffinity(0))
+    assert said == (
+        f"{portable[f'models/{TWIN}.architecture'].decode().strip()}, native, {describe_processor()}, "
+        f"{threads} threads\n"
+    )
+    assert "native" not in native["models/digits.architecture"].decode()
+
+
+def test_a_network_has_the_same_scores_wherever_it_was_trained(project: Project) -> None:
+    """Only train can be native."""
+    change(project, "native", {})
+    project.run(*TRAINING)
+    done = project.run("dvc", "repro", f"evaluate@{TWIN}", **SHOW_KERNELS)
+    assert f"Running stage 'evaluate@{TWIN}'" in done.stdout
+    assert OF_ONE_DNN not in done.stdout
+    assert "up to date" in project.run("dvc", "status").stdout
+
+
+def test_tensorflow_computes_in_one_way_in_a_process(
+    finished: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(finished.folder)
+    content = load().dataset("digits").model_dump(include=set(TrainParameters.model_fields))
+    parameters = TrainParameters(**{**content, "computation": "native"})
+    split = arrays.read(layout.processed("digits", "validation"))
+    with pytest.raises(
+        UserError, match=r"^params\.yaml: computation: expected portable, .* found native; start"
+    ):
+        train(parameters, split, split, quiet=True)
+
+
+@pytest.mark.slow
+def test_a_native_result_is_verified_to_the_bit_on_its_machine(project: Project) -> None:
+    change(project, "native", {})
+    project.run("dvc", "repro")
+    project.commit("Compute natively")
+    done = project.run("python", "-m", "tools.verify", TWIN)
+    assert "DIFFERENT" not in done.stdout
+    assert "odd shell" in done.stdout
+    assert done.stdout.endswith("\nVerified.\n")
