@@ -117,6 +117,7 @@ def test_no_code_names_a_data_set() -> None:
 WITHOUT_A_TRACE = {
     "aiohttp",
     "fsspec",
+    "joblib",
     "psutil",
     "pydantic",
     "ruamel.yaml",
