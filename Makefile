@@ -25,7 +25,7 @@ repro: ready ## the whole pipeline: what changed, and nothing else; JOBS=2 runs 
 	python -m tools.repair --quick
 	$(if $(JOBS),-dvc stage list --name-only | grep ^evaluate@ | xargs -P "$(JOBS)" -n 1 sh -c 'dvc repro "$$0" || exit 1')
 	dvc repro
-	@rm -f models/.*.checkpoint.npz # of trainings that were given up, since none is left to go on with
+	@rm -f models/.*.checkpoint.npz # of trainings that were given up
 
 # With CODE=../base, the code of the review is that of another checkout, so that a change does not judge itself.
 # NATIVE=1 lets the trainings use all of the machine, with other bits; so does NATIVE=1 make search.

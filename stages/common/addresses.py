@@ -3,36 +3,41 @@
 import re
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 # Words in the names of parameters that have secrets: X-Amz-Signature, access_token, AWSAccessKeyId.
 SECRET_WORDS = (
     *("token", "key", "sig", "signature", "password", "passwd", "pwd", "pass", "secret", "credential", "jwt"),
-    *("credentials", "auth", "authorization", "session", "sas", "pat"),
+    *("credentials", "auth", "authorization", "session", "sas", "sid", "pat"),
 )
 SECRET_NAMES = ("code",)  # of a key of Azure's functions; as one word among others, it has many meanings
 WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-RUN_TOGETHER = re.compile(r"token|signature|passw|secret|credential|apikey|accesskey|key$", re.IGNORECASE)
+RUN_TOGETHER = re.compile(
+    "token|signature|passw|passphrase|userpass|secret|credential|apikey|accesskey|key$|sess(ion)?id|oauth|"
+    "xauth|authcode|bearer|hmac",
+    re.IGNORECASE,
+)
 NAME, PASSWORD = "a name", "a password"
 HIDDEN = "..."
-# What stands between :// and the next slash and is more than a host and a port: a password may have a slash.
-LOGIN = re.compile(r"[^/\s?#]*@|[^/\s?#@\[]*:(?!\d*(?:[/?#:;,\s]|$))\S*?@")
+# A name and a password, after ://, up to the @. What stands after a colon there and is no port is a password,
+# which may have any character.
+LOGIN = re.compile(r"[^/\s?#@\[]*:(?!\d+(?:[/?#:;,\s]|$))\S*@|[^/\s?#]*@")
 
 
 def hide_secrets(text: str) -> str:
     """Remove names, passwords and queries from the addresses in a text, so that no log keeps them."""
     text = re.sub(rf"(?<=://)(?:{LOGIN.pattern})", "", text)
-    return re.sub(r"(://[^\s?#;]*(?:[?#]|;(?=\S)))\S*?(?=[:;,]?(?:\s|$))", rf"\g<1>{HIDDEN}", text)
+    return re.sub(r"(://[^\s?#;]*(?:[?#&]|;(?=\S)))\S*?(?=[:;,]?(?:\s|$))", rf"\g<1>{HIDDEN}", text)
 
 
 def find_secret(url: str) -> str | None:
     """Return what is secret in an address: NAME, PASSWORD, or a text with a parameter's name."""
-    _, separator, rest = url.partition("://")
-    if not separator:
+    if "://" not in url:
         return None
-    if login := LOGIN.match(rest):
-        return PASSWORD if ":" in login[0] else NAME
-    parameters = re.split(r"[?#;&]", rest)[1:]
+    logins = [LOGIN.match(url, found.end()) for found in re.finditer("://", url)]
+    if names := [unquote(login[0]) for login in logins if login]:
+        return PASSWORD if any(":" in name for name in names) else NAME
+    parameters = re.split(r"[?#;&,]", url)[1:]
     names = [name for name, _ in parse_qsl("&".join(parameters), keep_blank_values=True)]
     return next((f"a value of {name!r}" for name in names if _is_secret(name)), None)
 

@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import NoReturn
 
 import psutil
@@ -11,7 +12,6 @@ import psutil
 from stages.common import command
 
 PERIOD = 0.1  # s; DVC takes five times as long to begin another run
-OUT_OF_SIGHT = 0  # the number of a parent outside of the container
 
 
 def exit_when_dvc_exits(first_parent: int) -> None:
@@ -39,14 +39,18 @@ def exit_when_dvc_exits(first_parent: int) -> None:
 
 
 def _is_adopted() -> bool:
-    """Return whether the process above has not started this one, since it belongs to another session.
+    """Return whether this process, or the shell that DVC runs it in, has lost the process that started it.
 
-    Whoever starts a program shares its session with it; the system's first process, which takes over the
-    programs of processes that have ended, has one of its own.
+    A program shares its session with whoever has started it, but mostly not with the process of the system
+    that takes over the programs of those that have ended.
     """
     try:
-        return os.getppid() != OUT_OF_SIGHT and os.getsid(os.getppid()) != os.getsid(0)
-    except (OSError, AttributeError):  # Windows has no sessions
+        child = psutil.Process()
+        parent = child.parent()
+        if parent is not None and parent.name() == Path(os.environ.get("SHELL", "/bin/sh")).name:
+            child, parent = parent, parent.parent()
+        return parent is not None and os.getsid(parent.pid) != os.getsid(child.pid)
+    except (OSError, psutil.Error, AttributeError):  # Windows has no sessions
         return False
 
 

@@ -4,7 +4,7 @@ import platform
 
 from stages.common import runtime
 from stages.common.backend import tf
-from stages.common.processor import describe_processor
+from stages.common.processor import describe_caches, describe_processor
 
 # Linux's name of an architecture by the name on Windows or on a Mac.
 LINUX_NAMES = {"AMD64": "x86_64", "arm64": "aarch64"}
@@ -13,8 +13,8 @@ LINUX_NAMES = {"AMD64": "x86_64", "arm64": "aarch64"}
 def describe_architecture() -> str:
     """Return the architecture of this machine, such as x86_64: portable computation depends on no more.
 
-    Native computation does, on what follows after commas: the processor, the number of threads, and graphics
-    cards.
+    Native computation does, on what follows after commas: the processor, its caches, the number of threads,
+    and graphics cards.
     """
     machine = platform.machine()
     architecture = LINUX_NAMES.get(machine, machine)
@@ -25,4 +25,4 @@ def describe_architecture() -> str:
         for card in tf.config.list_physical_devices("GPU")
     ]
     threads = f"{runtime.count_threads()} threads"
-    return ", ".join([architecture, "native", describe_processor(), threads, *cards])
+    return ", ".join([architecture, "native", describe_processor(), describe_caches(), threads, *cards])

@@ -64,23 +64,60 @@ def _unpack(archive: Path, folder: str) -> None:
 
 
 def _unpack_tar(members: tarfile.TarFile, folder: Path) -> None:
-    """Write the files of a .tar file, and those that its links lead to; refuse what is or leads outside.
+    """Write the files of a .tar file, and what its links lead to; refuse what is or leads outside.
 
-    `extractall` does the same with a filter, which Python before 3.11.4 lacks, such as that of Debian 12.
+    Python before 3.11.4, such as that of Debian 12, lacks the filter of `extractall` that would do so.
+
+    Raises:
+        ValueError: if a member is no file, folder or link, or leads outside, to itself or to nothing.
     """
+    links: dict[Path, Path] = {}
     for member in members:
-        target = folder / member.name.lstrip("/")
-        if not Path(os.path.normpath(target)).is_relative_to(folder):
-            raise ValueError(f"{member.name} leads outside")
+        target = _find_place(folder, member.name.lstrip("/"), member.name)
         if member.isdir():
             target.mkdir(parents=True, exist_ok=True)
-            continue
-        content = members.extractfile(member)  # a link is followed inside of the archive alone
-        if content is None:
+        elif member.issym():
+            where = os.path.join(os.path.dirname(member.name.lstrip("/")), member.linkname)  # noqa: PTH118, PTH120
+            links[target] = _find_place(folder, where, member.name)
+        elif member.islnk():
+            links[target] = _find_place(folder, member.linkname.lstrip("/"), member.name)
+        elif (content := members.extractfile(member)) is not None:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with content, target.open("wb") as file:
+                shutil.copyfileobj(content, file)
+        else:
             raise ValueError(f"{member.name} is no file")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with content, target.open("wb") as file:
-            shutil.copyfileobj(content, file)
+    _follow_links(links, folder)
+
+
+def _follow_links(links: dict[Path, Path], folder: Path) -> None:
+    """Copy what links lead to into their places; a link may lead to a link, or to a folder with links."""
+    while links:
+        ready = {place: source for place, source in links.items() if source.is_file()}
+        if not ready:  # folders come when they are whole
+            ready = {
+                place: source
+                for place, source in links.items()
+                if source.is_dir() and not any(other.is_relative_to(source) for other in links)
+            }
+        if not ready:
+            name = next(iter(links)).relative_to(folder)
+            raise ValueError(f"the link {name} leads to itself or to nothing")
+        for place, source in ready.items():
+            del links[place]
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, place, dirs_exist_ok=True)
+            else:
+                shutil.copyfile(source, place)
+
+
+def _find_place(folder: Path, name: str, member: str) -> Path:
+    """Return the place of a name in a folder; raise a ValueError if it is outside."""
+    place = Path(os.path.normpath(folder / name))
+    if not place.is_relative_to(folder):
+        raise ValueError(f"{member} leads outside")
+    return place
 
 
 def _build_archive_error(archive: Path, folder: str, error: Exception) -> UserError:

@@ -124,6 +124,8 @@ SECRET = "hunter2"
         f"s3://bucket/x?token={SECRET}",
         f"https://host/x;sig={SECRET}",
         f"webdavs://me:a/{SECRET}@h/x",
+        f"https://{SECRET}@host/x",
+        f"ssh://me%3A{SECRET}@host/x",
     ],
 )
 def test_make_share_refuses_a_secret(project: Project, remote: str) -> None:

@@ -1,16 +1,16 @@
 """Native computation: other kernels, and the same bytes twice on the same machine."""
 
-import os
 import re
 import subprocess
 from collections.abc import Mapping
 
+import joblib
 import pytest
 from helpers import TWIN, Project
 
 from stages.common import layout
 from stages.common.errors import UserError
-from stages.common.processor import describe_processor
+from stages.common.processor import describe_caches, describe_processor
 from stages.network.schema import TrainParameters
 from stages.parameters import load
 from stages.splits import arrays
@@ -25,6 +25,7 @@ ALWAYS_OF_ONE_DNN = {"gemm_api"}
 # Left over in a shell, or in a home directory.
 OTHER_SHELL = {
     "TF_ENABLE_ONEDNN_OPTS": "0", "TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL": "0", "OMP_NUM_THREADS": "1",
+    "ONEDNN_MAX_CPU_ISA": "SSE41", "ONEDNN_DEFAULT_FPMATH_MODE": "BF16", "CUDA_VISIBLE_DEVICES": "-1",
     "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "PYTHONHASHSEED": "1", "TZ": "Asia/Kolkata",
 }  # fmt: skip
 CONVOLUTIONS = {
@@ -68,16 +69,19 @@ def test_native_computation_gives_the_same_bytes_twice_with_other_kernels(
     assert project.files("models/*", "plots/history/*") == native
 
     said = native[f"models/{TWIN}.architecture"].decode()
-    threads = len(os.sched_getaffinity(0))
     assert said == (
         f"{portable[f'models/{TWIN}.architecture'].decode().strip()}, native, {describe_processor()}, "
-        f"{threads} threads\n"
+        f"{describe_caches()}, "
+        f"{joblib.cpu_count()} threads\n"
     )
+    project.run(*TRAINING, LOKY_MAX_CPU_COUNT="1")
+    assert project.files("models/*")[f"models/{TWIN}.architecture"].endswith(b", 1 threads\n")
+    done = project.run(*TRAINING, LOKY_MAX_CPU_COUNT="four", expect=None)
+    assert "error: LOKY_MAX_CPU_COUNT: expected a number of processors, found 'four'; correct" in done.stderr
     assert "native" not in native["models/digits.architecture"].decode()
 
 
-def test_a_network_has_the_same_scores_wherever_it_was_trained(project: Project) -> None:
-    """Only train can be native."""
+def test_scoring_is_portable_wherever_a_network_was_trained(project: Project) -> None:
     change(project, "native", {})
     project.run(*TRAINING)
     done = project.run("dvc", "repro", f"evaluate@{TWIN}", **SHOW_KERNELS)

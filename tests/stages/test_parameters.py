@@ -195,7 +195,10 @@ def test_the_warm_up_must_end_before_the_training(tmp_path: Path, content: Any) 
 
 @pytest.mark.parametrize("url",
     [
-        "https://me:secret@example.org/x", "s3://key@bucket/x", "http://a:b@[::1]/", "https://me:secret/s@example.org/x",
+        "https://me:secret@example.org/x", "s3://key@bucket/x", "http://a:b@[::1]/",
+        "https://me:secret/s@example.org/x", "https://me:/secret@example.org", "https://me:?secret@example.org",
+        "https://me:p@secret/w@example.org/x", "https://proxy/https://me:secret@example.org/x",
+        "https://me%3Asecret@example.org/x",
         "https://me:secret?s@example.org/x", "https://me:secret#@example.org:80/x",
     ],
 )  # fmt: skip
@@ -211,7 +214,7 @@ def test_an_address_has_no_password(tmp_path: Path, content: Any, url: str) -> N
     [
         "token", "access_token", "X-Amz-Signature", "X-Amz-Credential", "X-Amz-Security-Token",
         "AWSAccessKeyId", "sig", "key", "api_key", "apikey", "password", "auth", "client_secret",
-        "PHPSESSIONTOKEN", "code",
+        "PHPSESSIONTOKEN", "code", "jsessionid", "PHPSESSID", "sid", "passphrase", "oauth", "bearer", "hmac",
     ],
 )  # fmt: skip
 def test_an_address_has_no_token(tmp_path: Path, content: Any, name: str) -> None:
@@ -222,7 +225,7 @@ def test_an_address_has_no_token(tmp_path: Path, content: Any, name: str) -> Non
     )
 
 
-@pytest.mark.parametrize("before", ["x?", "x;", "x;a=b/y;c;", "x#"])
+@pytest.mark.parametrize("before", ["x?", "x;", "x;a=b/y;c;", "x#", "x&", "x?a=1,"])
 def test_an_address_has_no_token_before_or_after_a_query(tmp_path: Path, content: Any, before: str) -> None:
     content["datasets"]["mnist"]["source"]["urls"][0] = f"https://example.org/{before}token=hunter2"
     assert "found a value of 'token'; download" in load_error(tmp_path, dump(content))
@@ -241,7 +244,9 @@ def test_an_address_with_a_secret_in_the_wrong_place_is_not_quoted(
     assert "hunter2" not in message
 
 
-@pytest.mark.parametrize("query", ["version=2", "design=monkey", "dl=1", "path=train", "country_code=3"])
+@pytest.mark.parametrize(
+    "query", ["version=2", "design=monkey", "dl=1", "path=train", "country_code=3", "author=x"]
+)
 def test_an_address_may_have_a_query(tmp_path: Path, content: Any, query: str) -> None:
     content["datasets"]["mnist"]["source"]["urls"][0] = f"https://example.org/mnist?{query}"
     path = tmp_path / "params.yaml"

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 import optuna
-from scipy.stats import kendalltau
+from numpy.typing import NDArray
+from scipy.stats import bootstrap, kendalltau
 from tqdm import tqdm
 
 from stages.common import command
@@ -75,14 +76,24 @@ def compare_ranks(name: str) -> str:
         ]
         for values in tqdm([space.decode_values(params, search.space) for params in drawn], unit="network")
     ])  # fmt: skip
-    between_modes, between_seeds = (
-        kendalltau(accuracies[:, 0], accuracies[:, other]).statistic for other in (1, 2)
-    )
+    between_modes, between_seeds = (correlate(accuracies[:, 0], accuracies[:, other]) for other in (1, 2))
     return (
         f"{name}: of {RANKED} networks from the search space, trained for {EPOCHS_OF_RANKED} epochs, "
-        f"Kendall's tau is {between_modes:.2f} between portable and native, and {between_seeds:.2f} between "
-        "two seeds of portable."
+        f"Kendall's tau is {between_modes} between portable and native, and {between_seeds} between two "
+        "seeds of portable."
     )
+
+
+def correlate(left: NDArray[np.float64], right: NDArray[np.float64]) -> str:
+    """Return Kendall's tau of two series with its 95 % interval, by a bootstrap over networks."""
+
+    def compute_tau(left: NDArray[np.float64], right: NDArray[np.float64]) -> float:
+        return float(kendalltau(left, right).statistic)
+
+    interval = bootstrap(
+        (left, right), compute_tau, paired=True, vectorized=False, method="percentile", rng=0
+    ).confidence_interval
+    return f"{compute_tau(left, right):.2f} ({interval.low:.2f} to {interval.high:.2f})"
 
 
 def main(name: str) -> None:

@@ -141,6 +141,8 @@ if __name__ == "__main__":
         help="accept that this data set has other images, or other names of classes; may be repeated",
     )
     arguments = parser.parse_args()
+    if arguments.native and not arguments.seeds:
+        parser.error("--native: expected --seeds N beside it, found none, so that nothing would be trained")
     accepted = {
         Outcome.REMOVED: frozenset(arguments.removed),
         Outcome.OTHER_IMAGES: frozenset(arguments.new_images),

@@ -15,7 +15,7 @@ from tools.common import lock
 from tools.search import cluster, report, space, trials
 
 
-def main(name: str, count: int, *, native: bool) -> None:
+def main(name: str, count: int, *, native: bool = False) -> None:
     """Search, print the table of trials and the best trial, and draw the importance of hyperparameters."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     task = trials.find_task(name, native=native)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from distributed import Client, LocalCluster
 
 from stages.common.errors import UserError
-from stages.common.runtime import THREADS
+from stages.common.runtime import MOST_THREADS, THREADS
 
 VARIABLE = "DASK_SCHEDULER"
 FEWEST_WORKERS = 2  # on this machine
@@ -32,7 +32,7 @@ def connect() -> Iterator[Client]:
                 threads_per_worker=1,
                 memory_limit=0,
                 dashboard_address=":0",
-                env={"LOKY_MAX_CPU_COUNT": str(THREADS)},  # which native computation counts
+                env={MOST_THREADS: os.environ.get(MOST_THREADS, str(THREADS))},  # of native computation
             ) as cluster,
             Client(cluster) as client,
         ):

@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
 from stages.common.errors import UserError
+from stages.common.processor import describe_processor
 from stages.common.seeds import derive_seed
 from stages.parameters import Dataset
 from stages.parameters import load as load_parameters
@@ -44,7 +45,10 @@ class Task:
 
     def identity(self) -> str:
         """Return the name of the search in the database, which another task does not share."""
-        text = json.dumps([training_identity(self.dataset), self.search.model_dump(), self.fingerprint])
+        machine = [describe_processor()] if self.dataset.computation == "native" else []
+        text = json.dumps(
+            [training_identity(self.dataset), self.search.model_dump(), self.fingerprint, *machine]
+        )
         return f"{self.name} {hashlib.sha256(text.encode()).hexdigest():.12}"
 
 

@@ -6,29 +6,30 @@ from tools.common import dvc, git
 
 NAME = "storage"
 CONFIG = ".dvc/config"
+WITH_USERS = ("ssh://", "hdfs://")  # addresses in which the name of a user is no secret
 
 
 def share(remote: str) -> int:
     """Name a remote in DVC's configuration, copy everything to it, and return the exit code.
 
     Args:
-        remote: a folder or an address. It may have the name of a user, as ssh:// needs, but nothing secret:
-            git keeps the configuration.
+        remote: a folder or an address, without a secret: git keeps the configuration.
 
     Raises:
         UserError: if the remote has a secret, or if DVC does not know its kind.
     """
     secret = addresses.find_secret(remote)
-    if secret not in (None, addresses.NAME):
+    if secret and not (secret == addresses.NAME and remote.startswith(WITH_USERS)):
         raise UserError(
-            f"REMOTE: expected no secret in an address, which git keeps, found {secret}; leave it out, tell "
-            f"it to DVC alone with dvc remote modify --local {NAME} password, then make share again"
+            f"REMOTE: expected no secret in an address, which git keeps, found {secret}; leave it out, and "
+            "give it to DVC as docs/sharing.md says"
         )
-    try:
-        dvc.run("remote", "modify", NAME, "url", remote)
-    except UserError:  # there is none of that name
-        dvc.run("remote", "add", "--default", NAME, remote)
-    if code := dvc.run_visibly("push"):
+    names = [line.split()[0] for line in dvc.run("remote", "list", "--project").splitlines()]
+    if NAME in names:
+        dvc.run("remote", "modify", "--project", NAME, "url", remote)
+    else:
+        dvc.run("remote", "add", "--project", "--default", NAME, remote)
+    if code := dvc.run_visibly("push", "--remote", NAME):
         return code
     if git.run("status", "--porcelain", "--", CONFIG):
         print(f"Next: commit {CONFIG}, which has the address, for dvc pull of others")

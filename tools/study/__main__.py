@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from tqdm import tqdm
 
-from stages.common import command, files
+from stages.common import command, files, runtime
 from stages.common.errors import UserError
 from stages.parameters import Parameters
 from stages.parameters import load as load_parameters
@@ -35,6 +35,8 @@ def run_missing(name: str, runs: Mapping[str, Run]) -> list[str]:
     with lock.exclusive_lock(records.FOLDER / f"{name}.lock", f"study of {name}"):
         keys = records.read(name).keys()
         missing = [run for key, run in runs.items() if key not in keys]
+        if missing:
+            runtime.choose(missing[0].dataset.computation)
         done = len(runs) - len(missing)
         with tqdm(missing, initial=done, total=len(runs), unit="training") as progress:
             for run in progress:

@@ -9,7 +9,6 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -21,7 +20,7 @@ from tools.common import dvc_lock
 from tools.common.dvc_lock import Stage
 from tools.common.revision import Revision, find_revision, parse_predictions
 from tools.review import gate, inputs, statistics
-from tools.verify.rerun import ODD, USUAL, can_cut_off_network, rerun
+from tools.verify.rerun import ODD, ODD_NATIVE, USUAL, Surroundings, can_cut_off_network, rerun
 
 RAW = Path("data/raw")
 HASH_CHARACTERS = 8  # shown
@@ -39,28 +38,35 @@ def main(datasets: Sequence[str]) -> int:
             "DATASETS_MIRROR: expected a folder, since this runs without a network, found "
             f"{hide_secrets(raw)}"
         )
-    sections = head.section(params_file.FILE, "datasets")
-    is_native = any(sections[dataset].get("computation") == "native" for dataset in datasets)
-    # The number of processors is one of threads in native computation, which may change the bits.
-    odd = replace(ODD, name="odd shell", processors=None) if is_native else ODD
     print(f"Verifying commit {head.commit}: what is not committed does not count.")
     up_to_date = [is_up_to_date(head, dataset) for dataset in datasets]  # each call prints what is not
     if not all(up_to_date):
         return 1
     if not can_cut_off_network():
         print("The internet stays reachable: this system cannot cut a program off from it.")
-    with tempfile.TemporaryDirectory() as scratch:
-        with ThreadPoolExecutor() as pool:  # at the same time: much of a stage is one processor's work
-            runs = {
-                surroundings.name: pool.submit(
-                    rerun, str(head.commit), datasets, Path(raw).absolute(), surroundings, Path(scratch)
-                )
-                for surroundings in (USUAL, odd)
-            }
-        folders = {name: run.result() for name, run in runs.items()}
-        verified = [report(dataset, head, expected[dataset], folders) for dataset in datasets]
+    sections = head.section(params_file.FILE, "datasets")
+    native = [name for name in datasets if sections.get(name, {}).get("computation") == "native"]
+    portable = [name for name in datasets if name not in native]
+    verified = []
+    for names, odd in ((portable, ODD), (native, ODD_NATIVE)):
+        if names:
+            with tempfile.TemporaryDirectory() as scratch:
+                folders = rerun_twice(head, names, Path(raw).absolute(), odd, Path(scratch))
+                verified += [report(name, head, expected[name], folders) for name in names]
     print("\nVerified." if all(verified) else "\nNOT verified.")
     return 0 if all(verified) else 1
+
+
+def rerun_twice(
+    head: Revision, datasets: Sequence[str], raw: Path, odd: Surroundings, scratch: Path
+) -> dict[str, Path]:
+    """Run a commit in usual and in odd surroundings, and return the clones by the names of these."""
+    with ThreadPoolExecutor() as pool:  # at the same time: much of a stage is one processor's work
+        runs = {
+            surroundings.name: pool.submit(rerun, str(head.commit), datasets, raw, surroundings, scratch)
+            for surroundings in (USUAL, odd)
+        }
+    return {name: run.result() for name, run in runs.items()}
 
 
 def read_expected_stages(head: Revision, dataset: str) -> dict[str, Stage]:

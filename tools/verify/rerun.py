@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -53,10 +53,15 @@ ODD = Surroundings(
         "TF_NUM_INTRAOP_THREADS": "1",
         "TF_NUM_INTEROP_THREADS": "1",
         "TF_ENABLE_ONEDNN_OPTS": "1",
+        "ONEDNN_MAX_CPU_ISA": "SSE41",
         "TF_XLA_FLAGS": "--tf_xla_auto_jit=2 --tf_xla_cpu_global_jit",
         "KERAS_MAX_EPOCHS": "1",
     },
     {"floatx": "float64", "image_data_format": "channels_first"},
+)
+# In native computation, the number of processors is that of threads, on which the bits depend.
+ODD_NATIVE = replace(
+    ODD, name="odd shell", processors=None, variables={**ODD.variables, "TF_ENABLE_ONEDNN_OPTS": "0"}
 )
 
 

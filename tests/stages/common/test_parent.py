@@ -1,12 +1,15 @@
 """The watch over the DVC that started a stage: it ends the stage with a word, and needs a DVC."""
 
+import os
 import shutil
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
+import pytest
 from helpers import ROOT
 
 # A stage, as far as the watch is concerned: it waits, watches, and then says that it lives.
@@ -15,6 +18,7 @@ import os, sys, time
 from pathlib import Path
 
 first_parent = os.getppid()
+Path(sys.argv[1], "process").write_text(str(os.getpid()))
 
 from stages.common import parent
 
@@ -34,11 +38,23 @@ time.sleep(float(sys.argv[4]))
 """
 
 
+def wait_for_its_end(folder: Path) -> None:
+    """Wait until the stage has begun and ended, or until a minute is over."""
+    file = folder / "process"
+    end = time.monotonic() + 60
+    with suppress(psutil.NoSuchProcess):
+        while time.monotonic() < end:
+            number = file.read_text() if file.exists() else ""
+            if number and psutil.Process(int(number)).status() == psutil.STATUS_ZOMBIE:
+                return
+            time.sleep(0.05)
+
+
 def start(folder: Path, before_the_watch: float, seconds: float) -> str:
-    """Start a stage under a parent that ends after some seconds; return what the stage has said after ten."""
+    """Start a stage under a parent that ends after some seconds; return all that the stage has said."""
     arguments = [STAGE, str(folder), str(before_the_watch), str(seconds)]
     subprocess.run([sys.executable, "-c", STARTS, *arguments], cwd=ROOT, check=True)
-    time.sleep(10)
+    wait_for_its_end(folder)
     return (folder / "errors").read_text()
 
 
@@ -59,15 +75,16 @@ def test_a_stage_whose_dvc_ends_before_the_watch_begins_does_not_go_on(tmp_path:
 ENDS_AT_ONCE = """
 import subprocess, sys
 
-command = 'sleep 0.5; exec "$0" -c "$1" "$2" 0 2> "$2/errors"'
-subprocess.Popen(["sh", "-c", command, sys.executable, *sys.argv[1:]])
+command = 'sleep 0.5; ' + sys.argv[1] + ' "$0" -c "$1" "$2" 0 2> "$2/errors"'
+subprocess.Popen(["sh", "-c", command + "; true", sys.executable, *sys.argv[2:]])
 """
 
 
-def test_a_stage_whose_dvc_ends_before_the_stage_begins_does_not_go_on(tmp_path: Path) -> None:
-    dvc = [sys.executable, "-c", ENDS_AT_ONCE, STAGE, str(tmp_path)]
-    subprocess.run(dvc, cwd=ROOT, check=True, start_new_session=True)
-    time.sleep(8)
+@pytest.mark.parametrize("shell", ["exec", ""], ids=["without its shell", "under a shell that stays"])
+def test_a_stage_whose_dvc_ends_before_the_stage_begins_does_not_go_on(tmp_path: Path, shell: str) -> None:
+    dvc = [sys.executable, "-c", ENDS_AT_ONCE, shell, STAGE, str(tmp_path)]
+    subprocess.run(dvc, cwd=ROOT, check=True, start_new_session=True, env={**os.environ, "SHELL": "/bin/sh"})
+    wait_for_its_end(tmp_path)
     said = (tmp_path / "errors").read_text()
     assert said.startswith("error: stages: expected the DVC that started this stage, found that it has ended")
     assert not (tmp_path / "alive").exists()
@@ -78,7 +95,7 @@ def test_a_stage_ends_with_its_dvc_even_if_nobody_reads_its_errors(tmp_path: Pat
     starts = STARTS.replace("stderr=errors", "stderr=subprocess.PIPE")
     arguments = [STAGE, str(tmp_path), "0", "3"]
     subprocess.run([sys.executable, "-c", starts, *arguments], cwd=ROOT, check=True)
-    time.sleep(10)
+    wait_for_its_end(tmp_path)
     assert not (tmp_path / "alive").exists()
 
 
@@ -99,6 +116,6 @@ def test_a_stage_that_no_dvc_has_started_goes_on(tmp_path: Path) -> None:
         f"PYTHONPATH={ROOT} {sys.executable} {tmp_path}/stage.py {tmp_path} 1 2> {tmp_path}/errors; sleep 10"
     )
     subprocess.run([sys.executable, "-c", LIBRARY, str(airflow), f"{stage}; sleep 10"], cwd=ROOT, check=True)
-    time.sleep(12)
+    wait_for_its_end(tmp_path)
     assert (tmp_path / "errors").read_text() == ""
     assert (tmp_path / "alive").exists()

@@ -185,6 +185,7 @@ def link(kind: bytes, target: str) -> tarfile.TarInfo:
         tarfile.TarInfo("../../outside.png"), tarfile.TarInfo("p/../../outside.png"),
         link(tarfile.SYMTYPE, "/etc/passwd"), link(tarfile.SYMTYPE, "../../a.png"),
         link(tarfile.LNKTYPE, "../a.png"), link(tarfile.SYMTYPE, "b.png"), link(tarfile.SYMTYPE, "."),
+        link(tarfile.SYMTYPE, ".."), link(tarfile.SYMTYPE, "none.png"), link(tarfile.LNKTYPE, "p/b.png"),
         link(tarfile.FIFOTYPE, ""), link(tarfile.CHRTYPE, ""),
     ],
     ids=lambda evil: f"{evil.name} {evil.type.decode()} {evil.linkname}",
@@ -209,14 +210,19 @@ def test_links_of_an_archive_are_what_they_lead_to(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "a.tar", "w") as tar:
         tar.addfile(tarfile.TarInfo("//absolute.png"))
         tar.add(tmp_path / "a.png", "p/a.png")
-        for number, (kind, target) in enumerate([(tarfile.SYMTYPE, "a.png"), (tarfile.LNKTYPE, "p/a.png")]):
+        for name, kind, target in (
+            ("p/0.png", tarfile.SYMTYPE, "1.png"),  # a link to a link that comes later
+            ("p/1.png", tarfile.LNKTYPE, "p/a.png"),
+            ("q", tarfile.SYMTYPE, "p"),
+        ):
             member = link(kind, target)
-            member.name = f"p/{number}.png"
+            member.name = name
             tar.addfile(member)
     with picture_folders.open_folder(str(tmp_path / "a.tar")) as folder:
         found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.png")}
     content = (tmp_path / "a.png").read_bytes()
-    assert found == {"absolute.png": b"", "p/0.png": content, "p/1.png": content, "p/a.png": content}
+    names = [f"{folder}/{name}.png" for folder in "pq" for name in "01a"]
+    assert found == {"absolute.png": b"", **dict.fromkeys(names, content)}
 
 
 @pytest.fixture

@@ -332,6 +332,26 @@ def test_seeds_judge_the_change(reviewed: Project, tmp_path: Path) -> None:
     assert project.run("git", "branch", "--all").stdout == branches
 
 
+@pytest.mark.slow
+def test_seeds_may_be_trained_natively_unless_that_is_the_change(reviewed: Project, tmp_path: Path) -> None:
+    project = reviewed.copy(tmp_path)
+    text = review(project, "main", "--seeds", "2", "--native", expect=1)
+    assert "Both revisions were trained with 2 seeds each, natively but for the first." in text
+    runs = project.files(".dvc/cache/runs/**/*").values()
+    assert {b"native" in run for run in runs if b"computation" in run} == {True, False}
+
+    error = review(project, "main", "--native", expect=2)
+    assert error.startswith("error: --native: expected --seeds N beside it, found none")
+    project.edit_parameters(lambda content: content["datasets"][TWIN].update(computation="native"))
+    project.run("dvc", "repro")
+    error = review(project, "main", "--seeds", "2", "--native", expect=2)
+    assert error.count("\n") == 1
+    assert error.startswith(
+        f"error: params.yaml: datasets.{TWIN}.computation: expected portable at both revisions, found "
+        "portable at main, native at workspace"
+    )
+
+
 SWITCH = "run make review in an environment of that commit: git switch --detach main && make install"
 NO_ENVIRONMENT = "no environment can train both revisions: run make review without SEEDS"
 

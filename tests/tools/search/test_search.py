@@ -23,7 +23,7 @@ from stages.common import layout
 from stages.common.errors import UserError
 from tools.common import settings
 from tools.common.variations import Choice, Range, Space
-from tools.search import cluster, configuration, report, space, trial, trials
+from tools.search import cluster, configuration, report, space, trial, trials, worker
 from tools.search.__main__ import main
 
 SPACE = {
@@ -152,6 +152,26 @@ def test_killed_workers_and_a_killed_search_change_nothing(
     difference = search_project.run("git", "diff", "--unified=0", "params.yaml").stdout
     removed_lines = re.findall(r"^-([^-].*)$", difference, re.MULTILINE)
     assert 0 < len(removed_lines) <= len(SPACE) + 1  # hidden has two lines
+
+
+@pytest.mark.slow
+def test_a_native_search_computes_with_other_kernels_and_is_another_search(search_project: Project) -> None:
+    of_one_dnn = "onednn_verbose,v1,primitive,exec,cpu"  # which oneDNN prints of each kernel that runs
+    command = ("python", "-m", "tools.search", TWIN, "--trials", "2")
+    assert of_one_dnn not in search_project.run(*command, ONEDNN_VERBOSE="1").stdout
+    done = search_project.run(*command, "--native", ONEDNN_VERBOSE="1")
+    assert of_one_dnn in done.stdout
+    assert read_numbers(search_project) == [0, 0, 1, 1]
+    *_, said, experiment = done.stdout.splitlines()
+    assert said == "The best trial, as an experiment, which computes as params.yaml says:"
+    assert "computation" not in experiment
+
+
+def test_a_worker_computes_in_one_way() -> None:
+    with pytest.raises(
+        UserError, match=r"^params\.yaml: computation: expected portable, .* found native; start"
+    ):
+        worker.run_trial(TWIN, {"computation": "native"})
 
 
 @pytest.fixture

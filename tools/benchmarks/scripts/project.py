@@ -15,7 +15,7 @@ shape = {"hidden": JOB.hidden, "dropout": JOB.dropout, "batch_normalization": JO
 network = dataset.network.model_copy(update=shape)
 training = dataset.training.model_copy(update={"batch_size": JOB.batch_size, "epochs": JOB.epochs})
 train(
-    dataset.model_copy(update={"network": network, "training": training}),
+    dataset.model_copy(update={"computation": "portable", "network": network, "training": training}),
     arrays.read(Path(JOB.folder, "train")),
     arrays.read(Path(JOB.folder, "validation")),
     [StopwatchCallback(stopwatch)],

@@ -37,7 +37,8 @@ for depth, width, kind in itertools.product(DEPTHS, WIDTHS, KINDS):
     dropout, batch_normalization = KINDS[kind]
     shape = {"hidden": [width] * depth, "dropout": dropout, "batch_normalization": batch_normalization}
     network = dataset.network.model_copy(update=shape)
-    variant = dataset.model_copy(update={"network": network, "training": settings})
+    changes = {"computation": "portable", "network": network, "training": settings}
+    variant = dataset.model_copy(update=changes)
     train(variant, training, validation, [callback], quiet=True)
     operations = count_operations(variant, len(training.labels), training.images[0].size)
     results.append([f"{depth} x {width}, {kind}", operations, float(np.median(stopwatch.epochs[1:]))])

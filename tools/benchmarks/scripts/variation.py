@@ -25,7 +25,8 @@ stopwatch = keras.callbacks.LambdaCallback(
     on_epoch_begin=lambda *_: starts.append(time.perf_counter()),
     on_epoch_end=lambda *_: seconds.append(time.perf_counter() - starts[-1]),
 )
-dataset = vary(load().dataset(JOB.dataset), {**JOB.values, "training.epochs": JOB.epochs}, "the benchmark")
+values = {**JOB.values, "training.epochs": JOB.epochs, "training.warmup_epochs": 1}
+dataset = vary(load().dataset(JOB.dataset), values, "the benchmark")
 parameters = dataset.model_copy(update={"computation": JOB.computation, "seed": JOB.seed})
 training, validation = (
     arrays.read(layout.processed(JOB.dataset, split)) for split in ("train", "validation")
