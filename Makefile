@@ -115,7 +115,7 @@ mutants: ready
 	mutmut run
 	mutmut results
 
-# Kills, full disks, rot, bad mirrors and bad input, many of each; 18 minutes.
+# Kills, full disks, rot, bad mirrors and bad input, many of each; ten minutes.
 torture: ready
 	python -m pytest tests/faults --torture
 
