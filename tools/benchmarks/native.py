@@ -1,8 +1,8 @@
 """Compare native computation with portable: python -m tools.benchmarks.native DATASET.
 
-Prints the seconds of an epoch of each network that tools.yaml names, and whether both rank networks alike:
-Kendall's tau between the validation accuracies of networks drawn from the search space, beside the tau
-between two seeds of portable computation, which is what chance leaves.
+Prints the seconds of an epoch, with its validation, of each network that tools.yaml names, and whether both
+rank networks alike: Kendall's tau between the validation accuracies of networks drawn from the search space,
+beside the tau between two seeds of portable computation, which is what chance leaves.
 """
 
 import json
