@@ -49,9 +49,14 @@ def predict(model: keras.Model, split: Split) -> NDArray[np.float32]:
     return probabilities
 
 
+def format_table(table: pd.DataFrame) -> str:
+    """Return a table as CSV."""
+    return table.to_csv(index=False, lineterminator="\n", float_format=FLOAT_FORMAT)
+
+
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write a table as CSV."""
-    write_text(path, table.to_csv(index=False, lineterminator="\n", float_format=FLOAT_FORMAT))
+    write_text(path, format_table(table))
 
 
 def write_plots(name: str, split: Split, table: pd.DataFrame, classes: Sequence[str], bins: int) -> None:

@@ -11,8 +11,11 @@ import optuna
 
 from stages.common import command, files
 from stages.common.errors import UserError
-from tools.common import lock
-from tools.search import cluster, report, space, trials
+from tools.common import cluster, lock
+from tools.search import report, space, trials
+
+# On this machine: short trainings leave processors free while they start.
+FEWEST_WORKERS = 2
 
 
 def main(name: str, count: int, *, native: bool = False) -> None:
@@ -22,7 +25,7 @@ def main(name: str, count: int, *, native: bool = False) -> None:
     try:
         with (
             lock.exclusive_lock(trials.FOLDER / f"{name}.lock", f"search of {name}"),
-            cluster.connect() as client,
+            cluster.connect(FEWEST_WORKERS) as client,
         ):
             results = trials.run_search(task, count, client)
     except optuna.exceptions.StorageInternalError as error:

@@ -4,30 +4,29 @@ A trial may therefore run on any machine, and again on another machine if the fi
 """
 
 import hashlib
-import json
 import time
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import optuna
 
-from stages.common import checksums, layout
+from stages.common import layout
 from stages.common.backend import keras
 from stages.common.errors import UserError
 from stages.common.validation import validate
 from stages.network.schema import TrainParameters
 from stages.splits import arrays
 from stages.train import train
+from tools.common.program import describe_program
 
 TRIALS_BEFORE_PRUNING = 4  # fewer give no reliable median
 SPLITS_READ = ("train", "validation")  # a search must not see the test split
 CODE = (
     *("stages/common/**/*.py", "stages/network/**/*.py", "stages/splits/**/*.py"),
-    *("stages/train.py", "tools/search/**/*.py"),
+    *("stages/train.py", "tools/common/program.py", "tools/search/**/*.py"),
 )
-PACKAGES = ("h5py", "keras", "numpy", "optuna", "pandas", "tensorflow-cpu", "tensorflow")
+PROGRAM = describe_program(CODE)  # at import: this code runs, even if the files change later
 
 
 @dataclass(frozen=True)
@@ -45,19 +44,6 @@ class TrialOutcome:
     is_pruned: bool = False
     error: str | None = None
     seconds: float = 0.0
-
-
-def _describe_program() -> str:
-    """Return the checksums of the code that a trial runs, and the versions of its packages, as JSON."""
-    files = sorted(file for pattern in CODE for file in Path().glob(pattern))
-    versions = {
-        package.name: package.version for package in metadata.distributions() if package.name in PACKAGES
-    }
-    code = [(file.as_posix(), checksums.sha256(file)) for file in files]
-    return json.dumps([code, sorted(versions.items())])
-
-
-PROGRAM = _describe_program()  # at import: this code runs, even if the files change later
 
 
 def compute_fingerprint(name: str) -> str:

@@ -3,13 +3,12 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import optuna
-from distributed import Client, Future, KilledWorker, as_completed
+from distributed import Client, Future, as_completed
 from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
@@ -18,9 +17,9 @@ from stages.common.processor import describe_processor
 from stages.common.seeds import derive_seed
 from stages.parameters import Dataset
 from stages.parameters import load as load_parameters
-from tools.common import settings
+from tools.common import cluster, settings, worker
 from tools.common.variations import Search, training_identity, training_parameters, vary
-from tools.search import space, trial, worker
+from tools.search import space, trial
 from tools.search.trial import TrialOutcome
 
 FOLDER = Path("searches")
@@ -159,18 +158,12 @@ def run_trials(
             yield number, TrialOutcome(error=str(error))
             continue
         arguments = (task.name, training_parameters(dataset), task.fingerprint, earlier)
-        numbers[client.submit(worker.run_trial, *arguments, key=f"{task.identity()}, {number}")] = number
+        function = (dataset.computation, trial.__name__, trial.run_trial.__name__)
+        future = client.submit(worker.call, *function, *arguments, key=f"{task.identity()}, {number}")
+        numbers[future] = number
     for future in as_completed(numbers):
         number = numbers[future]
-        try:
-            yield number, future.result()
-        except KilledWorker as error:
-            raise UserError(f"trial {number}: {error}; its values: {generation[number]}") from None
-        except CancelledError:
-            raise UserError(
-                f"trial {number}: expected the scheduler to stay, found it gone; trials that have ended are "
-                "kept: start the scheduler, and the same search again"
-            ) from None
+        yield number, cluster.take_result(future, f"trial {number}, {generation[number]}")
 
 
 def _build_trial(task: Task, number: int, params: dict[str, Any], outcome: TrialOutcome) -> FrozenTrial:

@@ -1,22 +1,20 @@
 """Train each configuration with several seeds, and write the accuracies to docs/accuracy.md.
 
-The folder tools/study/records keeps a record of every training; after a stop, the same command continues. At
-the end, the command writes the tables and pictures of the page from all records.
+The trainings run on this machine, or on the Dask cluster at the address in the variable DASK_SCHEDULER. The
+folder tools/study/records keeps a record of each as soon as it ends; after a stop, the same command
+continues. At the end, the command writes the tables and pictures of the page from all records.
 """
 
-import importlib
 from collections.abc import Mapping
 
-from tqdm import tqdm
-
-from stages.common import command, files, runtime
+from stages.common import command, files
 from stages.common.errors import UserError
 from stages.parameters import Parameters
 from stages.parameters import load as load_parameters
 from tools.common import lock
 from tools.common.settings import Settings
 from tools.common.settings import load as load_settings
-from tools.study import pictures, plan, records, report
+from tools.study import pictures, plan, records, report, trainings
 from tools.study.plan import Run
 from tools.study.results import read_results
 
@@ -29,24 +27,12 @@ def run_missing(name: str, runs: Mapping[str, Run]) -> list[str]:
         runs: all runs of its plan, by their keys.
 
     Returns:
-        The error of each run that failed.
+        The error of each training that failed.
     """
-    errors = []
     with lock.exclusive_lock(records.FOLDER / f"{name}.lock", f"study of {name}"):
         keys = records.read(name).keys()
         missing = [run for key, run in runs.items() if key not in keys]
-        if missing:
-            runtime.choose(missing[0].dataset.computation)
-        done = len(runs) - len(missing)
-        with tqdm(missing, initial=done, total=len(runs), unit="training") as progress:
-            for run in progress:
-                progress.set_description(str(run))
-                try:
-                    # Imported here, so that the plan and the page do not import TensorFlow.
-                    records.add(name, importlib.import_module("tools.study.runs").perform_run(run))
-                except UserError as error:
-                    errors.append(str(error))
-    return errors
+        return trainings.perform_runs(missing, len(runs), records.add)
 
 
 def write_page(parameters: Parameters, settings: Settings) -> None:

@@ -7,9 +7,17 @@ from stages.common import layout
 from stages.common.errors import UserError
 from stages.parameters import Dataset, Parameters
 from stages.splits import arrays
+from tools.common.program import describe_program
 from tools.common.settings import FILE, Settings
 from tools.common.variations import DEFAULT, Study, training_identity, vary
 from tools.study import records
+
+# At import: this code runs, even if the files change later.
+PROGRAM = describe_program(["stages/**/*.py", "tools/common/**/*.py", "tools/study/**/*.py"])
+
+
+class TrainingError(UserError):
+    """An error of a run that is its own, such as a loss that is not finite; other runs may succeed."""
 
 
 @dataclass(frozen=True)

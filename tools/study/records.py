@@ -3,7 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from stages.common import files
 from stages.common.errors import UserError
@@ -40,6 +40,18 @@ class Record(Section):
     def key(self) -> str:
         """Return the key of the record."""
         return build_key(self.run)
+
+
+class Outcome(NamedTuple):
+    """The outcome of a run.
+
+    Attributes:
+        record: the record.
+        predictions: by split, the predictions as CSV; none if the run is not of a whole configuration.
+    """
+
+    record: Record
+    predictions: dict[str, str]
 
 
 def build_key(identity: dict[str, Any]) -> str:
@@ -87,9 +99,16 @@ def read(name: str) -> dict[str, Record]:
     return records
 
 
-def add(name: str, record: Record) -> None:
-    """Append a record to the file of a data set; the last line of the file may be incomplete."""
-    path = record_path(name)
+def write_predictions(name: str, outcome: Outcome) -> None:
+    """Write the predictions of a run for each split that has some."""
+    for split, text in outcome.predictions.items():
+        files.write_text(predictions_path(name, outcome.record.key, split), text)
+
+
+def add(name: str, outcome: Outcome) -> None:
+    """Append the record of a run to the file of a data set, whose last line may be incomplete."""
+    write_predictions(name, outcome)
+    record, path = outcome.record, record_path(name)
     content = path.read_bytes() if path.exists() else b""
     separator = b"\n" if content and not content.endswith(b"\n") else b""
     with files.atomic_file(path) as new:

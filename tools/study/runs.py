@@ -2,6 +2,7 @@
 
 import gc
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,14 @@ from stages.common import layout
 from stages.common.backend import keras
 from stages.common.errors import UserError
 from stages.common.seeds import derive_seed
-from stages.evaluate import predict, write_table
+from stages.evaluate import format_table, predict
 from stages.scoring import scores
 from stages.splits import arrays
 from stages.splits.arrays import Split
 from stages.train import train
-from tools.study import plan, records
-from tools.study.plan import Run
-from tools.study.records import Record, Scores
+from tools.study import plan
+from tools.study.plan import Run, TrainingError
+from tools.study.records import Outcome, Record, Scores
 
 
 def draw_images(split: Split, images: int, seed: int) -> Split:
@@ -65,12 +66,22 @@ def average_over_shifts(model: keras.Model, split: Split, shift: int) -> NDArray
     return means
 
 
-def perform_run(run: Run) -> Record:
-    """Train a network, score it, write its predictions if it is of a whole configuration, return the record.
+def perform_run(run: Run, program: str = plan.PROGRAM) -> Outcome:
+    """Train a network in a folder with the code and data of the study, and score it.
+
+    Args:
+        run: the run.
+        program: of the study, as `plan.PROGRAM`.
 
     Raises:
-        UserError: if the arrays are not those of the plan, or if the training diverged.
+        TrainingError: if the training diverged.
+        UserError: if the current folder has other code, packages or data.
     """
+    if program != plan.PROGRAM:
+        raise UserError(
+            f"{Path.cwd()}: expected the code and packages of the study, found others; git pull, make "
+            "install, and start the worker again"
+        )
     if plan.compute_fingerprint(run.name) != run.data:
         raise UserError(
             f"{run}: expected the arrays with which the study began, found others; start the study again"
@@ -84,7 +95,7 @@ def perform_run(run: Run) -> Record:
     try:
         model, _ = train(run.dataset, training, validation, quiet=True)
     except UserError as error:
-        raise UserError(f"{run}: {error}") from None
+        raise TrainingError(f"{run}: {error}") from None
     seconds = time.perf_counter() - start
 
     def compute_scores(split: Split, probabilities: NDArray[np.float32]) -> Scores:
@@ -92,22 +103,24 @@ def perform_run(run: Run) -> Record:
 
     probabilities = {"validation": predict(model, validation)}
     test_scores: dict[str, Any] = {}
+    predictions: dict[str, str] = {}
     if run.scores_test_images:
         probabilities["test"] = predict(model, test)
         test_scores["test"] = compute_scores(test, probabilities["test"])
     if run.scores_shifted_images:
         test_scores["averaged"] = compute_scores(test, average_over_shifts(model, test, run.shift))
-        predictions = probabilities["test"].argmax(axis=1)
+        classes = probabilities["test"].argmax(axis=1)
         test_scores["mistakes"] = {
-            str(row): int(predictions[row]) for row in np.flatnonzero(predictions != test.labels)
+            str(row): int(classes[row]) for row in np.flatnonzero(classes != test.labels)
         }
         for name, split in (("validation", validation), ("test", test)):
             table = scores.prediction_table(split.labels, probabilities[name], run.dataset.classes)
-            write_table(records.predictions_path(run.name, run.key, name), table)
-    return Record(
+            predictions[name] = format_table(table)
+    record = Record(
         run=run.identity(),
         weights=model.count_params(),
         seconds=round(seconds, 1),
         validation=compute_scores(validation, probabilities["validation"]),
         **test_scores,
     )
+    return Outcome(record, predictions)

@@ -14,13 +14,14 @@ import numpy as np
 import pandas as pd
 
 from stages.common import command, files
+from stages.common.errors import UserError
 from stages.parameters import load as load_parameters
 from tools.common import markdown, revision
 from tools.common.settings import load as load_settings
 from tools.review import statistics
 from tools.review.metrics import METRICS
 from tools.review.statistics import Difference, Verdict
-from tools.study import plan, records
+from tools.study import plan, records, trainings
 from tools.study.plan import Run
 
 PAGE = Path("docs/review.md")
@@ -67,14 +68,16 @@ def predictions_path(run: Run) -> Path:
 
 
 def train_missing(runs: Mapping[str, Sequence[Run]]) -> None:
-    """Perform the trainings that have no predictions yet."""
-    missing = [run for of_configuration in runs.values() for run in of_configuration]
-    missing = [run for run in missing if not predictions_path(run).exists()]
-    for number, run in enumerate(missing, start=1):
-        print(f"{number} of {len(missing)}: {run}", flush=True)
-        from tools.study.runs import perform_run  # noqa: PLC0415 - the tables do not need TensorFlow
+    """Perform the trainings that have no predictions yet.
 
-        perform_run(run)
+    Raises:
+        UserError: if some failed.
+    """
+    planned = [run for of_configuration in runs.values() for run in of_configuration]
+    missing = [run for run in planned if not predictions_path(run).exists()]
+    errors = trainings.perform_runs(missing, len(planned), records.write_predictions)
+    if errors:
+        raise UserError("; ".join(errors))
 
 
 def read_networks(dataset: str, runs: Mapping[str, Sequence[Run]]) -> Iterator[Networks]:

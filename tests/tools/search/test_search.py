@@ -1,29 +1,27 @@
 """The search: neither the number of workers nor lost workers change its trials or its winner."""
 
-import contextlib
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import optuna
 import pandas as pd
 import pytest
+from dask_cluster import kill, start, wait_until_busy
 from distributed import Client
-from helpers import ROOT, TWIN, Project, environment
+from helpers import ROOT, TWIN, Project
 
 from stages import parameters
 from stages.common import layout
 from stages.common.errors import UserError
-from tools.common import settings
+from tools.common import cluster, settings
 from tools.common.variations import Choice, Range, Space
-from tools.search import cluster, configuration, report, space, trial, trials, worker
+from tools.search import configuration, report, space, trial, trials
 from tools.search.__main__ import main
 
 SPACE = {
@@ -41,59 +39,6 @@ def search_project(project: Project) -> Project:
     project.edit_tools(lambda content: content.update(search={"seed": 3, "generation": 2, "space": SPACE}))
     project.edit_parameters(lambda content: content["datasets"][TWIN]["training"].update(epochs=4))
     return project
-
-
-def start(project: Project, *command: str, **variables: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        command, cwd=project.folder, env=environment(**variables), stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
-
-
-def kill(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-@pytest.fixture
-def scheduler(search_project: Project) -> Iterator[str]:
-    """The address of a Dask scheduler on this machine."""
-    file = search_project.folder / ".git/scheduler.json"
-    command = [
-        sys.executable,
-        "-m",
-        "dask",
-        "scheduler",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        "0",
-        "--no-dashboard",
-    ]
-    process = start(search_project, *command, "--scheduler-file", str(file))
-    while not file.exists() or not file.read_text().strip():
-        assert process.poll() is None
-        time.sleep(0.1)
-    yield json.loads(file.read_text())["address"]
-    kill(process)
-
-
-@pytest.fixture
-def start_worker(search_project: Project, scheduler: str) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
-    """A function that starts a worker, in the folder of a project."""
-    processes = []
-
-    def start_by_name(
-        name: str, threads: int = 1, project: Project = search_project
-    ) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "dask", "worker", scheduler, "--no-nanny", "--no-dashboard"]
-        processes.append(start(project, *command, "--name", name, "--nthreads", str(threads)))
-        return processes[-1]
-
-    yield start_by_name
-    for process in processes:
-        kill(process)
 
 
 def read_table(project: Project) -> pd.DataFrame:
@@ -124,13 +69,8 @@ def test_killed_workers_and_a_killed_search_change_nothing(
     workers = {name: start_worker(name) for name in ("first", "second")}
     command = (sys.executable, "-m", "tools.search", TWIN, "--trials", str(TRIALS))
     search = start(search_project, *command, DASK_SCHEDULER=scheduler)
-    with Client(scheduler) as client:
-        client.wait_for_workers(2)
-        names = {address: info["name"] for address, info in client.scheduler_info()["workers"].items()}
-        while len(busy := [names[address] for address, tasks in client.processing().items() if tasks]) < 2:
-            assert search.poll() is None
-            time.sleep(0.05)
-    kill(workers[busy[0]])
+    busy, _ = wait_until_busy(scheduler, 2, search)
+    kill(workers[busy])
     while len(read_numbers(search_project)) < 3:  # a generation, and the first trial of the next
         assert search.poll() is None
         time.sleep(0.05)
@@ -165,13 +105,6 @@ def test_a_native_search_computes_with_other_kernels_and_is_another_search(searc
     *_, said, experiment = done.stdout.splitlines()
     assert said == "The best trial, as an experiment, which computes as params.yaml says:"
     assert "computation" not in experiment
-
-
-def test_a_worker_computes_in_one_way() -> None:
-    with pytest.raises(
-        UserError, match=r"^params\.yaml: computation: expected portable, .* found native; start"
-    ):
-        worker.run_trial(TWIN, {"computation": "native"})
 
 
 @pytest.fixture

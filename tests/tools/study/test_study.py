@@ -2,9 +2,7 @@
 
 import contextlib
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -16,7 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import ROOT, TWIN, Project, environment, set_value, shared
+from dask_cluster import kill, start, wait_until_busy
+from helpers import ROOT, TWIN, Project, set_value, shared
 from PIL import Image
 from scipy import ndimage, stats
 
@@ -33,7 +32,7 @@ from tools.common.variations import training_identity
 from tools.study import __main__ as study
 from tools.study import pictures, plan, records, report, results, runs
 from tools.study.plan import Run
-from tools.study.records import Record
+from tools.study.records import Outcome, Record
 from tools.study.results import Results
 
 STUDY = (sys.executable, "-m", "tools.study")
@@ -107,7 +106,9 @@ def read_lines(project: Project) -> list[dict[str, Any]]:
 
 
 def remove_times(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{name: value for name, value in line.items() if name != "seconds"} for line in lines]
+    """Return lines of records in the order of their keys, without what chance decides."""
+    without = [{name: value for name, value in line.items() if name != "seconds"} for line in lines]
+    return sorted(without, key=lambda line: records.build_key(line["run"]))
 
 
 def read_results() -> Results:
@@ -136,15 +137,11 @@ def test_a_killed_study_continues_and_ends_with_the_records_of_an_undisturbed_on
     # Only the last four trainings are missing.
     lines = (studied_project.folder / RECORDS).read_bytes().splitlines(keepends=True)
     (planned_project.folder / RECORDS).write_bytes(b"".join(lines[:-4]))
-    process = subprocess.Popen(
-        [*STUDY, TWIN], cwd=planned_project.folder, env=environment(), stdin=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+    process = start(planned_project, *STUDY, TWIN)
     while len(read_lines(planned_project)) <= TRAININGS - 4:
         assert process.poll() is None
         time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    kill(process)
     before = read_lines(planned_project)
     assert len(before) < TRAININGS
 
@@ -152,6 +149,57 @@ def test_a_killed_study_continues_and_ends_with_the_records_of_an_undisturbed_on
 
     assert read_lines(planned_project)[: len(before)] == before, "a training that had ended was run again"
     assert remove_times(read_lines(planned_project)) == remove_times(read_lines(studied_project))
+
+
+@pytest.mark.slow
+def test_a_killed_worker_loses_no_training(
+    studied_project: Project,
+    planned_project: Project,
+    scheduler: str,
+    start_worker: Callable[..., subprocess.Popen[bytes]],
+) -> None:
+    workers = {name: start_worker(name) for name in ("first", "second")}
+    process = start(planned_project, *STUDY, TWIN, DASK_SCHEDULER=scheduler)
+    lost, _ = wait_until_busy(scheduler, 2, process)
+    kill(workers[lost])
+    assert process.wait() == 0
+    # Which training ends first is chance.
+    assert remove_times(read_lines(planned_project)) == remove_times(read_lines(studied_project))
+    predictions = planned_project.files("studies/**/*.csv")
+    assert len(predictions) == 2 * 2 * 2  # configurations, seeds, splits
+    assert predictions == studied_project.files("studies/**/*.csv")
+
+
+def test_a_worker_with_other_code_is_refused(
+    planned_project: Project,
+    tmp_path: Path,
+    scheduler: str,
+    start_worker: Callable[..., subprocess.Popen[bytes]],
+) -> None:
+    other = planned_project.copy(tmp_path / "other")
+    with (other.folder / "stages/scoring/scores.py").open("a") as file:
+        file.write("# changed\n")
+    start_worker("other", project=other)
+    completed = planned_project.run(*STUDY, expect=2, DASK_SCHEDULER=scheduler)
+    assert completed.stderr.splitlines()[-1] == (
+        f"error: {other.folder}: expected the code and packages of the study, found others; git pull, make "
+        "install, and start the worker again"
+    )
+    assert not read_lines(planned_project)
+
+
+def test_the_program_of_a_study_is_all_code_of_a_training() -> None:
+    code = """
+import sys, tools.study.runs
+print(*(module.__file__ for name, module in sys.modules.items() if name.startswith(("stages.", "tools."))))
+"""
+    completed = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    files, _ = json.loads(plan.PROGRAM)
+    assert {Path(file).relative_to(ROOT).as_posix() for file in completed.stdout.split()} <= {
+        file for file, _ in files
+    }
 
 
 def test_each_training_is_run_once_and_found_by_its_identity(
@@ -429,10 +477,10 @@ def test_a_record_is_kept_even_if_the_file_is_broken(twin_results: Results, tmp_
     with contextlib.chdir(tmp_path):
         Path(RECORDS).parent.mkdir(parents=True)
         Path(RECORDS).write_bytes(b'{"half a rec')
-        records.add(TWIN, record)
+        records.add(TWIN, Outcome(record, {}))
         assert Path(RECORDS).read_bytes().splitlines()[0] == b'{"half a rec'
         Path(RECORDS).write_bytes(Path(RECORDS).read_bytes().splitlines()[1])
-        records.add(TWIN, record)
+        records.add(TWIN, Outcome(record, {}))
         assert list(records.read(TWIN).values()) == [record]
 
 

@@ -1,30 +1,35 @@
-"""The Dask cluster that runs trials: a new one on this machine, or a running one."""
+"""The Dask cluster that runs trainings: a new one on this machine, or a running one."""
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
+from typing import Any
 
-from distributed import Client, LocalCluster
+from distributed import Client, Future, KilledWorker, LocalCluster
 
 from stages.common.errors import UserError
 from stages.common.runtime import MOST_THREADS, THREADS
 
 VARIABLE = "DASK_SCHEDULER"
-FEWEST_WORKERS = 2  # on this machine
 TIMEOUT = 10  # seconds, to reach a scheduler, and to wait for its first worker
 
 
 @contextmanager
-def connect() -> Iterator[Client]:
+def connect(fewest_workers: int = 1) -> Iterator[Client]:
     """Yield a client of the cluster at the address in `VARIABLE`, or of a new cluster on this machine.
+
+    A new one has a worker for every two processors.
+
+    Args:
+        fewest_workers: of a new cluster.
 
     Raises:
         UserError: if no cluster answers at the address, or its workers run several trainings at once.
     """
     address = os.environ.get(VARIABLE)
     if not address:
-        # A training has two threads, but two trainings at once are faster on two processors, too.
-        workers = max(FEWEST_WORKERS, (os.cpu_count() or 1) // THREADS)
+        workers = max(fewest_workers, (os.cpu_count() or 1) // THREADS)
         with (
             # Port 0 is any free port, since another search may run here.
             LocalCluster(
@@ -60,3 +65,27 @@ def connect() -> Iterator[Client]:
                 f"found a worker of {threads}; start workers with --nthreads 1"
             )
         yield client
+
+
+def take_result(future: Future[Any], title: str) -> Any:
+    """Return the result of a task that has ended.
+
+    Args:
+        future: of the task, a call of `tools.common.worker.call`.
+        title: of the task, for an error.
+
+    Raises:
+        UserError: if the task could not be run, or raised one.
+    """
+    try:
+        result = future.result()
+    except KilledWorker as error:
+        raise UserError(f"{title}: {error}") from None
+    except CancelledError:
+        raise UserError(
+            f"{title}: expected the scheduler to stay, found it gone; what has ended is kept: start the "
+            "scheduler, and the same command again"
+        ) from None
+    if isinstance(result, UserError):
+        raise result
+    return result

@@ -1,0 +1,54 @@
+"""The trainings of a study on a Dask cluster: each is recorded as soon as it ends."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+
+from distributed import as_completed
+from tqdm import tqdm
+
+from tools.common import cluster, worker
+from tools.study.plan import PROGRAM, Run, TrainingError
+from tools.study.records import Outcome
+
+# By name, since this process need not import TensorFlow.
+FUNCTION = ("tools.study.runs", "perform_run")
+
+
+def perform_runs(runs: Sequence[Run], total: int, keep: Callable[[str, Outcome], None]) -> list[str]:
+    """Perform the runs of a data set, and keep the outcome of each.
+
+    The cluster is that at the address in the variable `tools.common.cluster.VARIABLE`, or a new one on this
+    machine. A run whose worker is lost is performed again by another.
+
+    Args:
+        runs: those that are missing.
+        total: the number of all runs of the plan, for the progress bar.
+        keep: writes an outcome, and is called with the name of the data set.
+
+    Returns:
+        The error of each training that failed.
+
+    Raises:
+        UserError: if a worker cannot perform the runs.
+    """
+    if not runs:
+        return []
+    errors = []
+    with (
+        cluster.connect() as client,
+        tqdm(initial=total - len(runs), total=total, unit="training") as progress,
+    ):
+        futures = {}
+        for number, run in enumerate(runs):
+            arguments = (run.dataset.computation, *FUNCTION, run, PROGRAM)
+            key = hashlib.sha256(f"{run.key} {PROGRAM}".encode()).hexdigest()
+            futures[client.submit(worker.call, *arguments, key=f"{run}, {key:.16}", priority=-number)] = run
+        for future in as_completed(futures):
+            run = futures.pop(future)
+            progress.set_description(str(run))
+            try:
+                keep(run.name, cluster.take_result(future, str(run)))
+            except TrainingError as error:
+                errors.append(str(error))
+            progress.update()
+    return errors
