@@ -9,12 +9,12 @@ from stages.common import checksums, layout
 from stages.common.errors import UserError
 from stages.common.files import atomic_folder
 from stages.common.params_file import read_dataset
-from stages.sources import bundled, mirrors, npz, picture_list, pictures, places
+from stages.sources import mirrors, places
 from stages.sources.schema import FetchParameters, Mirrors, Npz, Pictures, RawFiles, ScikitLearn, Source
 
 ARCHIVE = "archive.npz"
 # A file that another source of the same data set may have written.
-EARLIER = re.escape(picture_list.FILE)
+EARLIER = re.escape(layout.PICTURE_LIST)
 
 
 def fetch(source: Source, files: RawFiles, folder: Path, first_mirror: str | None = None) -> None:
@@ -36,8 +36,8 @@ def fetch(source: Source, files: RawFiles, folder: Path, first_mirror: str | Non
         if first_mirror and not isinstance(source, ScikitLearn) and has_raw_files(Path(first_mirror), files):
             for name, expected in files.items_by_file().items():
                 mirrors.download(first_mirrors, name, expected, new / name)
-            if isinstance(source, Pictures) and (Path(first_mirror) / picture_list.FILE).is_file():
-                shutil.copyfile(Path(first_mirror) / picture_list.FILE, new / picture_list.FILE)
+            if isinstance(source, Pictures) and (Path(first_mirror) / layout.PICTURE_LIST).is_file():
+                shutil.copyfile(Path(first_mirror) / layout.PICTURE_LIST, new / layout.PICTURE_LIST)
             print(f"{folder}: the raw files of {first_mirror}", flush=True)
             return
         match source:
@@ -48,13 +48,19 @@ def fetch(source: Source, files: RawFiles, folder: Path, first_mirror: str | Non
                     print(f"{folder / name}: {expected.bytes:,} bytes from {mirror}", flush=True)
                 return  # the download has checked size and hash of each file
             case Npz():
+                from stages.sources import npz
+
                 archive = new / ARCHIVE
                 mirrors.download([*first_mirrors, *source.urls], source.archive.name, source.archive, archive)
                 npz.write_files(source, archive, new)
                 archive.unlink()
             case Pictures():
+                from stages.sources import pictures
+
                 pictures.write_files(source, new)
             case ScikitLearn():
+                from stages.sources import bundled
+
                 bundled.write_files(source, new)
         check_raw_files(files, new, folder.name)
 
@@ -71,7 +77,7 @@ def is_fetched(files: RawFiles, folder: Path) -> bool:
     expected = files.items_by_file()
     return (
         folder.is_dir()
-        and {path.name for path in folder.iterdir()} - {picture_list.FILE} == expected.keys()
+        and {path.name for path in folder.iterdir()} - {layout.PICTURE_LIST} == expected.keys()
         and not list_wrong_files(files, folder)
     )
 

@@ -11,6 +11,7 @@ VALIDATION_IMAGES: Final = "validation-images-idx3-ubyte"
 VALIDATION_LABELS: Final = "validation-labels-idx1-ubyte"
 TEST_IMAGES: Final = "t10k-images-idx3-ubyte"
 TEST_LABELS: Final = "t10k-labels-idx1-ubyte"
+PICTURE_LIST: Final = "pictures.csv"  # beside raw files that were made of pictures
 RAW_FILES: Final = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
 # The images and the labels of each part.
 PARTS: Final = {

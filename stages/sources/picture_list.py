@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-FILE = "pictures.csv"
+from stages.common.layout import PICTURE_LIST
 
 
 def write(
@@ -24,12 +24,12 @@ def write(
         for file, (height, width) in zip(files[part], sizes[part], strict=True)
     ]
     table = pd.DataFrame(rows, columns=["part", "file", "height", "width"])
-    table.to_csv(folder / FILE, index=False, lineterminator="\n")
+    table.to_csv(folder / PICTURE_LIST, index=False, lineterminator="\n")
 
 
 def read(folder: Path) -> pd.DataFrame | None:
     """Return the list beside raw files, with columns part, file, height and width; None if there is none."""
-    path = folder / FILE
+    path = folder / PICTURE_LIST
     return pd.read_csv(path, keep_default_na=False) if path.exists() else None
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stages.common import layout
-from stages.sources import picture_list
 from tools.common import dvc, dvc_hashes, dvc_lock, git
 
 
@@ -30,7 +29,7 @@ def list_strange(name: str) -> list[Path]:
     return [
         file
         for file in unsaved
-        if file != layout.raw(name) / picture_list.FILE
+        if file != layout.raw(name) / layout.PICTURE_LIST
         and not dvc_hashes.file_matches(file.read_bytes(), recorded.get(file.as_posix(), ""))
     ]
 
