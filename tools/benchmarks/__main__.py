@@ -1,21 +1,23 @@
 """Measure speed and memory, and write docs/benchmarks.md and docs/growth.png.
 
-    dvc repro && python -m tools.benchmarks --reach DATASET=0.98
+    dvc repro && python -m tools.benchmarks --reach DATASET:CONFIGURATION=0.98
 
 Exit code: 0, also if targets are missed; 2 after a mistake.
 """
 
 import datetime as dt
 import os
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 from stages.common import command, files, packages, runtime
-from stages.common.errors import UserError
 from stages.common.processor import describe_processor
 from stages.parameters import load
-from tools.benchmarks import growth, pipeline, shapes, training
+from tools.benchmarks import growth, pipeline, race, shapes, training
+from tools.benchmarks.race import Goal
 from tools.benchmarks.report import Section, build_page
+from tools.common import settings
+from tools.common.variations import DEFAULT
 
 PAGE = Path("docs/benchmarks.md")
 GROWTH_PICTURE = Path("docs/growth.png")  # beside the page, which links to it by name
@@ -28,20 +30,21 @@ def list_versions() -> str:
     return ", ".join(f"{package} {version}" for package, version in versions.items() if version)
 
 
-def main(goals: Mapping[str, float]) -> None:
+def main(goals: Sequence[Goal]) -> None:
     """Measure, and write the page and its picture.
 
     Args:
-        goals: for each large data set, by its key, a validation accuracy to reach.
+        goals: of large data sets; stages are measured on the data set of the first.
     """
-    datasets = load().datasets
-    if unknown := goals.keys() - datasets.keys():
-        raise UserError(f"--reach: expected one of {', '.join(datasets)}, found {', '.join(unknown)}")
-    first = next(iter(goals))
+    parameters = load()
+    datasets, tools = parameters.datasets, settings.load(parameters)
+    for goal in goals:  # so that a mistake is reported before the first measurement
+        race.find_dataset(goal, datasets, tools)
+    first = goals[0].name
     sections: list[Section] = [
-        training.compare(datasets),
-        training.race(datasets, goals),
-        shapes.profile({name: datasets[name] for name in goals}),
+        training.compare(datasets, tools),
+        race.race(goals, datasets, tools),
+        shapes.profile({goal.name: datasets[goal.name] for goal in goals}),
         pipeline.measure_pipeline(first, datasets[first]),
         growth.measure_growth(first, datasets[first], GROWTH_PICTURE),
         shapes.sweep(first, datasets[first]),
@@ -56,10 +59,11 @@ def main(goals: Mapping[str, float]) -> None:
     print(f"{PAGE}, {GROWTH_PICTURE}")
 
 
-def parse_goal(text: str) -> tuple[str, float]:
-    """Parse a goal of the command line, DATASET=ACCURACY."""
-    name, _, accuracy = text.partition("=")
-    return name, float(accuracy)
+def parse_goal(text: str) -> Goal:
+    """Parse a goal of the command line, DATASET:CONFIGURATION=ACCURACY or DATASET=ACCURACY."""
+    network, _, accuracy = text.partition("=")
+    name, _, configuration = network.partition(":")
+    return Goal(name, configuration or DEFAULT, float(accuracy))
 
 
 if __name__ == "__main__":
@@ -69,8 +73,8 @@ if __name__ == "__main__":
         action="append",
         type=parse_goal,
         required=True,
-        metavar="DATASET=ACCURACY",
-        help="a large data set, and the validation accuracy of a race to it; may be repeated",
+        metavar="DATASET:CONFIGURATION=ACCURACY",
+        help="a large data set, a network of it, and the test accuracy of a race to it; may be repeated",
     )
     arguments = parser.parse_args()
-    command.finish(lambda: main(dict(arguments.reach)))
+    command.finish(lambda: main(arguments.reach))

@@ -21,8 +21,13 @@ THREAD_VARIABLES = dict.fromkeys(
         "OPENBLAS_NUM_THREADS",
         "TF_NUM_INTEROP_THREADS",
         "TF_NUM_INTRAOP_THREADS",
+        runtime.MOST_THREADS,  # of native computation
     ),
     str(runtime.THREADS),
+)
+# Of this process, whose own imports may have chosen kernels: another program is to choose its own.
+NOT_INHERITED = dict.fromkeys(
+    (*runtime.VARIABLES, *runtime.PORTABLE_VARIABLES, *runtime.NATIVE_VARIABLES, *runtime.REMOVED_VARIABLES)
 )
 SAMPLES_PER_SECOND = 100
 ERROR_CHARACTERS = 500  # of a program's errors, from the end
@@ -45,19 +50,21 @@ class Measurement(NamedTuple):
 
 
 def measure(
-    *command: str, cwd: Path | None = None, variables: Mapping[str, str] | None = None
+    *command: str, cwd: Path | None = None, variables: Mapping[str, str | None] | None = None
 ) -> Measurement:
     """Run a program and measure it.
 
     Args:
         command: the program and its arguments.
         cwd: the folder to run in; None for the current folder.
-        variables: environment variables to set.
+        variables: environment variables to set, or to remove where they are None.
 
     Raises:
         UserError: with the end of stderr, if the program fails.
     """
-    environment = {**os.environ, **THREAD_VARIABLES, "TF_CPP_MIN_LOG_LEVEL": "3", **(variables or {})}
+    own = {**THREAD_VARIABLES, "TF_CPP_MIN_LOG_LEVEL": "3", **(variables or {})}
+    wanted = {**os.environ, **NOT_INHERITED, **own}
+    environment = {name: value for name, value in wanted.items() if value is not None}
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         start = time.perf_counter()
         process = subprocess.Popen(command, cwd=cwd, env=environment, stdout=output, stderr=errors)
@@ -78,9 +85,9 @@ def measure(
         return Measurement(seconds, peak, unmapped_peak, output.read().decode())
 
 
-def measure_python(*arguments: str) -> Measurement:
+def measure_python(*arguments: str, variables: Mapping[str, str | None] | None = None) -> Measurement:
     """Run this Python with arguments, such as a stage, and measure it."""
-    return measure(sys.executable, *arguments)
+    return measure(sys.executable, *arguments, variables=variables)
 
 
 def _read_memory(process: int) -> tuple[float, float]:

@@ -11,6 +11,7 @@ from stages.parameters import Dataset
 from tools.benchmarks.measurement import measure_python
 from tools.benchmarks.report import Section, Target
 from tools.common.markdown import number_table
+from tools.common.variations import training_parameters
 
 TARGET_TREND_TIMES = 1.5  # times the trend that the slowest shape should take at most
 
@@ -21,7 +22,8 @@ def job(name: str, dataset: Dataset) -> str:
         {
             "dataset": name,
             "folder": str(layout.processed(name, "train").parent),
-            "batch_size": dataset.training.batch_size,
+            "images": None,
+            "parameters": training_parameters(dataset),
             "reach": None,
         }
     )

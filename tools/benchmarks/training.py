@@ -1,185 +1,174 @@
-"""Time of training against other programs and against the floor, the machine's own matrix products.
+"""Time of training in this project, against other programs and against the floor of the machine."""
 
-A dense network multiplies matrices; everything else is overhead. The floor of an epoch is the time of its
-products alone, at the rate that a large float32 product in NumPy reaches in the same round, on as many
-threads. An epoch has 2 operations for each weight and image in the forward pass, and 4 in the backward pass.
-This usual count is a little generous, since the first layer needs only 2 of the 4.
-"""
-
-import importlib.util
-import json
 import sys
 from collections import defaultdict
-from collections.abc import Mapping
-from itertools import pairwise
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
-from typing import Any
 
 from stages.common import layout
+from stages.common.fields import Augmentation
 from stages.parameters import Dataset
 from stages.splits import arrays
-from tools.benchmarks.measurement import Measurement, measure_python
+from tools.benchmarks import floors
+from tools.benchmarks.measurement import measure_python
+from tools.benchmarks.programs import KERAS, NATIVE, PORTABLE, PYTORCH, SCRIPTS, SKLEARN, Case
 from tools.benchmarks.report import Section, Target
 from tools.common.markdown import number_table
+from tools.common.settings import Settings
+from tools.common.variations import DEFAULT, vary
 
-FLOOR = "floor"
-OURS, KERAS, SKLEARN, PYTORCH = "this project", "Keras script", "scikit-learn", "PyTorch"
-SCRIPTS = {OURS: "project", KERAS: "plain_keras", SKLEARN: "plain_sklearn", PYTORCH: "plain_pytorch"}
-TARGET_SPEEDUPS = {KERAS: 1.5, SKLEARN: 2.0, PYTORCH: 1.2}  # times as fast as each program
-TARGET_FLOORS = 1.6  # times of the floor that an epoch should take at most
-TARGET_RACE_SPEEDUP = 3.0
+FLOOR, PORTABLE_FLOOR, DISTORTED = "floor", "floor without FMA", "distorted"
+TARGET_SPEEDUPS = {KERAS: 1.5, PYTORCH: 1.2}  # times as fast as each program, of a dense network
+TARGET_FLOORS = 1.6  # times of the floor that a native epoch of a dense network should take at most
+TARGET_NATIVE_CONVOLUTIONS = 1.0  # times as fast as PyTorch
+TARGET_PORTABLE_CONVOLUTIONS = 2.0  # times as long as PyTorch at most
+TARGET_DISTORTIONS = 1.25  # times as long as an epoch without, at most
 TARGET_MEBIBYTES = 300  # of memory beyond the import
-BATCH_SIZES = (128, 256, 512)
-LARGE = 10_000  # images of a data set for which a batch size of 512 makes sense
+LARGE = 10_000  # training images, of which an epoch is long enough to be compared with a floor
+IMAGES = 10_000  # of an epoch of networks other than the default, which take long
 EPOCHS = 3  # the first compiles, and does not count
-ROUNDS = 2  # at the batch size of params.yaml; one round at other batch sizes, of two programs
-RACES = 1  # each takes a minute
+ROUNDS = 5  # in which all programs take turns
+NO_DISTORTIONS = Augmentation(shift=0, rotation=0, scaling=0, elastic=0, flip=False)
+
+Seconds = dict[str, list[float]]
 
 
-def list_programs() -> list[str]:
-    """Return the installed programs."""
-    return [name for name in SCRIPTS if name != PYTORCH or importlib.util.find_spec("torch")]
+def list_cases(datasets: Mapping[str, Dataset], settings: Settings) -> Iterator[Case]:
+    """Yield each data set's own network, and those networks of its configurations that differ from it."""
+    for name, dataset in datasets.items():
+        yield Case(f"{name}, {DEFAULT}", name, dataset)
+        for configuration, values in settings.dataset(name).configurations.items():
+            varied = vary(dataset, values, configuration)
+            if varied.training.augmentation != NO_DISTORTIONS or varied.network.convolutions:
+                yield Case(f"{name}, {configuration}", name, varied, IMAGES)
 
 
-def run_program(
-    program: str, name: str, dataset: Dataset, **changes: Any
-) -> tuple[dict[str, Any], Measurement]:
-    """Train with a program.
+def measure_epochs(case: Case) -> tuple[Seconds, dict[str, float]]:
+    """Measure an epoch of each program, in turns, and the floors.
 
-    Args:
-        program: a key of `SCRIPTS`.
-        name: the key of the data set.
-        dataset: its parameters.
-        changes: values of the job that differ from the parameters.
-
-    Returns:
-        The output of the program, as `scripts.job.Stopwatch` prints it, and the measurement.
-    """
-    job = {
-        "dataset": name,
-        "folder": str(layout.processed(name, "train").parent),
-        "largest_pixel": dataset.largest_pixel,
-        "reach": None,
-        **dataset.network.model_dump(),
-        **{key: getattr(dataset.training, key) for key in ("batch_size", "epochs")},
-        **changes,
-    }
-    measurement = measure_python("-m", f"tools.benchmarks.scripts.{SCRIPTS[program]}", json.dumps(job))
-    return json.loads(measurement.output.splitlines()[-1]), measurement
-
-
-def count_operations(dataset: Dataset, images: int, pixels: int) -> int:
-    """Return the number of operations in the matrix products of an epoch.
-
-    Args:
-        dataset: its parameters, with the widths of the layers.
-        images: the number of training images.
-        pixels: the number of values of an image.
-    """
-    widths = [pixels, *dataset.network.hidden, len(dataset.classes)]
-    return 6 * images * sum(inputs * outputs for inputs, outputs in pairwise(widths))
-
-
-def measure_epochs(
-    name: str, dataset: Dataset, batch_size: int
-) -> tuple[dict[str, list[float]], dict[str, float]]:
-    """Measure an epoch of each program, in turns, and the floor.
+    A network with distortions is trained without them, too, in this project alone if it is dense.
 
     Returns:
-        By program, and for `FLOOR`, the seconds of an epoch in each round; and by program, the peak memory
-        in MiB.
+        By program, floor and `DISTORTED`, the seconds of an epoch in each round; and by program, the peak
+        memory in MiB.
     """
-    training = arrays.read(layout.processed(name, "train"))
-    operations = count_operations(dataset, len(training.labels), training.images[0].size)
-    seconds: dict[str, list[float]] = defaultdict(list)
+    split = arrays.read(layout.processed(case.name, "train"))
+    images = min(len(split.labels), case.images or len(split.labels))
+    operations = floors.count_operations(case.dataset, images, split.images.shape[1:])
+    is_distorted = case.dataset.training.augmentation != NO_DISTORTIONS
+    training = case.dataset.training.model_copy(update={"augmentation": NO_DISTORTIONS})
+    plain = Case(case.title, case.name, case.dataset.model_copy(update={"training": training}), case.images)
+    programs = plain.programs() if case.dataset.network.convolutions or not is_distorted else [PORTABLE]
+    for program in set(programs) & {PORTABLE, NATIVE}:
+        plain.find_kernels(program)
+    seconds: Seconds = defaultdict(list)
     memory: dict[str, float] = {}
-    is_own_batch_size = batch_size == dataset.training.batch_size
-    for _ in range(ROUNDS if is_own_batch_size else 1):
-        rate = float(measure_python("-m", "tools.benchmarks.scripts.product_rate").output)
-        seconds[FLOOR].append(operations / rate)
-        for program in list_programs() if is_own_batch_size else (OURS, KERAS):
-            result, measurement = run_program(program, name, dataset, batch_size=batch_size, epochs=EPOCHS)
+    for _ in range(ROUNDS):
+        rates = floors.measure_rates()
+        seconds[FLOOR].append(operations / rates.fastest)
+        seconds[PORTABLE_FLOOR].append(operations / rates.without_fma)
+        for program in programs:
+            result, measurement = plain.train(program, epochs=EPOCHS)
             seconds[program].append(median(result["epochs"][1:]))
             memory[program] = max(measurement.peak, memory.get(program, 0))
-    return seconds, memory
+        if is_distorted:
+            result, _ = case.train(PORTABLE, epochs=EPOCHS)
+            seconds[DISTORTED].append(median(result["epochs"][1:]))
+    return dict(seconds), memory
 
 
-def compute_ratio(numerators: list[float], denominators: list[float]) -> float:
-    """Return the median of the ratios of each round, in which the machine is in the same state."""
-    return median(above / below for above, below in zip(numerators, denominators, strict=True))
+def divide(numerators: Sequence[float], denominators: Sequence[float]) -> list[float]:
+    """Return the ratio of each round, in which the machine is in the same state."""
+    return [above / below for above, below in zip(numerators, denominators, strict=True)]
 
 
-def compare(datasets: Mapping[str, Dataset]) -> Section:
-    """Compare the seconds of an epoch, at the batch size of params.yaml and at others."""
+def format_range(values: Sequence[float], unit: str = "") -> str:
+    """Return the median and the range in two digits, such as `0.87 (0.85 to 0.91)`; `-` for no values."""
+    if not values:
+        return "-"
+    statistics = (median(values), min(values), max(values))
+    digits = [f"{value:#.2g}" if value < 10 else f"{value:.0f}" for value in statistics]  # noqa: PLR2004
+    return f"{digits[0]}{unit} ({digits[1]} to {digits[2]})"
+
+
+def list_targets(case: Case, seconds: Seconds, is_large: bool) -> Iterator[Target]:
+    """Yield the targets of a case."""
+
+    def compare(title: str, above: str, below: str, limit: float, at_least: bool) -> Iterator[Target]:
+        if above in seconds and below in seconds:
+            ratio = median(divide(seconds[above], seconds[below]))
+            yield Target(f"{case.title}: {title}", limit, ratio, at_least)
+
+    if case.dataset.network.convolutions:
+        title = f"native, times as fast as {PYTORCH}"
+        yield from compare(title, PYTORCH, NATIVE, TARGET_NATIVE_CONVOLUTIONS, at_least=True)
+        title = f"portable, times as long as {PYTORCH}"
+        yield from compare(title, PORTABLE, PYTORCH, TARGET_PORTABLE_CONVOLUTIONS, at_least=False)
+    else:
+        for program, limit in TARGET_SPEEDUPS.items():
+            yield from compare(
+                f"portable, times as fast as {program}", program, PORTABLE, limit, at_least=True
+            )
+        if is_large:
+            yield from compare("native, in floors", NATIVE, FLOOR, TARGET_FLOORS, at_least=False)
+    title = "with distortions, times as long as without"
+    yield from compare(title, DISTORTED, PORTABLE, TARGET_DISTORTIONS, at_least=False)
+
+
+def compare(datasets: Mapping[str, Dataset], settings: Settings) -> Section:
+    """Compare the seconds of an epoch of each network."""
     import_peak = measure_python("-c", "import tensorflow").peak
-    rows, memory_rows, targets = [], [], []
-    for name, dataset in datasets.items():
-        is_large = len(arrays.read(layout.processed(name, "train")).labels) >= LARGE
-        own_batch_size = dataset.training.batch_size
-        for batch_size in sorted({own_batch_size, *BATCH_SIZES} if is_large else {own_batch_size}):
-            seconds, memory = measure_epochs(name, dataset, batch_size)
-            title = f"{name}, batches of {batch_size}"
-            floors = compute_ratio(seconds[OURS], seconds[FLOOR])
-            row = [
-                title,
-                f"{median(seconds[FLOOR]):.3f} s",
-                f"{median(seconds[OURS]):.3f} s",
-                f"{floors:.2f}",
+    columns = (FLOOR, PORTABLE_FLOOR, PORTABLE, NATIVE, KERAS, SKLEARN, PYTORCH, DISTORTED)
+    rows, ratio_rows, memory_rows = [], [], []
+    targets: list[Target] = []
+    for case in list_cases(datasets, settings):
+        seconds, memory = measure_epochs(case)
+        is_large = len(arrays.read(layout.processed(case.name, "train")).labels) >= LARGE
+        shown = columns if is_large else columns[2:]
+        rows.append(
+            [
+                case.title,
+                *(format_range(seconds.get(column, []) if column in shown else []) for column in columns),
             ]
-            for program, limit in TARGET_SPEEDUPS.items():
-                if program not in seconds:
-                    row.append("-")
-                    continue
-                speedup = compute_ratio(seconds[program], seconds[OURS])
-                row.append(f"{speedup:.2f} x")
-                quantity = f"{title}: times as fast as {program}"
-                targets.append(Target(quantity, limit, speedup, at_least=True))
-            rows.append(row)
-            if batch_size == own_batch_size:
-                targets.append(Target(f"{title}: an epoch, in floors", TARGET_FLOORS, floors))
-                extra = {program: peak - import_peak for program, peak in memory.items()}
-                targets.append(
-                    Target(f"{title}: MiB of memory beyond the import", TARGET_MEBIBYTES, extra[OURS])
-                )
-                cells = (f"{extra[program]:.0f} MiB" if program in extra else "-" for program in SCRIPTS)
-                memory_rows.append([title, *cells])
-            print(" ".join(row), flush=True, file=sys.stderr)
-    head = ("an epoch", FLOOR, OURS, "floors", *(f"speed-up over {program}" for program in TARGET_SPEEDUPS))
-    text = (
-        f"{number_table(head, rows)}\n\nEvery program trains the same network, but scikit-learn's has "
-        f"neither dropout nor batch normalisation. Times are medians of {ROUNDS} rounds, in which the "
-        "programs take turns. At batch sizes other than the one in params.yaml, there is one round, "
-        "with the Keras script alone.\n\n"
-        f"Peak memory, beyond the {import_peak:.0f} MiB that `import tensorflow` takes:\n\n"
-        f"{number_table(('memory', *SCRIPTS), memory_rows)}"
+        )
+        pairs = [
+            *((NATIVE, FLOOR), (PORTABLE, PORTABLE_FLOOR)),
+            *((program, PORTABLE) for program in (NATIVE, KERAS, SKLEARN, PYTORCH, DISTORTED)),
+            (PYTORCH, NATIVE),
+        ]
+        ratio_rows.append(
+            [
+                case.title,
+                *(
+                    format_range(divide(seconds[above], seconds[below]))
+                    if {above, below} <= seconds.keys() and (is_large or "floor" not in below)
+                    else "-"
+                    for above, below in pairs
+                ),
+            ]
+        )
+        extra = {program: peak - import_peak for program, peak in memory.items()}
+        memory_rows.append(
+            [case.title, *(f"{extra[program]:.0f} MiB" if program in extra else "-" for program in SCRIPTS)]
+        )
+        targets += list_targets(case, seconds, is_large)
+        if case.images is None:
+            title = f"{case.title}: MiB of memory beyond the import"
+            targets.append(Target(title, TARGET_MEBIBYTES, extra[PORTABLE]))
+        print(" | ".join(rows[-1]), file=sys.stderr, flush=True)
+    kernel = floors.measure_rates().kernel
+    text = "\n\n".join(
+        [
+            number_table(("seconds an epoch", *columns), rows),
+            f"An epoch of {DEFAULT} has all training images, of other networks the first {IMAGES:,}. "
+            f"Medians and ranges of {ROUNDS} rounds, in which the programs take turns. The floor is the time "
+            f"of the products at the rate of OpenBLAS's kernel for this processor, {kernel}; without FMA, of "
+            "its kernel for AVX alone, which are the instructions of portable computation. scikit-learn's "
+            "network has neither dropout nor batch normalisation.",
+            "The same as ratios within a round, above 1 where the first of both takes longer:",
+            number_table(("network", *(f"{above} / {below}" for above, below in pairs)), ratio_rows),
+            f"Peak memory, beyond the {import_peak:.0f} MiB that `import tensorflow` takes:",
+            number_table(("memory", *SCRIPTS), memory_rows),
+        ]
     )
     return Section("Training", text, targets)
-
-
-def race(datasets: Mapping[str, Dataset], goals: Mapping[str, float]) -> Section:
-    """Measure the seconds from the start of a program to a validation accuracy.
-
-    Args:
-        datasets: the parameters of each data set, by its key.
-        goals: the validation accuracy to reach, by the key of the data set.
-    """
-    rows, targets = [], []
-    for name, goal in goals.items():
-        seconds: dict[str, list[float]] = defaultdict(list)
-        epochs: dict[str, int] = {}
-        for _ in range(RACES):
-            for program in (OURS, KERAS):
-                result, _ = run_program(program, name, datasets[name], reach=goal)
-                if result["seconds_to_goal"] is not None:
-                    seconds[program].append(result["seconds_to_goal"])
-                epochs[program] = len(result["epochs"])
-        for program in (OURS, KERAS):
-            is_reached = len(seconds[program]) == RACES
-            time = f"{median(seconds[program]):.1f} s" if is_reached else "not reached"
-            rows.append([f"{name}, {goal:.0%}", program, time, str(epochs[program])])
-        if len(seconds[OURS]) == len(seconds[KERAS]) == RACES:
-            speedup = compute_ratio(seconds[KERAS], seconds[OURS])
-            quantity = f"{name}: times as fast as {KERAS} to {goal:.0%}"
-            targets.append(Target(quantity, TARGET_RACE_SPEEDUP, speedup, at_least=True))
-    text = number_table(("validation accuracy", "program", "from its start", "epochs"), rows)
-    return Section("Time to an accuracy", text, targets)

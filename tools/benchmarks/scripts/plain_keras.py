@@ -2,28 +2,40 @@
 
 import keras
 
-from tools.benchmarks.scripts.job import JOB, Stopwatch, read_split
+from tools.benchmarks.scripts.job import BATCH_SIZE, EPOCHS, NETWORK, Stopwatch, read_scored_split, read_split
 from tools.benchmarks.scripts.timed import StopwatchCallback
 
 stopwatch = Stopwatch()
 images, labels = read_split("train")
-validation = read_split("validation")
 
-model = keras.Sequential([keras.Input((images.shape[1],))])
-for width in JOB.hidden:
-    model.add(keras.layers.Dense(width))
-    if JOB.batch_normalization:
+
+def activate() -> None:
+    """Add what follows each product."""
+    if NETWORK.batch_normalization:
         model.add(keras.layers.BatchNormalization())
     model.add(keras.layers.ReLU())
-    model.add(keras.layers.Dropout(JOB.dropout))
+
+
+model = keras.Sequential([keras.Input(images.shape[1:])])
+if NETWORK.convolutions:
+    model.add(keras.layers.Reshape((*images.shape[1:], 1)))
+for filters_of_level in NETWORK.convolutions:
+    for position, filters in enumerate(filters_of_level):
+        model.add(keras.layers.Conv2D(filters, 3, strides=1 if position else 2, padding="same"))
+        activate()
+model.add(keras.layers.Flatten())
+for width in NETWORK.hidden:
+    model.add(keras.layers.Dense(width))
+    activate()
+    model.add(keras.layers.Dropout(NETWORK.dropout))
 model.add(keras.layers.Dense(int(labels.max()) + 1, activation="softmax"))
 model.compile(optimizer="adamw", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
 model.fit(
     images,
     labels,
-    batch_size=JOB.batch_size,
-    epochs=JOB.epochs,
-    validation_data=validation,
+    batch_size=BATCH_SIZE,
+    epochs=EPOCHS,
+    validation_data=read_scored_split(),
     callbacks=[StopwatchCallback(stopwatch)],
     verbose=0,
 )

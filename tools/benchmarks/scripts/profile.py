@@ -16,7 +16,7 @@ from stages.network import build, layers
 from stages.network.optimizers import build_optimizer
 from stages.parameters import load
 from stages.splits import arrays
-from tools.benchmarks.scripts.job import JOB
+from tools.benchmarks.scripts.job import BATCH_SIZE, JOB
 
 STEPS = 50
 # A kernel's name is the path of its operation, a colon, and its kind. The first matching pattern counts.
@@ -42,10 +42,10 @@ model = build.build_network(
     images.dtype.name,
 )
 logits_model = layers.build_logits_model(model, sparse=layers.is_mostly_zero(images))
-optimizer = build_optimizer(dataset.training, steps_per_epoch=len(labels) // JOB.batch_size)
+optimizer = build_optimizer(dataset.training, steps_per_epoch=len(labels) // BATCH_SIZE)
 compute_loss = keras.losses.CategoricalCrossentropy(from_logits=True)
-batch = tf.constant(images[: JOB.batch_size])
-targets = tf.one_hot(labels[: JOB.batch_size], classes)
+batch = tf.constant(images[:BATCH_SIZE])
+targets = tf.one_hot(labels[:BATCH_SIZE], classes)
 
 
 @tf.function  # type: ignore[untyped-decorator]

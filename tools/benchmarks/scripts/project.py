@@ -1,22 +1,24 @@
-"""Training with this project, by the parameters of params.yaml except for the job's own."""
+"""Training with this project, by the parameters of the job, portable or native as they say."""
 
 from pathlib import Path
 
-import stages.common.backend  # noqa: F401 - before `timed`, which imports Keras
-from stages.parameters import load
-from stages.splits import arrays
-from stages.train import train
+from stages.common import runtime
+from stages.common.validation import validate
+from stages.network.schema import TrainParameters
 from tools.benchmarks.scripts.job import JOB, Stopwatch
-from tools.benchmarks.scripts.timed import StopwatchCallback
+
+PARAMETERS: TrainParameters = validate(TrainParameters, JOB.parameters, "the job")
+runtime.choose(PARAMETERS.computation)  # before TensorFlow is imported, which reads its switches then
+
+from stages.splits import arrays  # noqa: E402
+from stages.train import train  # noqa: E402
+from tools.benchmarks.scripts.timed import StopwatchCallback  # noqa: E402 - imports Keras, as it is then
 
 stopwatch = Stopwatch()
-dataset = load().dataset(JOB.dataset)
-shape = {"hidden": JOB.hidden, "dropout": JOB.dropout, "batch_normalization": JOB.batch_normalization}
-network = dataset.network.model_copy(update=shape)
-training = dataset.training.model_copy(update={"batch_size": JOB.batch_size, "epochs": JOB.epochs})
+images, labels = arrays.read(Path(JOB.folder, "train"))
 train(
-    dataset.model_copy(update={"computation": "portable", "network": network, "training": training}),
-    arrays.read(Path(JOB.folder, "train")),
+    PARAMETERS,
+    arrays.Split(images[: JOB.images], labels[: JOB.images]),
     arrays.read(Path(JOB.folder, "validation")),
     [StopwatchCallback(stopwatch)],
     quiet=True,

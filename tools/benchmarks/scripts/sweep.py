@@ -11,8 +11,8 @@ from stages.parameters import load
 from stages.splits import arrays
 from stages.splits.arrays import Split
 from stages.train import train
-from tools.benchmarks.scripts.job import JOB, Stopwatch
-from tools.benchmarks.training import count_operations
+from tools.benchmarks.floors import count_operations
+from tools.benchmarks.scripts.job import BATCH_SIZE, JOB, Stopwatch
 
 WIDTHS = (256, 512, 1024)
 DEPTHS = (1, 2, 3)
@@ -24,9 +24,9 @@ VALIDATION_IMAGES = 1000
 
 dataset = load().dataset(JOB.dataset)
 images, labels = arrays.read(Path(JOB.folder, "train"))
-training = Split(images[: STEPS * JOB.batch_size], labels[: STEPS * JOB.batch_size])
+training = Split(images[: STEPS * BATCH_SIZE], labels[: STEPS * BATCH_SIZE])
 validation = Split(images[:VALIDATION_IMAGES], labels[:VALIDATION_IMAGES])
-settings = dataset.training.model_copy(update={"batch_size": JOB.batch_size, "epochs": EPOCHS})
+settings = dataset.training.model_copy(update={"batch_size": BATCH_SIZE, "epochs": EPOCHS})
 results = []
 for depth, width, kind in itertools.product(DEPTHS, WIDTHS, KINDS):
     stopwatch = Stopwatch()

@@ -1,0 +1,109 @@
+"""The comparison of training with other programs and with the floor of the machine."""
+
+import math
+
+import pytest
+from helpers import ROOT, Project
+
+from stages.common.errors import UserError
+from stages.network import build
+from stages.network.schema import Network
+from stages.parameters import Dataset, load
+from tools.benchmarks import floors, race, training
+from tools.benchmarks.__main__ import parse_goal
+from tools.benchmarks.programs import KERAS, NATIVE, PORTABLE, SCRIPTS, SKLEARN, Case
+from tools.benchmarks.race import Goal
+from tools.common import settings
+
+SHAPE = (28, 28)
+CLASSES = 10
+
+
+@pytest.fixture
+def digits() -> Dataset:
+    return load(ROOT / "params.yaml").dataset("digits")
+
+
+@pytest.mark.parametrize("convolutions", [[], [[3, 5], [7]]])
+def test_the_products_are_those_of_the_layers(digits: Dataset, convolutions: list[list[int]]) -> None:
+    network = digits.network.model_copy(update={"convolutions": convolutions, "hidden": [6, 4]})
+    model = build.build_network(Network.model_validate(network.model_dump()), SHAPE, 16, CLASSES, 0)
+    products = 0
+    for layer in model.layers:
+        if hasattr(layer, "kernel"):
+            places = math.prod(layer.output.shape[1:-1])  # where the kernel is used in an image
+            products += places * math.prod(layer.kernel.shape)
+    dataset = digits.model_copy(update={"network": network})
+    assert floors.count_operations(dataset, 100, SHAPE) == 6 * 100 * products
+
+
+def test_each_program_computes_with_the_kernels_that_the_page_says(
+    finished: Project, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(finished.folder)
+    case = Case("digits", "digits", digits)
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")  # as a shell may have it
+    assert case.find_kernels(PORTABLE) == set()
+    assert {"matmul", "inner_product"} & case.find_kernels(NATIVE)
+    monkeypatch.setitem(SCRIPTS, PORTABLE, SCRIPTS[KERAS])
+    with pytest.raises(
+        UserError, match=r"digits, portable: expected no kernels of oneDNN, found .*inner_product"
+    ):
+        case.find_kernels(PORTABLE)
+
+
+@pytest.mark.slow
+def test_an_epoch_is_compared_with_other_programs_and_with_distortions(
+    project: Project, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = {"network.convolutions": [[8], [16]], "training.augmentation.shift": 1}
+    project.edit_tools(lambda content: content["datasets"]["digits"].update(configurations={"small": values}))
+    monkeypatch.chdir(project.folder)
+    monkeypatch.setattr(training, "ROUNDS", 1)
+    section = training.compare({"digits": digits}, settings.load(load()))
+    values_by_title = {target.title: target.value for target in section.targets}
+    assert values_by_title[f"digits, default: portable, times as fast as {KERAS}"] > 0
+    assert values_by_title["digits, small: with distortions, times as long as without"] > 0
+    seconds, _ = section.text.split("\n\n", 1)
+    columns, _, default, small = (
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in seconds.splitlines()
+    )
+    # scikit-learn has no convolutions, the default has no distortions, and so few images have no floor.
+    for row, missing in (
+        (default, {training.DISTORTED, training.FLOOR, training.PORTABLE_FLOOR}),
+        (small, {SKLEARN, training.FLOOR, training.PORTABLE_FLOOR}),
+    ):
+        absent = {column for column, cell in zip(columns, row, strict=True) if cell == "-"}
+        assert absent - {"PyTorch loop"} == missing
+
+
+@pytest.mark.slow
+def test_the_race_is_run_by_dvc_and_leaves_the_project_as_it_was(
+    project: Project, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project.folder)
+    monkeypatch.setattr(race, "ROUNDS", 1)
+    before = project.files("params.yaml", "dvc.lock", "metrics/*", "models/*")
+    section = race.race([Goal("digits", "default", 0.9)], {"digits": digits}, settings.load(load()))
+    assert project.files("params.yaml", "dvc.lock", "metrics/*", "models/*") == before
+    (target,) = (target for target in section.targets if KERAS in target.title)
+    assert target.value > 0
+    assert f"after {digits.training.epochs}" in section.text
+
+
+def test_a_goal_names_a_network_of_the_project(digits: Dataset) -> None:
+    assert parse_goal("digits:quick=0.985") == Goal("digits", "quick", 0.985)
+    assert parse_goal("digits=0.9") == Goal("digits", "default", 0.9)
+    tools = settings.load(load(ROOT / "params.yaml"), ROOT / "tools.yaml")
+    with pytest.raises(UserError, match="--reach: expected one of digits, found letters"):
+        race.find_dataset(Goal("letters", "default", 0.9), {"digits": digits}, tools)
+    with pytest.raises(UserError, match=r"--reach: expected a configuration of digits in tools\.yaml"):
+        race.find_dataset(Goal("digits", "quick", 0.9), {"digits": digits}, tools)
+    assert race.find_dataset(Goal("digits", "default", 0.9), {"digits": digits}, tools) == digits
+
+
+def test_ranges_have_two_digits() -> None:
+    assert training.format_range([0.8712, 0.851, 0.913], " s") == "0.87 s (0.85 to 0.91)"
+    assert training.format_range([12.81, 12.44, 13.5]) == "13 (12 to 14)"
+    assert training.format_range([]) == "-"
+    assert training.divide([3.0, 4.0], [2.0, 1.0]) == [1.5, 4.0]
