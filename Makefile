@@ -91,8 +91,10 @@ CHECK = test ! -e $(INSTALLED) || { .venv/bin/python -c "" 2> /dev/null || { ech
 	"starts, found none; mend it: make install" >&2; exit 2; } && .venv/bin/python "$(CHECKER)"; }
 ready: $(INSTALLED)
 	@$(CHECK)
+# With CUDA=1, TensorFlow with kernels for graphics cards takes the place of tensorflow-cpu; 5 GB.
 install: $(INSTALLED)
 	@$(CHECK) || { rm $(INSTALLED) && $(MAKE) --no-print-directory $(INSTALLED); }
+	$(if $(CUDA),python -m pip uninstall --quiet --yes tensorflow-cpu && $(ADD) requirements-cuda.lock)
 
 # After a broken disk: remove files with other checksums than they had, for make repro to make again.
 repair: ready
@@ -140,6 +142,7 @@ COMPILE := uv pip compile --universal --fork-strategy fewest --python-version 3.
 	--no-header --upgrade --quiet
 lock:
 	$(COMPILE) pyproject.toml --group dev --output-file requirements.lock
+	$(COMPILE) --group pyproject.toml:cuda --constraint requirements.lock --output-file requirements-cuda.lock
 	$(COMPILE) --group pyproject.toml:pytorch --constraint requirements.lock --output-file tools/benchmarks/pytorch.lock
 	$(COMPILE) --group pyproject.toml:quality --constraint requirements.lock --output-file tests/quality.lock
 	awk -F '==|: | ' 'NR == FNR { version[$$1] = $$2; next } /^#/ { print; next } { print $$1 ": \047" version[$$1] "\047" }' \

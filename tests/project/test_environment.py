@@ -76,6 +76,23 @@ def test_a_whole_environment_is_ready(installed: Project) -> None:
     assert (installed.folder / ".venv/installed").exists()
 
 
+def test_tensorflow_for_graphics_cards_may_take_the_place_of_tensorflow_cpu(broken: Project) -> None:
+    folder = packages_folder(broken)
+    (information,) = folder.glob("tensorflow_cpu-*.dist-info")
+    other = folder / information.name.replace("tensorflow_cpu", "tensorflow")
+    shutil.copytree(information, other.with_suffix(".new"))
+    information.unlink()
+    assert "found no tensorflow-cpu" in broken.run("make", "ready", expect=2).stderr
+    other.with_suffix(".new").rename(other)
+    for name, old, new in (
+        ("METADATA", "Name: tensorflow-cpu", "Name: tensorflow"),
+        ("RECORD", information.name, other.name),
+    ):
+        text = (other / name).read_text(encoding="utf-8")
+        (other / name).write_text(text.replace(old, new), encoding="utf-8")
+    assert broken.run("make", "ready").stderr == ""
+
+
 @pytest.mark.parametrize("damage", BREAKS)
 def test_make_says_in_one_line_that_the_environment_is_broken(
     broken: Project, damage: Callable[[Project], None]

@@ -15,9 +15,8 @@ def find_missing(lock: str) -> list[str]:
     """Return the packages of a lock file that are not installed, or of which a module or folder is gone."""
     missing = []
     for name, marker in LOCKED.findall(lock):
-        try:
-            distribution = metadata.distribution(name)
-        except metadata.PackageNotFoundError:
+        distribution = _find(name) or _find(name.removesuffix("-cpu"))  # as after make install CUDA=1
+        if distribution is None:
             if not marker or _is_for_this_system(marker):
                 missing.append(name)
             continue
@@ -26,6 +25,13 @@ def find_missing(lock: str) -> list[str]:
         if not all(Path(str(distribution.locate_file(top))).exists() for top in tops):
             missing.append(name)
     return missing
+
+
+def _find(name: str) -> metadata.Distribution | None:
+    try:
+        return metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _is_for_this_system(marker: str) -> bool:

@@ -11,7 +11,10 @@ from pathlib import Path
 
 from stages.common import command
 
-LOCKS = tuple(map(Path, ("requirements.lock", "tools/benchmarks/pytorch.lock", "tests/quality.lock")))
+LOCKS = (
+    *(Path("requirements.lock"), Path("requirements-cuda.lock")),
+    *(Path("tools/benchmarks/pytorch.lock"), Path("tests/quality.lock")),
+)
 
 
 def main(database: str | None) -> int:
