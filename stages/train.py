@@ -70,7 +70,9 @@ def train(
         parameters.seed,
         training_split.images.dtype.name,
     )
-    logits_model = layers.build_logits_model(model, sparse=layers.is_mostly_zero(training_split.images))
+    # oneDNN's dense product is faster than a sparse one, and a graphics card has no sparse one.
+    is_sparse = parameters.computation == "portable" and layers.is_mostly_zero(training_split.images)
+    logits_model = layers.build_logits_model(model, sparse=is_sparse)
     logits_model.compile(
         optimizer=optimizers.build_optimizer(hyperparameters, steps_per_epoch),
         loss=keras.losses.CategoricalCrossentropy(from_logits=True),  # the batches have smoothed labels
