@@ -9,6 +9,7 @@ from scipy.optimize import nnls
 from stages.common import layout
 from stages.parameters import Dataset
 from tools.benchmarks.measurement import measure_python
+from tools.benchmarks.programs import OURS
 from tools.benchmarks.report import Section, Target
 from tools.common.markdown import number_table
 from tools.common.variations import training_parameters
@@ -58,13 +59,15 @@ def profile(datasets: Mapping[str, Dataset]) -> Section:
     """Measure the milliseconds of each part of a training step."""
     rows = []
     for name, dataset in datasets.items():
-        output = measure_python("-m", "tools.benchmarks.scripts.profile", job(name, dataset)).output
-        parts = json.loads(output.splitlines()[-1])
-        total = sum(parts.values())
-        rows += [
-            [name, part, f"{milliseconds:.2f} ms", f"{milliseconds / total:.0%}"]
-            for part, milliseconds in parts.items()
-        ]
+        for computation in OURS:
+            variant = dataset.model_copy(update={"computation": computation})
+            output = measure_python("-m", "tools.benchmarks.scripts.profile", job(name, variant)).output
+            parts = json.loads(output.splitlines()[-1])
+            total = sum(parts.values())
+            rows += [
+                [f"{name}, {computation}", part, f"{milliseconds:.2f} ms", f"{milliseconds / total:.0%}"]
+                for part, milliseconds in parts.items()
+            ]
     text = "Kernel time of a step, which two threads share.\n\n" + number_table(
         ("data set", "part", "time", "share"), rows
     )

@@ -6,22 +6,28 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from stages.common.backend import keras, tf
+from stages.common import runtime
+from stages.common.validation import validate
+from stages.network.schema import TrainParameters
+from tools.benchmarks.scripts.job import BATCH_SIZE, JOB
+
+PARAMETERS: TrainParameters = validate(TrainParameters, JOB.parameters, "the job")
+runtime.choose(PARAMETERS.computation)  # before TensorFlow is imported, which reads its switches then
+
+from stages.common.backend import keras, tf  # noqa: E402
 
 # isort: split
 # Any import of TensorFlow must follow the import of the backend.
-from tensorflow.tsl.profiler.protobuf import xplane_pb2
+from tensorflow.tsl.profiler.protobuf import xplane_pb2  # noqa: E402
 
-from stages.network import build, layers
-from stages.network.optimizers import build_optimizer
-from stages.parameters import load
-from stages.splits import arrays
-from tools.benchmarks.scripts.job import BATCH_SIZE, JOB
+from stages.network import build, layers  # noqa: E402
+from stages.network.optimizers import build_optimizer  # noqa: E402
+from stages.splits import arrays  # noqa: E402
 
 STEPS = 50
 # A kernel's name is the path of its operation, a colon, and its kind. The first matching pattern counts.
 PARTS = {
-    "matrix products": r":(_Fused|Sparse|Batch)?MatMul",
+    "matrix products": r":(_\w*|Sparse|Batch)?MatMul",
     "optimiser": r"adam_w|ApplyAdam|/optimizer|adamw",
     "dropout": r"dropout|StatelessRandom",
     "batch normalisation": r"normalize|^(IdentityN|Sum|Mean|mul|sub|Square|DivNoNan|truediv|add)[_\d]*:",
@@ -30,19 +36,19 @@ PARTS = {
 }
 KERNEL = r"[^:]:\w+$"
 
-dataset = load().dataset(JOB.dataset)
 images, labels = arrays.read(Path(JOB.folder, "train"))
-classes = len(dataset.classes)
+classes = int(labels.max()) + 1
 model = build.build_network(
-    dataset.network,
+    PARAMETERS.network,
     images.shape[1:],
-    dataset.largest_pixel,
+    PARAMETERS.largest_pixel,
     classes,
-    dataset.seed,
+    PARAMETERS.seed,
     images.dtype.name,
 )
-logits_model = layers.build_logits_model(model, sparse=layers.is_mostly_zero(images))
-optimizer = build_optimizer(dataset.training, steps_per_epoch=len(labels) // BATCH_SIZE)
+is_sparse = PARAMETERS.computation == "portable" and layers.is_mostly_zero(images)  # as in stages.train
+logits_model = layers.build_logits_model(model, sparse=is_sparse)
+optimizer = build_optimizer(PARAMETERS.training, steps_per_epoch=len(labels) // BATCH_SIZE)
 compute_loss = keras.losses.CategoricalCrossentropy(from_logits=True)
 batch = tf.constant(images[:BATCH_SIZE])
 targets = tf.one_hot(labels[:BATCH_SIZE], classes)
