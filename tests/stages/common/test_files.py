@@ -14,6 +14,8 @@ from helpers import ROOT
 from stages.common.errors import UserError
 from stages.common.files import atomic_file, atomic_folder, write_text
 
+Flushed = list[tuple[Path, set[str]]]
+
 
 class BreakdownError(Exception):
     """Something that happens while a file is being written."""
@@ -26,6 +28,43 @@ def test_a_folder_takes_the_place_of_the_old_one_when_it_is_whole(tmp_path: Path
             (new / "file").write_text(content)
     assert [file.read_text() for file in target.iterdir()] == ["new"]
     assert list(target.parent.iterdir()) == [target]
+
+
+@pytest.fixture
+def flushed(monkeypatch: pytest.MonkeyPatch) -> Flushed:
+    """What is flushed to the disk, in order: a file or a folder, and the names in the folder then."""
+    calls: Flushed = []
+    flush = os.fsync
+
+    def note(file: int) -> None:
+        path = Path(f"/proc/self/fd/{file}").readlink()
+        calls.append((path, {entry.name for entry in path.iterdir()} if path.is_dir() else set()))
+        flush(file)
+
+    monkeypatch.setattr(os, "fsync", note)
+    return calls
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux says which file is open")
+def test_a_power_cut_finds_contents_before_names(tmp_path: Path, flushed: Flushed) -> None:
+    target = tmp_path / "folder"
+    with atomic_folder(target) as new:
+        (new / "a").write_text("content")
+        (new / "b").write_text("content")
+    *contents, names, place = flushed
+    assert sorted(path.name for path, _ in contents) == ["a", "b"]
+    assert target not in {path.parent for path, _ in contents}  # it is not yet in its place
+    assert (names[0], names[1]) == (contents[0][0].parent, {"a", "b"})
+    assert place[0] == tmp_path
+    assert target.name in place[1]
+
+    flushed.clear()
+    write_text(target / "c", "content")
+    (content, _), (folder, files) = flushed
+    assert content.name == "c"
+    assert content.parent != target
+    assert folder == target
+    assert "c" in files
 
 
 def test_a_folder_with_files_of_others_is_not_replaced(tmp_path: Path) -> None:

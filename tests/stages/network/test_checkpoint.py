@@ -175,7 +175,7 @@ def test_writing_takes_its_share_of_the_time_alone(
         assert file["epochs"].item().count("val_loss") == 1  # the first epoch's alone
 
 
-def test_the_fingerprint_follows_from_parameters_data_code_and_packages(
+def test_the_fingerprint_follows_from_parameters_data_code_packages_and_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
@@ -190,6 +190,9 @@ def test_the_fingerprint_follows_from_parameters_data_code_and_packages(
     ]
     with monkeypatch.context() as patch:
         patch.setattr(module.packages, "FILE", versions)
+        others.append(compute_fingerprint(dataset(), "data"))
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "describe_architecture", lambda: "x86_64, native, another processor")
         others.append(compute_fingerprint(dataset(), "data"))
     with monkeypatch.context() as patch:
         code = tmp_path / "layers.py"

@@ -184,7 +184,8 @@ def link(kind: bytes, target: str) -> tarfile.TarInfo:
     [
         tarfile.TarInfo("../../outside.png"), tarfile.TarInfo("p/../../outside.png"),
         link(tarfile.SYMTYPE, "/etc/passwd"), link(tarfile.SYMTYPE, "../../a.png"),
-        link(tarfile.LNKTYPE, "../a.png"), link(tarfile.SYMTYPE, "b.png"), link(tarfile.SYMTYPE, "."),
+        link(tarfile.LNKTYPE, "../a.png"), link(tarfile.LNKTYPE, "../" * 20 + "etc/passwd"),
+        link(tarfile.SYMTYPE, "b.png"), link(tarfile.SYMTYPE, "."),
         link(tarfile.SYMTYPE, ".."), link(tarfile.SYMTYPE, "none.png"), link(tarfile.LNKTYPE, "p/b.png"),
         link(tarfile.FIFOTYPE, ""), link(tarfile.CHRTYPE, ""),
     ],
