@@ -27,7 +27,7 @@ PIPELINE = "dvc repro"
 TARGET = 1.5  # times sooner than each program
 ROUNDS = 3  # in which all take turns
 MOST_EPOCHS = 40  # of other programs, which stop at the first epoch that reaches the goal
-DATA = ("data", "models/*.json")  # what fetch and preprocess have made
+NEVER = float("inf")
 
 
 class Goal(NamedTuple):
@@ -89,6 +89,16 @@ def reproduce(name: str, dataset: Dataset) -> tuple[float, float]:
         return seconds, metrics["test"]["accuracy"]
 
 
+def format_times(seconds: Sequence[float]) -> str:
+    """Return the median and range of the seconds to a goal; they are infinite where it was not reached."""
+    reached = [time for time in seconds if time < NEVER]
+    if len(reached) == len(seconds):
+        return format_range(seconds, " s")
+    if not reached:
+        return "not reached"
+    return f"{min(reached):.0f} to {max(reached):.0f} s, in {len(reached)} of {len(seconds)} rounds"
+
+
 def race(goals: Sequence[Goal], datasets: Mapping[str, Dataset], settings: Settings) -> Section:
     """Compare the seconds to each goal."""
     rows, targets = [], []
@@ -100,19 +110,19 @@ def race(goals: Sequence[Goal], datasets: Mapping[str, Dataset], settings: Setti
         rivals = [program for program in case.programs() if program in (KERAS, PYTORCH)]
         for _ in range(ROUNDS):
             time, accuracy = reproduce(goal.name, dataset)
-            seconds[PIPELINE].append(time if accuracy >= goal.accuracy else float("inf"))
+            seconds[PIPELINE].append(time if accuracy >= goal.accuracy else NEVER)
             notes[PIPELINE].append(f"{accuracy:.2%} after {dataset.training.epochs}")
             for program in rivals:
                 result, _ = case.train(program, epochs=MOST_EPOCHS, reach=goal.accuracy)
-                seconds[program].append(result["seconds_to_goal"] or float("inf"))
+                seconds[program].append(result["seconds_to_goal"] or NEVER)
                 notes[program].append(f"{result['accuracy']:.2%} after {len(result['epochs'])}")
         for program in (PIPELINE, *rivals):
             title = f"{program}, `{goal.configuration}`" if program == PIPELINE else program
-            time_cell = format_range(seconds[program], " s").replace("inf", "never")
+            time_cell = format_times(seconds[program])
             cells = (f"{goal.name}, {goal.accuracy:.1%}", title, time_cell, "; ".join(notes[program]))
             rows.append(cells)
             print(" | ".join(cells), file=sys.stderr, flush=True)
-        if median(seconds[PIPELINE]) < float("inf"):
+        if median(seconds[PIPELINE]) < NEVER:
             for program in rivals:
                 title = f"{goal.name}: times sooner than {program} at {goal.accuracy:.1%}"
                 ratio = median(divide(seconds[program], seconds[PIPELINE]))

@@ -102,6 +102,12 @@ def test_a_goal_names_a_network_of_the_project(digits: Dataset) -> None:
     assert race.find_dataset(Goal("digits", "default", 0.9), {"digits": digits}, tools) == digits
 
 
+def test_a_goal_that_was_missed_has_no_median() -> None:
+    assert race.format_times([31.2, 33.0, 40.1]) == "33 s (31 to 40)"
+    assert race.format_times([31.2, race.NEVER, 40.1]) == "31 to 40 s, in 2 of 3 rounds"
+    assert race.format_times([race.NEVER, race.NEVER]) == "not reached"
+
+
 def test_ranges_have_two_digits() -> None:
     assert training.format_range([0.8712, 0.851, 0.913], " s") == "0.87 s (0.85 to 0.91)"
     assert training.format_range([12.81, 12.44, 13.5]) == "13 (12 to 14)"
