@@ -109,14 +109,14 @@ def compare_with_floors(name: str, dataset: Dataset) -> list[Target]:
         for source, target in zip(raw, archives, strict=True):
             target.write_bytes(gzip.compress(source.read_bytes()))
         for _ in range(REPEATS):
-            floor = _time_copy(archives, folder / "floor")
+            floor = _time_copy(archives, folder / "archives")
             start = time.perf_counter()
             with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
                 mirror = str(folder.absolute())
                 fetch.fetch(dataset.source, dataset.files, folder / "fetched", mirror)
             floors["fetch"].append((time.perf_counter() - start) / floor)
 
-            floor = _time_copy(raw, folder / "floor")
+            floor = _time_copy(raw, folder / "raw")
             start = time.perf_counter()
             for split, (whole, rows) in preprocess.divide(dataset, layout.raw(name)).items():
                 arrays.write(folder / split, whole, rows)

@@ -9,7 +9,7 @@ from stages.common.errors import UserError
 from stages.network import build
 from stages.network.schema import Network
 from stages.parameters import Dataset, load
-from tools.benchmarks import floors, race, training
+from tools.benchmarks import floors, pipeline, race, training
 from tools.benchmarks.__main__ import parse_goal
 from tools.benchmarks.programs import KERAS, NATIVE, PORTABLE, SCRIPTS, SKLEARN, Case
 from tools.benchmarks.race import Goal
@@ -89,6 +89,18 @@ def test_the_race_is_run_by_dvc_and_leaves_the_project_as_it_was(
     (target,) = (target for target in section.targets if KERAS in target.title)
     assert target.value > 0
     assert f"after {digits.training.epochs}" in section.text
+
+
+def test_fetch_and_preprocess_are_compared_with_their_input_and_output(
+    project: Project, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project.folder)
+    before = project.files("**/*")
+    titles = [target.title for target in pipeline.compare_with_floors("digits", digits)]
+    assert titles == [
+        f"digits: {stage}, in times of its raw input and output" for stage in ("fetch", "preprocess")
+    ]
+    assert project.files("**/*") == before
 
 
 def test_a_goal_names_a_network_of_the_project(digits: Dataset) -> None:
