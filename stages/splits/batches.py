@@ -1,5 +1,6 @@
 """Batches of a split for Keras: images in their type on disk, and one-hot labels."""
 
+from collections.abc import Callable
 from math import ceil
 from typing import Any
 
@@ -57,7 +58,7 @@ def shuffled_batches(  # noqa: PLR0913 - each is of another kind
         order = tf.random.experimental.stateless_shuffle(
             tf.range(len(split.labels)), seed=tf.stack([order_seed, epoch])
         )
-        batches = _read_batches(tf.data.Dataset.from_tensor_slices(order), split, class_count, batch_size)
+        batches = _read_batches(lambda start, end: order[start:end], split, class_count, batch_size)
         epoch_seed = tf.random.fold_in(augmentation_seed, epoch)
 
         def distort(step: tf.Tensor, batch: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
@@ -79,30 +80,38 @@ def shuffled_batches(  # noqa: PLR0913 - each is of another kind
 def ordered_batches(split: Split, class_count: int, batch_size: int) -> tf.data.Dataset:
     """Return the batches of one pass over a split, in its order: images, and one-hot labels."""
     count = len(split.labels)
-    batches = _read_batches(tf.data.Dataset.range(count), split, class_count, batch_size)
+    batches = _read_batches(tf.range, split, class_count, batch_size)
     # Keras asks for the number of batches, and `rebatch` does not tell.
     with_count = tf.data.experimental.assert_cardinality(ceil(count / batch_size))
     return batches.apply(with_count).with_options(NO_AUTOTUNE_OPTIONS)
 
 
 def _read_batches(
-    indices: tf.data.Dataset, split: Split, class_count: int, batch_size: int
+    find_rows: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], split: Split, class_count: int, batch_size: int
 ) -> tf.data.Dataset:
-    """Return batches of the images and labels at some indices.
+    """Return batches of the images and labels of one pass over a split.
 
     Images are read from their file when their turn comes, so that a split may be larger than the memory. They
     keep their type, mostly uint8, on the way to the network: a quarter of the bytes of float32.
+
+    Args:
+        find_rows: returns the rows in the split of the images from one place in the pass to another.
+        split: images and labels.
+        class_count: the number of classes.
+        batch_size: the number of images in a batch, or fewer in the last.
     """
+    count = len(split.labels)
+    # Several batches at once: a call into Python for each would cost a tenth of an epoch.
+    rows_at_once = max(1, count_rows_per_chunk(split.images) // batch_size) * batch_size
 
     def take(rows: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any]]:
         return split.images[rows], split.labels[rows]
 
-    def read(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def read(start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        rows = tf.cast(find_rows(start, tf.minimum(start + rows_at_once, count)), tf.int64)
         images, labels = tf.numpy_function(take, [rows], (split.images.dtype, split.labels.dtype))
         images.set_shape((None, *split.images.shape[1:]))
         labels.set_shape((None,))
         return images, tf.one_hot(labels, class_count)
 
-    # Several batches at once: a call into Python for each would cost a tenth of an epoch.
-    batches_at_once = max(1, count_rows_per_chunk(split.images) // batch_size)
-    return indices.batch(batches_at_once * batch_size).map(read).rebatch(batch_size)
+    return tf.data.Dataset.range(0, count, rows_at_once).map(read).rebatch(batch_size)
