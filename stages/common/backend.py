@@ -18,10 +18,10 @@ if imported_before := [name for name in ("tensorflow", "keras") if name in sys.m
         "stages.common.backend first"
     )
 runtime.set_variables()
-# TensorFlow's import makes a million objects, none of them garbage. Python would search all of them again and
-# again, for a second of the four that the import takes, and after it in every collection.
 # Keras imports these for wrappers and plots that nothing here uses, and does without where they are missing.
 unwanted = {"sklearn", "matplotlib"} - sys.modules.keys()
+# TensorFlow's import makes a million objects, none of them garbage. Python would search all of them again and
+# again, for a second of the four that the import takes, and after it in every collection.
 gc_was_enabled = gc.isenabled()
 gc.disable()
 sys.modules.update(dict.fromkeys(unwanted))  # type: ignore[arg-type] # None says that there is no such module

@@ -189,6 +189,17 @@ def test_importing_a_stage_sets_none_of_our_variables_and_needs_no_tensorflow() 
     Project(ROOT).run("python", "-c", code, **dict.fromkeys(names, "mine"))
 
 
+def test_nothing_is_imported_for_what_a_stage_does_not_do() -> None:
+    for module, unwanted in (
+        ("stages.common.backend", {"sklearn", "scipy.stats", "matplotlib"}),  # of Keras's wrappers and plots
+        ("stages.fetch", {"sklearn", "pandas", "PIL", "tensorflow"}),  # of other kinds of sources
+    ):
+        code = f"import sys, {module}; print(*({unwanted} & sys.modules.keys()))"
+        assert Project(ROOT).run("python", "-c", code).stdout == "\n"
+    # They are at hand for whoever wants them.
+    Project(ROOT).run("python", "-c", "import stages.common.backend, sklearn, matplotlib")
+
+
 def test_tensorflow_that_was_imported_before_is_an_error_of_one_line() -> None:
     done = Project(ROOT).run("python", "-c", "import tensorflow; import stages.train", expect=1)
     assert done.stderr.splitlines()[-1].startswith(

@@ -7,6 +7,7 @@ Exit code: 0, also if targets are missed; 2 after a mistake.
 
 import datetime as dt
 import os
+from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -63,7 +64,15 @@ def parse_goal(text: str) -> Goal:
     """Parse a goal of the command line, DATASET:CONFIGURATION=ACCURACY or DATASET=ACCURACY."""
     network, _, accuracy = text.partition("=")
     name, _, configuration = network.partition(":")
-    return Goal(name, configuration or DEFAULT, float(accuracy))
+    try:
+        goal = Goal(name, configuration or DEFAULT, float(accuracy))
+    except ValueError:
+        goal = Goal(name, DEFAULT, 0.0)
+    if not 0 < goal.accuracy < 1:
+        raise ArgumentTypeError(
+            f"expected DATASET:CONFIGURATION=ACCURACY, such as mine:quick=0.98, found {text!r}"
+        )
+    return goal
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from itertools import pairwise
 from math import ceil
 from typing import NamedTuple
 
+from stages.common.errors import UserError
 from stages.network.build import KERNEL_SIDE
 from stages.parameters import Dataset
 from tools.benchmarks.measurement import measure_python
@@ -41,6 +42,11 @@ def measure_rates() -> Rates:
         json.loads(measure_python("-m", "tools.benchmarks.scripts.product_rate", variables=variables).output)
         for variables in (FREE, WITHOUT_FMA)
     )
+    if without_fma["kernel"] != WITHOUT_FMA[OPENBLAS_KERNEL]:
+        raise UserError(
+            f"NumPy: expected OpenBLAS with the kernel {WITHOUT_FMA[OPENBLAS_KERNEL]}, found "
+            f"{without_fma['kernel']}; install the packages of requirements.lock on x86-64: make install"
+        )
     return Rates(fastest["rate"], without_fma["rate"], fastest["kernel"])
 
 

@@ -62,10 +62,12 @@ def measure(
     Raises:
         UserError: with the end of stderr, if the program fails.
     """
-    own = {**THREAD_VARIABLES, "TF_CPP_MIN_LOG_LEVEL": "3", **(variables or {})}
+    # Processors are compared; a card would be only some programs'.
+    own = {**THREAD_VARIABLES, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", **(variables or {})}
     wanted = {**os.environ, **NOT_INHERITED, **own}
     environment = {name: value for name, value in wanted.items() if value is not None}
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        environment["BENCHMARK_START"] = str(time.time())
         start = time.perf_counter()
         process = subprocess.Popen(command, cwd=cwd, env=environment, stdout=output, stderr=errors)
         peak = unmapped_peak = 0.0

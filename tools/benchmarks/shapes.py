@@ -24,6 +24,7 @@ def job(name: str, dataset: Dataset) -> str:
             "dataset": name,
             "folder": str(layout.processed(name, "train").parent),
             "images": None,
+            "classes": len(dataset.classes),
             "parameters": training_parameters(dataset),
             "reach": None,
         }

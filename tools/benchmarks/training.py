@@ -34,7 +34,7 @@ Seconds = dict[str, list[float]]
 
 
 def list_cases(datasets: Mapping[str, Dataset], settings: Settings) -> Iterator[Case]:
-    """Yield each data set's own network, and those networks of its configurations that differ from it."""
+    """Yield each data set's own network, and those of its configurations with convolutions or distortions."""
     for name, dataset in datasets.items():
         yield Case(f"{name}, {DEFAULT}", name, dataset)
         for configuration, values in settings.dataset(name).configurations.items():
@@ -87,32 +87,32 @@ def format_range(values: Sequence[float], unit: str = "") -> str:
     if not values:
         return "-"
     statistics = (median(values), min(values), max(values))
-    digits = [f"{value:#.2g}" if value < 10 else f"{value:.0f}" for value in statistics]  # noqa: PLR2004
+    digits = [f"{value:#.2g}" if value < 9.95 else f"{value:.0f}" for value in statistics]  # noqa: PLR2004
     return f"{digits[0]}{unit} ({digits[1]} to {digits[2]})"
 
 
 def list_targets(case: Case, seconds: Seconds, is_large: bool) -> Iterator[Target]:
     """Yield the targets of a case."""
 
-    def compare(title: str, above: str, below: str, limit: float, at_least: bool) -> Iterator[Target]:
+    def compare_times(title: str, above: str, below: str, limit: float, at_least: bool) -> Iterator[Target]:
         if above in seconds and below in seconds:
             ratio = median(divide(seconds[above], seconds[below]))
             yield Target(f"{case.title}: {title}", limit, ratio, at_least)
 
     if case.dataset.network.convolutions:
         title = f"native, times as fast as {PYTORCH}"
-        yield from compare(title, PYTORCH, NATIVE, TARGET_NATIVE_CONVOLUTIONS, at_least=True)
+        yield from compare_times(title, PYTORCH, NATIVE, TARGET_NATIVE_CONVOLUTIONS, at_least=True)
         title = f"portable, times as long as {PYTORCH}"
-        yield from compare(title, PORTABLE, PYTORCH, TARGET_PORTABLE_CONVOLUTIONS, at_least=False)
+        yield from compare_times(title, PORTABLE, PYTORCH, TARGET_PORTABLE_CONVOLUTIONS, at_least=False)
     else:
         for program, limit in TARGET_SPEEDUPS.items():
-            yield from compare(
+            yield from compare_times(
                 f"portable, times as fast as {program}", program, PORTABLE, limit, at_least=True
             )
         if is_large:
-            yield from compare("native, in floors", NATIVE, FLOOR, TARGET_FLOORS, at_least=False)
+            yield from compare_times("native, in floors", NATIVE, FLOOR, TARGET_FLOORS, at_least=False)
     title = "with distortions, times as long as without"
-    yield from compare(title, DISTORTED, PORTABLE, TARGET_DISTORTIONS, at_least=False)
+    yield from compare_times(title, DISTORTED, PORTABLE, TARGET_DISTORTIONS, at_least=False)
 
 
 def compare(datasets: Mapping[str, Dataset], settings: Settings) -> Section:

@@ -80,11 +80,20 @@ def take_result(future: Future[Any], title: str) -> Any:
     try:
         result = future.result()
     except KilledWorker as error:
-        raise UserError(f"{title}: {error}") from None
+        raise UserError(
+            f"{title}: expected a worker that stays, lost {error.allowed_failures + 1} that had it, the last "
+            f"at {error.last_worker.address}; is their memory too small? What has ended is kept: the same "
+            "command goes on"
+        ) from None
     except CancelledError:
         raise UserError(
             f"{title}: expected the scheduler to stay, found it gone; what has ended is kept: start the "
             "scheduler, and the same command again"
+        ) from None
+    except (ImportError, AttributeError) as error:  # of what Dask sends by name
+        raise UserError(
+            f"{title}: expected workers with the code of this command, found one without: {error}; git pull, "
+            "and start the worker again"
         ) from None
     if isinstance(result, UserError):
         raise result

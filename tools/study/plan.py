@@ -12,12 +12,12 @@ from tools.common.settings import FILE, Settings
 from tools.common.variations import DEFAULT, Study, training_identity, vary
 from tools.study import records
 
-# At import: this code runs, even if the files change later.
-PROGRAM = describe_program(["stages/**/*.py", "tools/common/**/*.py", "tools/study/**/*.py"])
-
-
-class TrainingError(UserError):
-    """An error of a run that is its own, such as a loss that is not finite; other runs may succeed."""
+# What a run depends on, as it was when the study began; a worker that starts later must find the same.
+CODE = (
+    *("stages/**/*.py", "tools/common/**/*.py"),
+    *("tools/__init__.py", "tools/study/plan.py", "tools/study/records.py", "tools/study/runs.py"),
+)
+PROGRAM = describe_program(CODE)
 
 
 @dataclass(frozen=True)

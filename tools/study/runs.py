@@ -19,7 +19,7 @@ from stages.splits import arrays
 from stages.splits.arrays import Split
 from stages.train import train
 from tools.study import plan
-from tools.study.plan import Run, TrainingError
+from tools.study.plan import Run
 from tools.study.records import Outcome, Record, Scores
 
 
@@ -74,13 +74,12 @@ def perform_run(run: Run, program: str = plan.PROGRAM) -> Outcome:
         program: of the study, as `plan.PROGRAM`.
 
     Raises:
-        TrainingError: if the training diverged.
-        UserError: if the current folder has other code, packages or data.
+        UserError: if the current folder has other code, packages or data, or if the training diverged.
     """
     if program != plan.PROGRAM:
         raise UserError(
             f"{Path.cwd()}: expected the code and packages of the study, found others; git pull, make "
-            "install, and start the worker again"
+            "install, and start the worker again; or, if you have edited them since, the study"
         )
     if plan.compute_fingerprint(run.name) != run.data:
         raise UserError(
@@ -95,7 +94,7 @@ def perform_run(run: Run, program: str = plan.PROGRAM) -> Outcome:
     try:
         model, _ = train(run.dataset, training, validation, quiet=True)
     except UserError as error:
-        raise TrainingError(f"{run}: {error}") from None
+        raise UserError(f"{run}: {error}") from None
     seconds = time.perf_counter() - start
 
     def compute_scores(split: Split, probabilities: NDArray[np.float32]) -> Scores:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from distributed import as_completed
 from tqdm import tqdm
 
+from stages.common.errors import UserError
 from tools.common import cluster, worker
-from tools.study.plan import PROGRAM, Run, TrainingError
+from tools.study.plan import PROGRAM, Run
 from tools.study.records import Outcome
 
 # By name, since this process need not import TensorFlow.
@@ -26,14 +27,14 @@ def perform_runs(runs: Sequence[Run], total: int, keep: Callable[[str, Outcome],
         keep: writes an outcome, and is called with the name of the data set.
 
     Returns:
-        The error of each training that failed.
+        The errors of runs that failed; the others are performed nevertheless.
 
     Raises:
-        UserError: if a worker cannot perform the runs.
+        UserError: if there is no cluster.
     """
     if not runs:
         return []
-    errors = []
+    errors: dict[str, None] = {}  # in order, and each once, as when a worker has other code
     with (
         cluster.connect() as client,
         tqdm(initial=total - len(runs), total=total, unit="training") as progress,
@@ -48,7 +49,7 @@ def perform_runs(runs: Sequence[Run], total: int, keep: Callable[[str, Outcome],
             progress.set_description(str(run))
             try:
                 keep(run.name, cluster.take_result(future, str(run)))
-            except TrainingError as error:
-                errors.append(str(error))
+            except UserError as error:
+                errors[str(error)] = None
             progress.update()
-    return errors
+    return list(errors)

@@ -2,7 +2,8 @@
 
 Each configuration is trained with ten seeds. Networks that differ by their seeds alone are reviewed:
 whatever a review finds is a false alarm. Then one side of each pair is made worse by a known amount. The
-folder studies keeps the predictions of every training; after a stop, the same command continues.
+folder studies keeps the predictions of every training; after a stop, the same command continues. The
+trainings run on this machine, or on the Dask cluster at the address in the variable DASK_SCHEDULER.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -11,10 +11,8 @@ from pathlib import Path
 
 from stages.common import command
 
-LOCKS = (
-    *(Path("requirements.lock"), Path("requirements-cuda.lock")),
-    *(Path("tools/benchmarks/pytorch.lock"), Path("tests/quality.lock")),
-)
+OTHER_LOCKS = ("requirements-cuda.lock", "tools/benchmarks/pytorch.lock", "tests/quality.lock")
+LOCKS = tuple(map(Path, ("requirements.lock", *OTHER_LOCKS)))
 
 
 def main(database: str | None) -> int:

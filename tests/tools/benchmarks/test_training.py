@@ -1,6 +1,8 @@
 """The comparison of training with other programs and with the floor of the machine."""
 
 import math
+import re
+from argparse import ArgumentTypeError
 
 import pytest
 from helpers import ROOT, Project
@@ -9,7 +11,7 @@ from stages.common.errors import UserError
 from stages.network import build
 from stages.network.schema import Network
 from stages.parameters import Dataset, load
-from tools.benchmarks import floors, pipeline, race, training
+from tools.benchmarks import floors, pipeline, race, shapes, training
 from tools.benchmarks.__main__ import parse_goal
 from tools.benchmarks.programs import KERAS, NATIVE, PORTABLE, SCRIPTS, SKLEARN, Case
 from tools.benchmarks.race import Goal
@@ -103,9 +105,26 @@ def test_fetch_and_preprocess_are_compared_with_their_input_and_output(
     assert project.files("**/*") == before
 
 
+@pytest.mark.slow
+def test_many_shapes_are_compared_with_a_trend_and_a_step_has_parts(
+    finished: Project, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(finished.folder)
+    (target,) = shapes.sweep("digits", digits).targets
+    assert target.value >= 1  # the slowest shape, in times of the trend
+    table = shapes.profile({"digits": digits}).text
+    for computation in ("portable", "native"):
+        assert re.search(rf"digits, {computation} \| matrix products \| +0\.\d*[1-9]", table)
+
+
 def test_a_goal_names_a_network_of_the_project(digits: Dataset) -> None:
     assert parse_goal("digits:quick=0.985") == Goal("digits", "quick", 0.985)
     assert parse_goal("digits=0.9") == Goal("digits", "default", 0.9)
+    for text in ("digits", "digits=98", "digits=nan", "digits=0"):
+        with pytest.raises(
+            ArgumentTypeError, match=f"expected DATASET:CONFIGURATION=ACCURACY, .* found '{text}'"
+        ):
+            parse_goal(text)
     tools = settings.load(load(ROOT / "params.yaml"), ROOT / "tools.yaml")
     with pytest.raises(UserError, match="--reach: expected one of digits, found letters"):
         race.find_dataset(Goal("letters", "default", 0.9), {"digits": digits}, tools)
@@ -122,6 +141,6 @@ def test_a_goal_that_was_missed_has_no_median() -> None:
 
 def test_ranges_have_two_digits() -> None:
     assert training.format_range([0.8712, 0.851, 0.913], " s") == "0.87 s (0.85 to 0.91)"
-    assert training.format_range([12.81, 12.44, 13.5]) == "13 (12 to 14)"
+    assert training.format_range([12.81, 9.96, 13.6]) == "13 (10 to 14)"
     assert training.format_range([]) == "-"
     assert training.divide([3.0, 4.0], [2.0, 1.0]) == [1.5, 4.0]

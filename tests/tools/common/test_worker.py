@@ -2,6 +2,7 @@
 
 import re
 
+import stages.common.backend  # noqa: F401 - TensorFlow computes portably here
 from stages.common.errors import UserError
 from tools.common import worker
 

@@ -170,21 +170,43 @@ def test_a_killed_worker_loses_no_training(
     assert predictions == studied_project.files("studies/**/*.csv")
 
 
+def change_code(project: Project) -> None:
+    with (project.folder / "stages/scoring/scores.py").open("a") as file:
+        file.write("# changed\n")
+
+
+def go_back_in_time(project: Project) -> None:
+    (project.folder / "tools/common/worker.py").unlink()
+
+
+@pytest.mark.parametrize(
+    ("make_other", "expected"),
+    [
+        (
+            change_code,
+            "expected the code and packages of the study, found others; git pull,",
+        ),
+        (
+            go_back_in_time,
+            "expected workers with the code of this command, found one without: No module",
+        ),
+    ],
+)
 def test_a_worker_with_other_code_is_refused(
     planned_project: Project,
     tmp_path: Path,
+    make_other: Callable[[Project], None],
+    expected: str,
     scheduler: str,
     start_worker: Callable[..., subprocess.Popen[bytes]],
 ) -> None:
     other = planned_project.copy(tmp_path / "other")
-    with (other.folder / "stages/scoring/scores.py").open("a") as file:
-        file.write("# changed\n")
+    make_other(other)
     start_worker("other", project=other)
     completed = planned_project.run(*STUDY, expect=2, DASK_SCHEDULER=scheduler)
-    assert completed.stderr.splitlines()[-1] == (
-        f"error: {other.folder}: expected the code and packages of the study, found others; git pull, make "
-        "install, and start the worker again"
-    )
+    assert "Traceback" not in completed.stderr
+    assert completed.stderr.splitlines()[-1].startswith("error: ")
+    assert expected in completed.stderr.splitlines()[-1]
     assert not read_lines(planned_project)
 
 

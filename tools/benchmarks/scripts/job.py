@@ -1,20 +1,20 @@
 """Job of the scripts in this folder: its parameters, its data, and a stopwatch.
 
 The job is one argument in JSON: dataset, its key; folder, of its arrays; images, how many of the training
-images, or null for all; parameters, as `stages.network.schema.TrainParameters` reads them; and `reach`, a
-test accuracy to stop at, or null.
+images, or null for all; classes, their number; parameters, as `stages.network.schema.TrainParameters` reads
+them; and `reach`, a test accuracy to stop at, or null.
 """
 
 import json
+import os
 import sys
 import time
 from types import SimpleNamespace
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
-START_TIME = psutil.Process().create_time()
+START_TIME = float(os.environ["BENCHMARK_START"])  # as `measurement.measure` notes it, in s since 1970
 JOB = SimpleNamespace(**json.loads(sys.argv[1]))
 NETWORK = SimpleNamespace(**JOB.parameters["network"])
 BATCH_SIZE: int = JOB.parameters["training"]["batch_size"]
@@ -22,7 +22,7 @@ EPOCHS: int = JOB.parameters["training"]["epochs"]
 
 
 def read_split(split: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Read a split in the usual form: images from 0 to 1, float32, shape (n, height, width); and labels."""
+    """Read a split in the usual form: images from 0 to 1, float32, shape (n, height, width, ...); labels."""
     images = np.load(f"{JOB.folder}/{split}/images.npy")
     labels = np.load(f"{JOB.folder}/{split}/labels.npy").astype(np.int64)
     rows = slice(JOB.images if split == "train" else None)

@@ -2,7 +2,15 @@
 
 import keras
 
-from tools.benchmarks.scripts.job import BATCH_SIZE, EPOCHS, NETWORK, Stopwatch, read_scored_split, read_split
+from tools.benchmarks.scripts.job import (
+    BATCH_SIZE,
+    EPOCHS,
+    JOB,
+    NETWORK,
+    Stopwatch,
+    read_scored_split,
+    read_split,
+)
 from tools.benchmarks.scripts.timed import StopwatchCallback
 
 stopwatch = Stopwatch()
@@ -17,7 +25,7 @@ def activate() -> None:
 
 
 model = keras.Sequential([keras.Input(images.shape[1:])])
-if NETWORK.convolutions:
+if NETWORK.convolutions and images.ndim == 3:  # noqa: PLR2004 - grey
     model.add(keras.layers.Reshape((*images.shape[1:], 1)))
 for filters_of_level in NETWORK.convolutions:
     for position, filters in enumerate(filters_of_level):
@@ -28,7 +36,7 @@ for width in NETWORK.hidden:
     model.add(keras.layers.Dense(width))
     activate()
     model.add(keras.layers.Dropout(NETWORK.dropout))
-model.add(keras.layers.Dense(int(labels.max()) + 1, activation="softmax"))
+model.add(keras.layers.Dense(JOB.classes, activation="softmax"))
 model.compile(optimizer="adamw", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
 model.fit(
     images,

@@ -37,8 +37,8 @@ def build_layers(classes: int) -> Iterator[torch.nn.Module]:
 
 
 def arrange(images: torch.Tensor) -> torch.Tensor:
-    """Return images of one channel, as the first layer reads them fastest."""
-    images = images.unsqueeze(1)
+    """Return images with their channels first, as PyTorch counts, and last in memory before convolutions."""
+    images = images.unsqueeze(1) if images.ndim == 3 else images.permute(0, 3, 1, 2)  # noqa: PLR2004 - grey
     return images.to(memory_format=torch.channels_last) if NETWORK.convolutions else images
 
 
@@ -46,19 +46,21 @@ stopwatch = Stopwatch()
 images, labels = map(torch.from_numpy, read_split("train"))
 scored_images, scored_labels = map(torch.from_numpy, read_scored_split())
 images, scored_images = arrange(images), arrange(scored_images)
-network = torch.nn.Sequential(*build_layers(int(labels.max()) + 1))
-network(images[:2])  # from which PyTorch finds out the numbers of inputs
+network = torch.nn.Sequential(*build_layers(JOB.classes))
+network.eval()
+network(images[:1])  # from which PyTorch finds out the numbers of inputs
 if NETWORK.convolutions:
     network = network.to(memory_format=torch.channels_last)
-model = torch.compile(network) if JOB.compile else network
 optimizer = torch.optim.AdamW(network.parameters(), fused=True)
 loss_function = torch.nn.CrossEntropyLoss()
 for _ in range(EPOCHS):
     stopwatch.start()
-    model.train()
+    network.train()
     for rows in torch.randperm(len(labels)).split(BATCH_SIZE):
+        if len(rows) == 1:  # of which PyTorch's batch normalisation has no variance
+            continue
         optimizer.zero_grad()
-        loss_function(model(images[rows]), labels[rows]).backward()
+        loss_function(network(images[rows]), labels[rows]).backward()
         optimizer.step()
     stopwatch.stop()
     network.eval()

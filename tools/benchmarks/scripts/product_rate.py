@@ -15,5 +15,5 @@ for _ in range(REPEATS):
     start = time.perf_counter()
     np.matmul(left, right)
     seconds.append(time.perf_counter() - start)
-(library,) = threadpool_info()
-print(json.dumps({"rate": 2 * SIDE**3 / np.median(seconds), "kernel": library["architecture"]}))
+library = next(pool for pool in threadpool_info() if pool["user_api"] == "blas")
+print(json.dumps({"rate": 2 * SIDE**3 / np.median(seconds), "kernel": library.get("architecture")}))

@@ -40,6 +40,6 @@ for depth, width, kind in itertools.product(DEPTHS, WIDTHS, KINDS):
     changes = {"computation": "portable", "network": network, "training": settings}
     variant = dataset.model_copy(update=changes)
     train(variant, training, validation, [callback], quiet=True)
-    operations = count_operations(variant, len(training.labels), training.images[0].size)
+    operations = count_operations(variant, len(training.labels), training.images.shape[1:])
     results.append([f"{depth} x {width}, {kind}", operations, float(np.median(stopwatch.epochs[1:]))])
 print(json.dumps(results))
