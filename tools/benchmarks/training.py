@@ -83,12 +83,12 @@ def divide(numerators: Sequence[float], denominators: Sequence[float]) -> list[f
 
 
 def format_range(values: Sequence[float], unit: str = "") -> str:
-    """Return the median and the range in two digits, such as `0.87 (0.85 to 0.91)`; `-` for no values."""
+    """Return the median and the range to two figures, such as `0.87 (0.85 to 0.91)`; `-` for no values."""
     if not values:
         return "-"
     statistics = (median(values), min(values), max(values))
-    digits = [f"{value:#.2g}" if value < 9.95 else f"{value:.0f}" for value in statistics]  # noqa: PLR2004
-    return f"{digits[0]}{unit} ({digits[1]} to {digits[2]})"
+    texts = [f"{value:#.2g}" if value < 9.95 else f"{value:.0f}" for value in statistics]  # noqa: PLR2004
+    return f"{texts[0]}{unit} ({texts[1]} to {texts[2]})"
 
 
 def list_targets(case: Case, seconds: Seconds, is_large: bool) -> Iterator[Target]:

@@ -139,7 +139,7 @@ def test_a_goal_that_was_missed_has_no_median() -> None:
     assert race.format_times([race.NEVER, race.NEVER]) == "not reached"
 
 
-def test_ranges_have_two_digits() -> None:
+def test_ranges_have_two_figures() -> None:
     assert training.format_range([0.8712, 0.851, 0.913], " s") == "0.87 s (0.85 to 0.91)"
     assert training.format_range([12.81, 9.96, 13.6]) == "13 (10 to 14)"
     assert training.format_range([]) == "-"
