@@ -94,9 +94,12 @@ ready: $(INSTALLED)
 # With CUDA=1, TensorFlow with kernels for graphics cards takes the place of tensorflow-cpu; 5 GB.
 install: $(INSTALLED)
 	@$(CHECK) || { rm $(INSTALLED) && $(MAKE) --no-print-directory $(INSTALLED); }
-	$(if $(CUDA),@test "$$(uname -sm)" = "Linux x86_64" || { echo "error: CUDA: expected Linux on x86-64, for which" \
-		"TensorFlow has kernels for graphics cards, found $$(uname -sm); leave CUDA=1 out" >&2; exit 2; })
-	$(if $(CUDA),python -m pip uninstall --quiet --yes tensorflow-cpu && $(ADD) requirements-cuda.lock)
+ifdef CUDA
+	@test "$$(uname -sm)" = "Linux x86_64" || { echo "error: CUDA: expected Linux on x86-64, for which TensorFlow has" \
+		"kernels for graphics cards, found $$(uname -sm); leave CUDA=1 out" >&2; exit 2; }
+	python -m pip uninstall --quiet --yes tensorflow-cpu
+	$(ADD) requirements-cuda.lock
+endif
 
 # After a broken disk: remove files with other checksums than they had, for make repro to make again.
 repair: ready
