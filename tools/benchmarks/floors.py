@@ -16,9 +16,9 @@ from stages.parameters import Dataset
 from tools.benchmarks.measurement import measure_python
 
 OPENBLAS_KERNEL = "OPENBLAS_CORETYPE"
-# Of the fastest product: a machine may set these for all its programs.
+# The choice is OpenBLAS's own: a machine may have set these for all its programs.
 FREE = {OPENBLAS_KERNEL: None, "OPENBLAS_L2_SIZE": None}
-# TensorFlow's own kernels are for AVX, without fused multiply-add, and so is OpenBLAS's for this processor.
+# A processor with AVX alone, as TensorFlow's own kernels use it: without fused multiply-add.
 WITHOUT_FMA = {OPENBLAS_KERNEL: "Sandybridge", "OPENBLAS_L2_SIZE": None}
 
 

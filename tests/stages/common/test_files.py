@@ -32,7 +32,7 @@ def test_a_folder_takes_the_place_of_the_old_one_when_it_is_whole(tmp_path: Path
 
 @pytest.fixture
 def flushed(monkeypatch: pytest.MonkeyPatch) -> Flushed:
-    """What is flushed to the disk, in order: a file or a folder, and the names in the folder then."""
+    """Flushes to the disk, in their order: the path, and the names in it at that moment if it is a folder."""
     calls: Flushed = []
     flush = os.fsync
 
