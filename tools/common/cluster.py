@@ -1,15 +1,18 @@
 """The Dask cluster that runs trainings: a new one on this machine, or a running one."""
 
 import os
+import pickle
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from distributed import Client, Future, KilledWorker, LocalCluster
 
 from stages.common.errors import UserError
 from stages.common.runtime import MOST_THREADS, THREADS
+from tools.common import worker
 
 VARIABLE = "DASK_SCHEDULER"
 TIMEOUT = 10  # seconds, to reach a scheduler, and to wait for its first worker
@@ -67,11 +70,31 @@ def connect(fewest_workers: int = 1) -> Iterator[Client]:
         yield client
 
 
+def submit(client: Client, call: tuple[Any, ...], *futures: Future[Any], **options: Any) -> Future[Any]:
+    """Submit a call of a function of this project.
+
+    A worker that cannot import something sent to it ends, and the client would wait for another for ever. So
+    the call is sent as bytes, and a worker of other code answers with the error of reading them.
+
+    Args:
+        client: of the cluster.
+        call: the arguments of `tools.common.worker.call`.
+        futures: further arguments of the function.
+        options: of Dask, such as the key of the task.
+    """
+    content = pickle.dumps(partial(worker.call, *call))
+
+    def read_and_call(*arguments: Any) -> Any:
+        return pickle.loads(content)(*arguments)  # noqa: S301 - the content comes from here
+
+    return client.submit(read_and_call, *futures, **options)
+
+
 def take_result(future: Future[Any], title: str) -> Any:
     """Return the result of a task that has ended.
 
     Args:
-        future: of the task, a call of `tools.common.worker.call`.
+        future: of the task, from `submit`.
         title: of the task, for an error.
 
     Raises:

@@ -17,7 +17,7 @@ from stages.common.processor import describe_processor
 from stages.common.seeds import derive_seed
 from stages.parameters import Dataset
 from stages.parameters import load as load_parameters
-from tools.common import cluster, settings, worker
+from tools.common import cluster, settings
 from tools.common.variations import Search, training_identity, training_parameters, vary
 from tools.search import space, trial
 from tools.search.trial import TrialOutcome
@@ -157,9 +157,9 @@ def run_trials(
         except UserError as error:  # two values may exclude each other
             yield number, TrialOutcome(error=str(error))
             continue
-        arguments = (task.name, training_parameters(dataset), task.fingerprint, earlier)
         function = (dataset.computation, trial.__name__, trial.run_trial.__name__)
-        future = client.submit(worker.call, *function, *arguments, key=f"{task.identity()}, {number}")
+        call = (*function, task.name, training_parameters(dataset), task.fingerprint)
+        future = cluster.submit(client, call, earlier, key=f"{task.identity()}, {number}")
         numbers[future] = number
     for future in as_completed(numbers):
         number = numbers[future]

@@ -15,7 +15,8 @@ from tools.study import records
 # What a run depends on, as it was when the study began; a worker that starts later must find the same.
 CODE = (
     *("stages/**/*.py", "tools/common/**/*.py"),
-    *("tools/__init__.py", "tools/study/plan.py", "tools/study/records.py", "tools/study/runs.py"),
+    *("tools/__init__.py", "tools/study/__init__.py"),
+    *("tools/study/plan.py", "tools/study/records.py", "tools/study/runs.py"),
 )
 PROGRAM = describe_program(CODE)
 

@@ -7,7 +7,7 @@ from distributed import as_completed
 from tqdm import tqdm
 
 from stages.common.errors import UserError
-from tools.common import cluster, worker
+from tools.common import cluster
 from tools.study.plan import PROGRAM, Run
 from tools.study.records import Outcome
 
@@ -41,9 +41,9 @@ def perform_runs(runs: Sequence[Run], total: int, keep: Callable[[str, Outcome],
     ):
         futures = {}
         for number, run in enumerate(runs):
-            arguments = (run.dataset.computation, *FUNCTION, run, PROGRAM)
+            call = (run.dataset.computation, *FUNCTION, run, PROGRAM)
             key = hashlib.sha256(f"{run.key} {PROGRAM}".encode()).hexdigest()
-            futures[client.submit(worker.call, *arguments, key=f"{run}, {key:.16}", priority=-number)] = run
+            futures[cluster.submit(client, call, key=f"{run}, {key:.16}", priority=-number)] = run
         for future in as_completed(futures):
             run = futures.pop(future)
             progress.set_description(str(run))

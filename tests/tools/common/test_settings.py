@@ -28,7 +28,7 @@ def load_error(folder: Path, text: str) -> str:
 
 def test_the_committed_file_fits_the_committed_params_yaml() -> None:
     loaded = settings.load(parameters.load(ROOT / "params.yaml"), ROOT / "tools.yaml")
-    assert set(loaded.dataset("mnist").configurations) == {"best", "convolutional"}
+    assert set(loaded.dataset("mnist").configurations) == {"best", "convolutional", "quick"}
     assert loaded.dataset("digits").about.background == "dark"
 
 

@@ -200,6 +200,12 @@ def test_a_worker_with_other_code_or_several_threads_is_refused(
     start_worker: Callable[..., subprocess.Popen[bytes]],
 ) -> None:
     search = ("tools.search", TWIN, "--trials", TRIALS)
+    (tmp_path / "empty").mkdir()
+    start_worker("without code", project=Project(tmp_path / "empty"))
+    completed = search_project.here(*search, expect=2, DASK_SCHEDULER=scheduler)
+    assert "found one without: No module named" in completed.stderr.splitlines()[-1]
+    with Client(scheduler) as client:
+        client.retire_workers(names=["without code"])
     start_worker("two threads", threads=2)
     completed = search_project.here(*search, expect=2, DASK_SCHEDULER=scheduler)
     assert "expected workers of one thread" in completed.stderr
