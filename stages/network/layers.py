@@ -78,8 +78,10 @@ def normalize(
 class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
     """`keras.layers.BatchNormalization` of the last axis, by a square root and a division."""
 
-    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def call(self, inputs: tf.Tensor, training: bool = False, mask: tf.Tensor | None = None) -> tf.Tensor:
         """Normalise by the batch's mean and variance in training, by their moving averages otherwise."""
+        if mask is not None:  # of inputs that are to be left out, which images do not have
+            return super().call(inputs, training, mask)
         gamma, beta = tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
         if training:
             outputs, mean, variance = normalize(inputs, gamma, beta, tf.constant(self.epsilon, inputs.dtype))
@@ -95,7 +97,7 @@ class Dropout(keras.layers.Dropout):  # type: ignore[misc]
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Set a random share of the inputs to 0 in training, and scale up the others."""
-        if not training:
+        if not training or self.rate == 0:  # Keras gives the latter no random numbers
             return inputs
         rows, units = tf.shape(inputs)[0], inputs.shape[1]
         words = tf.random.stateless_uniform(

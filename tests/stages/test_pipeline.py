@@ -13,6 +13,7 @@ from helpers import ROOT, TWIN, Project, copy_of_the_project, set_value
 from ruamel.yaml import YAML
 from sklearn.metrics import accuracy_score, confusion_matrix
 
+from stages.__main__ import STAGES
 from stages.common.backend import keras
 from stages.network.architecture import describe_architecture
 
@@ -176,6 +177,16 @@ def test_a_damaged_input_is_named_in_one_line(
     assert done.stderr.count("\n") == 1
     after = project.files("metrics/*", "plots/*/*", "models/*", "data/**/*")
     assert {name for name in before if before[name] != after.get(name)} == {file}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_that_fails_leaves_all_outputs_as_they_were(project: Project, stage: str) -> None:
+    before = project.files(*RESULTS)
+    with (project.folder / f"stages/{stage}.py").open("a", encoding="utf-8") as file:
+        file.write("raise ValueError('a fault of our own')\n")
+    failed = project.run("dvc", "repro", "--force", "--single-item", f"{stage}@{TWIN}", expect=255)
+    assert "ValueError: a fault of our own" in failed.stderr
+    assert project.files(*RESULTS) == before
 
 
 def test_the_test_images_are_neither_in_training_nor_in_validation(finished: Project) -> None:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
@@ -164,6 +165,7 @@ def measure_growth(name: str, dataset: Dataset, picture: Path) -> Section:
                 label = f"{stage}, slope {compute_slope(factors, values):.2f}"
                 panel.loglog(factors, values, marker="o", label=label)
                 panel.set_xlabel(f"times the {quantity}")
+                panel.set_xticks(factors, [f"{factor:g}" for factor in factors])
                 panel.set_ylabel(unit)
             cells = [f"{point.seconds:.1f} s, {point.memory:.0f} MiB" for point in line]
             rows.append([stage, *cells, f"{compute_slope(factors, seconds):.2f}"])
@@ -172,6 +174,9 @@ def measure_growth(name: str, dataset: Dataset, picture: Path) -> Section:
     for panel in panels.flat:
         panel.legend(fontsize=8)
         panel.grid(which="both", alpha=0.3)
+        panel.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
+        panel.yaxis.set_major_formatter(LogFormatter())  # 400 in place of 4 x 10^2
+        panel.yaxis.set_minor_formatter(LogFormatter())
     figure.suptitle(f"Growth of each stage, {EPOCHS} epochs of training, {name}")
     figure.savefig(picture, dpi=100)
     text = "\n\n".join(

@@ -192,6 +192,8 @@ def build_residual(first: list[keras.layers.Layer]) -> keras.Model:
         hidden = layer(hidden)
     initializer = keras.initializers.GlorotUniform(0)
     hidden = keras.layers.Dense(8, name="entry", kernel_initializer=initializer)(hidden)
+    hidden = keras.layers.BatchNormalization()(hidden)
+    hidden = keras.layers.Dropout(0.0)(hidden)
     block = keras.Sequential(
         [
             keras.Input((8,)),

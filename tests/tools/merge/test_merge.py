@@ -201,6 +201,15 @@ def test_a_setting_of_ours_keeps_our_results(same_line: Project) -> None:
     assert same_line.run(*MERGE).stdout.startswith("Nothing to settle.")
 
 
+def test_results_that_were_edited_or_removed_meanwhile_are_ours_again(same_line: Project) -> None:
+    settle_by_hand(same_line, 0.01)
+    (same_line.folder / f"metrics/{TWIN}.json").write_text("{}\n")
+    (same_line.folder / f"predictions/{TWIN}/test.csv").unlink()
+    assert stages_run(same_line.run(*MERGE).stdout) == []
+    assert same_line.run("git", "diff", "--cached", "--stat", "ours").stdout == ""
+    assert is_up_to_date(same_line)
+
+
 def test_a_cherry_pick_goes_on(same_line: Project) -> None:
     same_line.run("git", "merge", "--abort")
     same_line.run("git", "cherry-pick", "theirs", expect=1)
