@@ -132,6 +132,8 @@ emulate: ready
 	python -m tools.verify.processors digits
 	python -m tools.verify.processors mnist --images 1024
 	python -m tools.verify.processors fashion_mnist --images 1024
+	python -m tools.verify.processors mnist --images 1024 --configuration convolutional
+	python -m tools.verify.processors fashion_mnist --images 1024 --configuration convolutional
 
 # The README's pictures and its example of a review.
 pictures: ready

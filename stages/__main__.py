@@ -18,7 +18,14 @@ from stages.common import command, interrupts, layout, parent, restore, runtime 
 STAGE_PACKAGES = {
     "fetch": (),
     "preprocess": ("matplotlib", "numpy", "pandas", "pillow", "scikit-learn"),
-    "train": ("h5py", "keras", "numpy", "pandas", "tensorflow"),  # Keras writes the weights with h5py
+    "train": (
+        "h5py",
+        "keras",
+        "numpy",
+        "pandas",
+        "scipy",
+        "tensorflow",
+    ),  # Keras writes the weights with h5py
     "evaluate": ("keras", "matplotlib", "numpy", "pandas", "pillow", "scikit-learn", "scipy", "tensorflow"),
 }
 STAGES = tuple(STAGE_PACKAGES)

@@ -16,7 +16,7 @@ from stages.common.errors import UserError
 from stages.common.files import write_text
 from stages.common.params_file import read_dataset
 from stages.common.seeds import derive_seed
-from stages.network import build, layers, model_file, optimizers
+from stages.network import build, calibration, layers, model_file, optimizers
 from stages.network.architecture import describe_architecture
 from stages.network.checkpoint import Checkpoint, compute_fingerprint
 from stages.network.schema import TrainParameters
@@ -71,8 +71,9 @@ def train(
         training_split.images.dtype.name,
     )
     # oneDNN's dense product is faster than a sparse one, and a graphics card has no sparse one.
-    is_sparse = parameters.computation == "portable" and layers.is_mostly_zero(training_split.images)
-    logits_model = layers.build_logits_model(model, sparse=is_sparse)
+    is_portable = parameters.computation == "portable"
+    is_sparse = is_portable and layers.is_mostly_zero(training_split.images)
+    logits_model = layers.build_logits_model(model, sparse=is_sparse, portable=is_portable)
     logits_model.compile(
         optimizer=optimizers.build_optimizer(hyperparameters, steps_per_epoch),
         loss=keras.losses.CategoricalCrossentropy(from_logits=True),  # the batches have smoothed labels
@@ -80,6 +81,7 @@ def train(
         steps_per_execution=steps_per_epoch,  # one call into TensorFlow an epoch, not one a batch
         jit_compile=False,  # XLA makes some of these networks faster and others six times slower
     )
+    validation_batches = batches.ordered_batches(validation_split, class_count, batches.SCORING_BATCH_SIZE)
     earlier_epochs: list[dict[str, float]] = []
     if checkpoint is not None:
         checkpoint.restore(logits_model)
@@ -103,7 +105,7 @@ def train(
         epochs=hyperparameters.epochs,
         initial_epoch=len(earlier_epochs),
         steps_per_epoch=steps_per_epoch,
-        validation_data=batches.ordered_batches(validation_split, class_count, batches.SCORING_BATCH_SIZE),
+        validation_data=validation_batches,
         class_weight=weigh_classes(training_split.labels, hyperparameters.balance),
         callbacks=[keras.callbacks.TerminateOnNaN(), *callbacks],
         shuffle=False,  # the batches are shuffled already
@@ -119,6 +121,11 @@ def train(
             f"{len(table)} epochs; lower learning_rate ({hyperparameters.learning_rate:g}) or weight_decay"
         )
     model.set_weights(logits_model.get_weights())
+    if parameters.network.temperature_scaling:
+        logits = logits_model.predict(validation_batches, verbose=0)
+        temperature = calibration.calibrate(model, logits, validation_split.labels)
+        if not quiet:
+            print(f"The temperature that fits the validation images: {temperature:g}")
     return model, table
 
 

@@ -6,6 +6,7 @@ from stages.common.backend import keras
 from stages.common.errors import UserError
 from stages.common.seeds import derive_seed
 from stages.common.shapes import GREY_IMAGE_NDIM
+from stages.network.calibration import LAYER as TEMPERATURE_LAYER
 from stages.network.schema import Network
 
 KERNEL_SIDE = 3  # pixels
@@ -107,5 +108,7 @@ def build_network(
             name = f"dropout_{number}"
             model.add(keras.layers.Dropout(network.dropout, seed=derive_seed(seed, name), name=name))
     model.add(keras.layers.Dense(class_count, kernel_initializer=build_initializer("logit"), name="logit"))
+    if network.temperature_scaling:
+        model.add(keras.layers.Rescaling(1.0, name=TEMPERATURE_LAYER))  # `train` fits the number
     model.add(keras.layers.Softmax(name="probability"))
     return model

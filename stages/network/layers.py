@@ -4,7 +4,7 @@ Two operations in Keras's layers depend on the processor: `rsqrt`, in batch norm
 `softmax`. Both start from an approximate instruction for 1 / sqrt(x) or 1 / x, and each maker chooses its
 last bits. Other layers are slower than need be: more than half of the pixels are zeros, and dropout draws 32
 random bits for each unit. So training and prediction use a copy of the network with these layers, which ends
-with the logits. The model file has the layers of Keras.
+with the logits. The model file has the layers of Keras. (A third operation is in `convolution`.)
 """
 
 from itertools import dropwhile, islice
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from stages.common.backend import keras, tf
 from stages.common.errors import UserError
+from stages.network.convolution import Conv2D
 
 LARGEST_NONZERO_SHARE = 0.5  # of pixels; above it, a dense product is faster than a sparse one
 SAMPLE_IMAGES = 1000  # enough to estimate that share
@@ -129,7 +130,7 @@ def is_mostly_zero(images: NDArray[Any]) -> bool:
     return bool(np.count_nonzero(sample) <= LARGEST_NONZERO_SHARE * sample.size)
 
 
-def build_logits_model(model: keras.Model, *, sparse: bool = False) -> keras.Model:
+def build_logits_model(model: keras.Model, *, sparse: bool = False, portable: bool = False) -> keras.Model:
     """Copy a network, with its weights, up to its logits: all but the softmax.
 
     Layers of other classes, branches and connections around layers are copied as they are.
@@ -138,6 +139,7 @@ def build_logits_model(model: keras.Model, *, sparse: bool = False) -> keras.Mod
         model: from images to probabilities, sequential or functional, its last layer a
             `keras.layers.Softmax`.
         sparse: whether most pixels are 0.
+        portable: whether derivatives of convolutions must have the same bits on every processor.
 
     Returns:
         A model from the same images to float32 logits, shape (n, classes).
@@ -152,6 +154,8 @@ def build_logits_model(model: keras.Model, *, sparse: bool = False) -> keras.Mod
 
     def copy_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
         layer_class: Any = SparseDense if layer is first else REPLACEMENTS.get(type(layer), type(layer))
+        if portable and layer_class is keras.layers.Conv2D and Conv2D.suits(layer):
+            layer_class = Conv2D
         return layer_class.from_config(layer.get_config())
 
     copy = keras.models.clone_model(model, clone_function=copy_layer, recursive=True)

@@ -21,12 +21,15 @@ class Network(Section):
         hidden: the widths of the dense layers behind the convolutions.
         dropout: the share of the units of dense layers that a training step leaves out.
         batch_normalization: whether every layer's outputs are normalised.
+        temperature_scaling: whether the logits are divided by a number that is fitted to the validation
+            images, after the training: the same answers, with probabilities that are what they say.
     """
 
     convolutions: list[Annotated[list[Width], Field(min_length=1)]] = Field(default=[])
     hidden: Annotated[list[Width], Field(min_length=1)]
     dropout: Share
     batch_normalization: bool
+    temperature_scaling: bool = False
 
 
 class Training(Section):

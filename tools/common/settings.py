@@ -10,7 +10,8 @@ from stages.common.fields import Key, Positive
 from stages.common.params_file import read_yaml
 from stages.common.validation import Section, validate
 from stages.parameters import Parameters
-from tools.common.variations import Configurations, Search, Study, vary
+from stages.parameters import load as load_parameters
+from tools.common.variations import Configurations, Search, Study, Values, vary
 
 FILE = Path("tools.yaml")
 
@@ -109,3 +110,20 @@ def load(parameters: Parameters | None = None, path: Path = FILE) -> Settings:
             place = f"{path}: datasets.{name}.configurations.{configuration}"
             vary(parameters.dataset(name), values, place)
     return settings
+
+
+def find_configuration(dataset: str, configuration: str) -> Values:
+    """Return the hyperparameters of a configuration of a data set.
+
+    Raises:
+        UserError: if there is no such data set, or it has no such configuration, naming those that it has.
+    """
+    parameters = load_parameters()
+    parameters.dataset(dataset)
+    configurations = load(parameters).dataset(dataset).configurations
+    if configuration not in configurations:
+        raise UserError(
+            f"{FILE}: datasets.{dataset}.configurations: expected "
+            f"{' or '.join(configurations) or 'a configuration'}, found {configuration!r}; see docs/search.md"
+        )
+    return configurations[configuration]

@@ -11,13 +11,17 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from stages.common import command
 from stages.common.backend import keras, tf
 from stages.common.errors import UserError
+from stages.common.fields import Augmentation
 from stages.network import optimizers
+from stages.network.convolution import convolve
+from stages.splits.augmentation import augment
 from tools.verify.processors import EMULATED, MODELS, emulator
 
 # Batches of training, their remainder, and those of scoring; widths in use, and larger ones.
@@ -28,9 +32,24 @@ PRODUCTS = [
 ]
 
 
+DISTORTIONS: list[dict[str, Any]] = [
+    {"shift": 1},
+    {"rotation": 12},
+    {"scaling": 0.12},
+    {"elastic": 0.7},
+    {"flip": True},
+    {"colour": 0.3},
+    {"shift": 2, "rotation": 12, "scaling": 0.12, "elastic": 0.7, "flip": True, "fill": "edge"},
+]
+# Sides of images, channels and filters, and the stride, of 3 x 3 convolutions.
+CONVOLUTIONS = [(28, 1, 16, 2), (14, 16, 32, 1), (14, 32, 64, 2), (7, 64, 64, 1), (4, 128, 128, 1)]
+
+
 def compute_results() -> Iterator[tuple[str, tf.Tensor]]:
     """Yield the name and the result of each operation, on inputs that are the same everywhere."""
     random = np.random.default_rng(0)
+    yield from compute_distortions(random)
+    yield from compute_convolutions(random)
 
     def normal(*shape: int) -> tf.Tensor:
         return tf.constant(random.standard_normal(shape, dtype=np.float32))
@@ -71,6 +90,39 @@ def compute_results() -> Iterator[tuple[str, tf.Tensor]]:
     yield "stateless uniform", tf.random.stateless_uniform((784, 512), [0, 1])
     yield "stateless normal", tf.random.stateless_normal((784, 512), [0, 1])
     yield "stateless shuffle", tf.random.experimental.stateless_shuffle(tf.range(60_000), [0, 1])
+
+
+def compute_distortions(random: np.random.Generator) -> Iterator[tuple[str, tf.Tensor]]:
+    """Yield the results of each kind of distortion, of grey images and of images in colour."""
+    for shape in ((64, 28, 28), (64, 16, 16, 3)):
+        images = tf.constant(random.integers(0, 256, shape).astype(np.uint8))
+        for distortion in DISTORTIONS:
+            result = augment(images, Augmentation(**distortion), 255, tf.constant([0, 1], tf.int64))
+            yield f"{distortion} of {' x '.join(map(str, shape))}", result
+
+
+def compute_convolutions(random: np.random.Generator) -> Iterator[tuple[str, tf.Tensor]]:
+    """Yield the results of convolutions, and their derivatives."""
+    for batch in (216, 256):
+        for side, channels, filters, stride in CONVOLUTIONS:
+            images = tf.constant(random.standard_normal((batch, side, side, channels), dtype=np.float32))
+            kernel = tf.constant(random.standard_normal((3, 3, channels, filters), dtype=np.float32))
+            with tf.GradientTape() as tape:
+                tape.watch((images, kernel))
+                result = convolve(images, kernel, (stride, stride), "SAME")
+            upstream = tf.constant(random.standard_normal(result.shape, dtype=np.float32))
+            by_images, by_kernel = tape.gradient(result, (images, kernel), upstream)
+            shape = f"{batch} x {side} x {side} x {channels} to {filters}, stride {stride}"
+            yield f"convolution {shape}", result
+            yield f"gradient by the images, convolution {shape}", by_images
+            yield f"gradient by the filters, convolution {shape}", by_kernel
+            with tf.GradientTape() as tape:
+                tape.watch(images)
+                result = tf.nn.conv2d(images, kernel, stride, "SAME")
+            yield (
+                f"TensorFlow's gradient by the images, convolution {shape}",
+                tape.gradient(result, images, upstream),
+            )
 
 
 def print_hashes() -> None:

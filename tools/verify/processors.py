@@ -7,6 +7,7 @@ this processor and once on each emulated one.
 
     python -m tools.verify.processors DATASET                   # all four stages, all epochs
     python -m tools.verify.processors DATASET --images 1024     # train and evaluate, on so many images
+    python -m tools.verify.processors DATASET --images 1024 --configuration NAME     # of tools.yaml
 
 Exit code: 0 if all files are the same; 1 if not; 2 if the comparison could not be made.
 """
@@ -18,6 +19,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -29,6 +32,8 @@ from stages.common.errors import UserError
 from stages.common.processor import describe_processor
 from stages.splits import arrays
 from stages.splits.arrays import Split
+from tools.common import settings
+from tools.common.variations import Values
 
 EMULATOR = "qemu-x86_64"
 # `legacy-cache` gives an L1 cache of 64 KB in place of 32: Eigen cuts products by its size.
@@ -38,19 +43,21 @@ EPOCHS = 2  # on some of the images
 EMULATED = {"NPY_DISABLE_CPU_FEATURES": "X86_V3", "PYTHONWARNINGS": "ignore"}
 
 
-def main(dataset: str, models: Sequence[str], images: int | None) -> int:
+def main(dataset: str, models: Sequence[str], images: int | None, configuration: str | None = None) -> int:
     """Compare the files of a data set between this processor and emulated ones; return the exit code.
 
     Args:
         dataset: its key.
         models: as `qemu-x86_64 -cpu help` lists them.
         images: how many of each processed split to train on and to score; None for the whole pipeline.
+        configuration: of the data set in tools.yaml; None for what params.yaml has.
     """
     parameters.load().dataset(dataset)
+    values = settings.find_configuration(dataset, configuration) if configuration else {}
     emulators = {model: emulator(model) for model in models}
     with tempfile.TemporaryDirectory() as scratch:
         project = Path(scratch, "project")
-        prepare(dataset, images, project)
+        prepare(dataset, images, project, values)
         stages = STAGES if images is None else STAGES[2:]
         expected = run_stages(dataset, stages, (), project)
         if not expected:  # with no files, no processor could differ
@@ -75,22 +82,25 @@ def emulator(model: str) -> tuple[str, ...]:
     return (EMULATOR, "-cpu", model)
 
 
-def prepare(dataset: str, images: int | None, project: Path) -> None:
-    """Copy the code and the parameters, and the first images of each split if `images` is a number."""
+def prepare(dataset: str, images: int | None, project: Path, values: Values) -> None:
+    """Copy the code, the parameters with some values, and the first images of each split, if so many."""
     project.mkdir()
     shutil.copytree("stages", project / "stages", ignore=shutil.ignore_patterns("__pycache__"))
-    for file in (parameters.FILE, packages.FILE):
-        shutil.copy(file, project)
+    shutil.copy(packages.FILE, project)
+    yaml = YAML()
+    content = yaml.load(parameters.FILE)
+    for name, value in values.items():
+        *path, key = name.split(".")
+        reduce(getitem, path, content["datasets"][dataset])[key] = value
+    if images is not None:
+        content["datasets"][dataset]["training"].update(epochs=EPOCHS, warmup_epochs=1)
+    yaml.dump(content, project / parameters.FILE)
     if images is None:
         return
     for name in layout.SPLITS:
         folder = layout.processed(dataset, name)
         split = arrays.read(folder)
         arrays.write(project / folder, Split(split.images[:images], split.labels[:images]))
-    yaml = YAML()
-    content = yaml.load(parameters.FILE)
-    content["datasets"][dataset]["training"].update(epochs=EPOCHS, warmup_epochs=1)
-    yaml.dump(content, project / parameters.FILE)
 
 
 def run_stages(dataset: str, stages: Sequence[str], emulated: Sequence[str], project: Path) -> dict[str, str]:
@@ -131,5 +141,8 @@ if __name__ == "__main__":
     parser.add_argument(
         "--cpu", action="append", metavar="MODEL", help="a model of qemu's, one or more times"
     )
+    parser.add_argument("--configuration", help="a key of the data set's `configurations` in tools.yaml")
     arguments = parser.parse_args()
-    command.finish(lambda: main(arguments.dataset, arguments.cpu or MODELS, arguments.images))
+    command.finish(
+        lambda: main(arguments.dataset, arguments.cpu or MODELS, arguments.images, arguments.configuration)
+    )

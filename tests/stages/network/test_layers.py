@@ -71,7 +71,7 @@ def operations() -> Iterator[set[str]]:
     context.disable_run_metadata()
 
 
-APPROXIMATE = {"Rsqrt", "RsqrtGrad", "Softmax", "Reciprocal", "Inv"}
+APPROXIMATE = {"Rsqrt", "RsqrtGrad", "Softmax", "Reciprocal", "Inv", "Conv2DBackpropInput"}
 
 
 def test_keras_predicts_by_approximations_and_the_copy_does_not() -> None:
@@ -97,12 +97,14 @@ def test_training_and_its_gradients_are_without_approximations(chosen_training: 
     training = dataset.training.model_copy(
         update={**chosen_training, "epochs": 1, "warmup_epochs": 0, "label_smoothing": 0.1}
     )
-    normalised = dataset.network.model_copy(update={"batch_normalization": True})
+    normalised = dataset.network.model_copy(
+        update={"batch_normalization": True, "convolutions": [[2, 3], [4]]}
+    )
     chosen = dataset.model_copy(update={"training": training, "network": normalised})
     split = Split(IMAGES, (np.arange(len(IMAGES)) % 3).astype(np.uint8))
     with operations() as found:
         train(chosen, split, split)
-    assert {"MatMul", "DivNoNan", "Sqrt"} <= found
+    assert {"MatMul", "DivNoNan", "Sqrt", "Conv2D", "Conv2DBackpropFilter"} <= found
     assert found & APPROXIMATE == set()
 
 

@@ -13,6 +13,7 @@ import pytest
 from helpers import TWIN, Project, dump
 from ruamel.yaml import YAML
 
+from stages import parameters
 from stages.common.errors import UserError
 from tools.common.revision import find_revision
 from tools.verify import __main__ as verify
@@ -250,6 +251,18 @@ def test_a_small_training_is_what_emulated_processors_are_compared_with(
     assert capsys.readouterr().out.endswith(
         ": 4 files\n"
     )  # the network, its checksum, its architecture and the history
+
+
+def test_a_configuration_is_what_the_emulated_stages_get(
+    project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(project.folder)
+    values = {"network.convolutions": [[4]], "training.augmentation.shift": 1}
+    processors.prepare(TWIN, 200, tmp_path / "copy", values)
+    dataset = parameters.load(tmp_path / "copy/params.yaml").dataset(TWIN)
+    assert dataset.network.convolutions == [[4]]
+    assert dataset.training.augmentation.shift == 1
+    assert dataset.training.epochs == processors.EPOCHS
 
 
 def test_stages_that_write_nothing_are_not_the_same_everywhere(
