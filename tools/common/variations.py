@@ -1,16 +1,17 @@
 """Variations of a data set's hyperparameters: search space, named configurations, variants of a study."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from stages.common.fields import Augmentation, Key, Positive, Seed
 from stages.common.validation import Section, validate
-from stages.network.schema import Hyperparameter, Training, TrainParameters
+from stages.network.schema import Hyperparameter, Network, Training, TrainParameters
 from stages.parameters import Dataset
 
 # Keys that came after trainings were recorded.
+LATER_LAYERS = ("temperature_scaling",)
 LATER_KEYS = ("momentum", "balance")
 LATER_DISTORTIONS = ("colour", "fill")
 
@@ -51,15 +52,22 @@ Distribution = Annotated[
 Space = dict[Hyperparameter, Distribution]
 
 
+Objective = Literal["accuracy", "macro_f1", "log_loss", "brier_score"]
+
+
 class Search(Section):
     """Settings of the search for better hyperparameters.
 
     Attributes:
+        objective: the metric on the validation images that is to become better.
+        seeds: the number of trainings of the best trial, and of the values of params.yaml, that confirm it.
         seed: of what is drawn.
         generation: trials sampled at a time, from the results of earlier generations.
         space: by hyperparameter, such as network.dropout, the distribution of its values.
     """
 
+    objective: Objective = "log_loss"
+    seeds: Annotated[int, Field(ge=2, le=1000)] = 5
     seed: Seed
     generation: Positive
     space: Annotated[Space, Field(min_length=1)]
@@ -141,14 +149,15 @@ def training_parameters(dataset: Dataset) -> dict[str, Any]:
 def training_identity(dataset: Dataset) -> dict[str, Any]:
     """Return the parameters that decide a training on given arrays.
 
-    Keys of `LATER_KEYS` and `LATER_DISTORTIONS` that are not used are left out, so that what was recorded
-    before there were any keeps its key.
+    Keys of `LATER_LAYERS`, `LATER_KEYS` and `LATER_DISTORTIONS` that are not used are left out, so that what
+    was recorded before there were any keeps its key.
     """
     identity = training_parameters(dataset)
     if dataset.computation == "portable":  # as all were before there was another way
         del identity["computation"]
     training, augmentation = identity["training"], identity["training"]["augmentation"]
     for content, schema, names in (
+        (identity["network"], Network, LATER_LAYERS),
         (training, Training, LATER_KEYS),
         (augmentation, Augmentation, LATER_DISTORTIONS),
     ):

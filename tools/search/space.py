@@ -5,6 +5,8 @@ Optuna draws no lists, so its parameters (`params`) hold each choice as JSON; `V
 
 import json
 from collections.abc import Mapping
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 from optuna.distributions import (
@@ -45,19 +47,23 @@ def round_values(params: Mapping[str, Any], space: Space) -> dict[str, Any]:
     return readable
 
 
-def current_values(dataset: Dataset, space: Space) -> dict[str, Any] | None:
-    """Return the values of a data set as Optuna's parameters, or None if a value is outside the space."""
+def read_values(dataset: Dataset, space: Space) -> Values:
+    """Return the values that a data set has of the hyperparameters in the space."""
+    content = dataset.model_dump()
+    return {name: reduce(getitem, name.split("."), content) for name in space}
+
+
+def encode_values(values: Values, space: Space) -> dict[str, Any] | None:
+    """Return values as Optuna's parameters, or None if one is outside the space."""
     params = {}
     for name, dimension in space.items():
-        value: Any = dataset.model_dump()
-        for part in name.split("."):
-            value = value[part]
+        value = values[name]
         if isinstance(dimension, Choice):
             if value not in dimension.choices:
                 return None
             params[name] = json.dumps(dimension.choices[dimension.choices.index(value)])
         else:
-            if not dimension.low <= value <= dimension.high:
+            if value is None or not dimension.low <= value <= dimension.high:
                 return None
             params[name] = value
     return params

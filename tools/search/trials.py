@@ -1,11 +1,13 @@
-"""The trials of a search: drawn in generations, run on a cluster, and kept in a database when they end."""
+"""The trials of a search: drawn in generations, run on a cluster, and kept in a database when they end.
+
+Trial 0 has the values of params.yaml, which the others are to beat.
+"""
 
 import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import optuna
 from distributed import Client, Future, as_completed
@@ -18,12 +20,14 @@ from stages.common.seeds import derive_seed
 from stages.parameters import Dataset
 from stages.parameters import load as load_parameters
 from tools.common import cluster, settings
-from tools.common.variations import Search, training_identity, training_parameters, vary
+from tools.common.variations import Search, Values, training_identity, training_parameters, vary
+from tools.review.metrics import METRICS
 from tools.search import space, trial
 from tools.search.trial import TrialOutcome
 
 FOLDER = Path("searches")
 NUMBER = "number"  # of a trial in its search; Optuna numbers trials in the order in which they end
+VALUES = "values"  # of a trial; Optuna's own parameters cannot be outside the space, as those of trial 0 may
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,16 @@ class Task:
     dataset: Dataset
     search: Search
     fingerprint: str
+
+    @property
+    def direction(self) -> str:
+        """Return the direction of better values of the objective, as Optuna names it."""
+        return "maximize" if METRICS[self.search.objective].larger_is_better else "minimize"
+
+    @property
+    def current_values(self) -> Values:
+        """Return the values that params.yaml has of the hyperparameters in the space."""
+        return space.read_values(self.dataset, self.search.space)
 
     def identity(self) -> str:
         """Return the name of the search in the database, which another task does not share."""
@@ -78,7 +92,7 @@ def open_study(task: Task) -> optuna.Study:
     """Return Optuna's study of a task, with the trials that have ended, from the data set's database."""
     storage = optuna.storages.RDBStorage(f"sqlite:///{FOLDER / task.name}.db")
     return optuna.create_study(
-        storage=storage, study_name=task.identity(), direction="maximize", load_if_exists=True
+        storage=storage, study_name=task.identity(), direction=task.direction, load_if_exists=True
     )
 
 
@@ -87,22 +101,21 @@ def index_trials(study: optuna.Study) -> dict[int, FrozenTrial]:
     return {trial.user_attrs[NUMBER]: trial for trial in study.get_trials(deepcopy=False)}
 
 
-def draw_generation(task: Task, earlier_trials: list[FrozenTrial], numbers: range) -> list[dict[str, Any]]:
-    """Draw the parameters of one generation, given the trials of all earlier generations.
+def draw_generation(task: Task, earlier_trials: list[FrozenTrial], numbers: range) -> list[Values]:
+    """Draw the values of one generation, given the trials of all earlier generations.
 
-    The parameters depend neither on the number of workers nor on the order in which trials end. The first
-    trial of all has the values of params.yaml, if they are in the space.
+    The values depend neither on the number of workers nor on the order in which trials end.
     """
     sampler = optuna.samplers.TPESampler(
         seed=derive_seed(task.search.seed, f"trials from {numbers[0]}"),
         n_startup_trials=task.search.generation,
     )
-    study = optuna.create_study(direction="maximize", sampler=sampler)
+    study = optuna.create_study(direction=task.direction, sampler=sampler)
     study.add_trials(earlier_trials)
     distributions = space.build_distributions(task.search.space)
-    generation = [space.round_values(study.ask(distributions).params, task.search.space) for _ in numbers]
-    current = space.current_values(task.dataset, task.search.space)
-    return [current, *generation[1:]] if numbers[0] == 0 and current else generation
+    drawn = [space.round_values(study.ask(distributions).params, task.search.space) for _ in numbers]
+    generation = [space.decode_values(params, task.search.space) for params in drawn]
+    return [task.current_values, *generation[1:]] if numbers[0] == 0 else generation
 
 
 def run_search(task: Task, count: int, client: Client) -> list[FrozenTrial]:
@@ -123,7 +136,7 @@ def run_search(task: Task, count: int, client: Client) -> list[FrozenTrial]:
             numbers = range(first, min(first + task.search.generation, count))
             earlier_trials = [trials[number] for number in range(first)]
             generation = dict(zip(numbers, draw_generation(task, earlier_trials, numbers), strict=True))
-            missing = {number: params for number, params in generation.items() if number not in trials}
+            missing = {number: values for number, values in generation.items() if number not in trials}
             for number, outcome in run_trials(task, missing, earlier_trials, client):
                 study.add_trial(_build_trial(task, number, generation[number], outcome))
                 progress.update()
@@ -132,13 +145,13 @@ def run_search(task: Task, count: int, client: Client) -> list[FrozenTrial]:
 
 
 def run_trials(
-    task: Task, generation: dict[int, dict[str, Any]], earlier_trials: list[FrozenTrial], client: Client
+    task: Task, generation: dict[int, Values], earlier_trials: list[FrozenTrial], client: Client
 ) -> Iterator[tuple[int, TrialOutcome]]:
     """Run trials on a cluster, and yield the number and the outcome of each trial as soon as it ends.
 
     Args:
         task: the search.
-        generation: the parameters of each trial, by its number.
+        generation: the values of each trial, by its number.
         earlier_trials: the trials of earlier generations, to compare with.
         client: of the cluster.
 
@@ -151,14 +164,15 @@ def run_trials(
         list, earlier_trials, key=f"{task.identity()}, after {len(earlier_trials)}"
     )
     numbers = {}
-    for number, params in generation.items():
+    for number, values in generation.items():
         try:
-            dataset = vary(task.dataset, space.decode_values(params, task.search.space), space.PLACE)
+            dataset = vary(task.dataset, values, space.PLACE)
         except UserError as error:  # two values may exclude each other
             yield number, TrialOutcome(error=str(error))
             continue
         function = (dataset.computation, trial.__name__, trial.run_trial.__name__)
-        call = (*function, task.name, training_parameters(dataset), task.fingerprint)
+        of_search = (task.fingerprint, task.search.objective, task.direction)
+        call = (*function, task.name, training_parameters(dataset), *of_search)
         future = cluster.submit(client, call, earlier, key=f"{task.identity()}, {number}")
         numbers[future] = number
     for future in as_completed(numbers):
@@ -166,13 +180,14 @@ def run_trials(
         yield number, cluster.take_result(future, f"trial {number}, {generation[number]}")
 
 
-def _build_trial(task: Task, number: int, params: dict[str, Any], outcome: TrialOutcome) -> FrozenTrial:
+def _build_trial(task: Task, number: int, values: Values, outcome: TrialOutcome) -> FrozenTrial:
     state = TrialState.PRUNED if outcome.is_pruned else TrialState.COMPLETE
+    params = space.encode_values(values, task.search.space)
     return optuna.trial.create_trial(
         state=TrialState.FAIL if outcome.error else state,
-        value=outcome.accuracies[-1] if outcome.accuracies and not outcome.error else None,
-        params=params,
-        distributions=space.build_distributions(task.search.space),
-        intermediate_values=dict(enumerate(outcome.accuracies)),
-        user_attrs={NUMBER: number, "error": outcome.error, "seconds": outcome.seconds},
+        value=outcome.scores[-1] if outcome.scores and not outcome.error else None,
+        params=params or {},
+        distributions=space.build_distributions(task.search.space) if params else {},
+        intermediate_values=dict(enumerate(outcome.scores)),
+        user_attrs={NUMBER: number, VALUES: values, "error": outcome.error, "seconds": outcome.seconds},
     )

@@ -20,8 +20,10 @@ from stages import parameters
 from stages.common import layout
 from stages.common.errors import UserError
 from tools.common import cluster, settings
-from tools.common.variations import Choice, Range, Space
-from tools.search import configuration, report, space, trial, trials
+from tools.common.variations import Choice, Objective, Range, Space
+from tools.review import statistics
+from tools.review.estimates import Estimate
+from tools.search import confirmation, report, space, trial, trials
 from tools.search.__main__ import main
 
 SPACE = {
@@ -30,13 +32,14 @@ SPACE = {
     "network.dropout": {"low": 0.0, "high": 0.5},
 }
 TRIALS = 5  # two generations, and one trial of a third
-COLUMNS_WITHOUT_TIMES = [*("trial", "state", "val_accuracy", "epochs"), *SPACE]
+COLUMNS_WITHOUT_TIMES = [*("trial", "state", "accuracy", "epochs"), *SPACE]
+SETTINGS = {"objective": "accuracy", "seeds": 2, "seed": 3, "generation": 2, "space": SPACE}
 
 
 @pytest.fixture
 def search_project(project: Project) -> Project:
     """A project with a small space to search in."""
-    project.edit_tools(lambda content: content.update(search={"seed": 3, "generation": 2, "space": SPACE}))
+    project.edit_tools(lambda content: content.update(search=SETTINGS))
     project.edit_parameters(lambda content: content["datasets"][TWIN]["training"].update(epochs=4))
     return project
 
@@ -80,15 +83,15 @@ def test_killed_workers_and_a_killed_search_change_nothing(
 
     assert read_numbers(search_project) == list(range(TRIALS))
     pd.testing.assert_frame_equal(read_table(search_project), read_table(undisturbed))
-    experiment = expected.stdout.splitlines()[-1]
-    assert repeated.stdout.splitlines()[-1] == experiment
+    (experiment,) = re.findall("^dvc exp run .*", expected.stdout, re.MULTILINE)
+    assert repeated.stdout.partition(experiment)[2] == expected.stdout.partition(experiment)[2]
 
     # The winner is an ordinary experiment: it changes no other parameters, and has the accuracy of the trial.
     search_project.commit("A space to search in")
     best = read_table(search_project).iloc[0]
     search_project.run("bash", "-euc", experiment)
     history = pd.read_csv(search_project.folder / f"plots/history/{TWIN}.csv")
-    assert history["val_accuracy"].iloc[-1] == pytest.approx(best["val_accuracy"], abs=1e-6)
+    assert history["val_accuracy"].iloc[-1] == pytest.approx(best["accuracy"], abs=1e-6)
     difference = search_project.run("git", "diff", "--unified=0", "params.yaml").stdout
     removed_lines = re.findall(r"^-([^-].*)$", difference, re.MULTILINE)
     assert 0 < len(removed_lines) <= len(SPACE) + 1  # hidden has two lines
@@ -102,9 +105,9 @@ def test_a_native_search_computes_with_other_kernels_and_is_another_search(searc
     done = search_project.run(*command, "--native", ONEDNN_VERBOSE="1")
     assert of_one_dnn in done.stdout
     assert read_numbers(search_project) == [0, 0, 1, 1]
-    *_, said, experiment = done.stdout.splitlines()
-    assert said == "The best trial, as an experiment, which computes as params.yaml says:"
-    assert "computation" not in experiment
+    if experiment := re.findall("^dvc exp run .*", done.stdout, re.MULTILINE):
+        assert "The best trial, as an experiment, which computes as params.yaml says:" in done.stdout
+        assert "computation" not in experiment[0]
 
 
 @pytest.fixture
@@ -121,16 +124,77 @@ def test_a_generation_depends_on_the_seed_and_on_earlier_trials(task: trials.Tas
     assert trials.draw_generation(task, [], range(3)) == first
     assert trials.draw_generation(task, [], range(2)) == first[:2]
     assert first[0] == {
-        "network.hidden": json.dumps(task.dataset.network.hidden),
+        "network.hidden": task.dataset.network.hidden,
         "training.learning_rate": task.dataset.training.learning_rate,
         "network.dropout": task.dataset.network.dropout,
     }
     other = replace(task, search=task.search.model_copy(update={"seed": 4}))
     assert trials.draw_generation(other, [], range(3))[1:] != first[1:]
-    for params in trials.draw_generation(task, [], range(3, 40)):
-        assert 0.0001 <= params["training.learning_rate"] <= 0.01
-        assert 0 <= params["network.dropout"] <= 0.5
-        assert f"{params['network.dropout']:.3g}" == f"{params['network.dropout']:g}"
+    for values in trials.draw_generation(task, [], range(3, 40)):
+        assert 0.0001 <= values["training.learning_rate"] <= 0.01
+        assert 0 <= values["network.dropout"] <= 0.5
+        assert f"{values['network.dropout']:.3g}" == f"{values['network.dropout']:g}"
+
+
+def test_values_outside_the_space_are_the_first_trial_all_the_same(search_project: Project) -> None:
+    outside = {"learning_rate": 0.02}
+    search_project.edit_parameters(lambda content: content["datasets"][TWIN]["training"].update(outside))
+    search_project.here("tools.search", TWIN, "--trials", 3)
+    table = read_table(search_project).set_index("trial")
+    assert table.loc[0, "training.learning_rate"] == 0.02
+    assert table.loc[0, "state"] == "complete"
+    assert table.loc[1:, "training.learning_rate"].between(0.0001, 0.01).all()
+
+
+@pytest.mark.parametrize(("objective", "scaled"), [("brier_score", False), ("log_loss", True)])
+def test_the_first_trial_has_the_score_that_evaluate_reports(
+    search_project: Project, objective: Objective, scaled: bool
+) -> None:
+    search_project.edit_tools(lambda content: content["search"].update(objective=objective))
+    network = {"temperature_scaling": scaled}
+    search_project.edit_parameters(lambda content: content["datasets"][TWIN]["network"].update(network))
+    search_project.here("tools.search", TWIN, "--trials", 1)
+    search_project.run("dvc", "repro", f"evaluate@{TWIN}")
+    metrics = json.loads((search_project.folder / f"metrics/{TWIN}.json").read_text())["validation"]
+    table = pd.read_csv(search_project.folder / f"searches/{TWIN}.csv")
+    assert table[objective].item() == pytest.approx(metrics[objective], abs=2e-6)
+
+
+def test_the_best_trial_is_compared_with_other_seeds(search_project: Project) -> None:
+    """The values of params.yaml learn nothing, so that another trial is sure to be better."""
+    slow = {"learning_rate": 1e-9}
+    search_project.edit_parameters(lambda content: content["datasets"][TWIN]["training"].update(slow))
+    fast = {"training.learning_rate": {"low": 0.005, "high": 0.01}}
+    settings_of_search = {"objective": "log_loss", "seeds": 3, "space": fast}
+    search_project.edit_tools(lambda content: content["search"].update(settings_of_search))
+    done = search_project.here("tools.search", TWIN, "--trials", 3)
+    *_, last = done.stdout.splitlines()
+    assert last == (
+        "The best trial is better than params.yaml, with 3 other seeds each, on the validation images."
+    )
+    predictions = search_project.files(f"searches/{TWIN}/*.csv")
+    assert len(predictions) == 2 * 3
+    assert len(set(predictions.values())) == 2 * 3  # seeds that differ
+    paths = [search_project.folder / name for name in predictions]
+    times = [path.stat().st_mtime_ns for path in paths]
+    again = search_project.here("tools.search", TWIN, "--trials", 3)
+    assert again.stdout == done.stdout
+    assert [path.stat().st_mtime_ns for path in paths] == times, "a training was run again"
+
+
+def test_a_better_objective_with_a_worse_metric_is_not_called_better(task: trials.Task) -> None:
+    def make(metric: str, mean: float, tolerance: float) -> statistics.Difference:
+        estimate = Estimate(mean, 5, 1000, 1e-6, 1e-6, 1.0)
+        return statistics.Difference(metric, 0.5, 0.5 + mean, estimate, tolerance)
+
+    better, worse = make("accuracy", 0.1, 0.01), make("log_loss", 0.1, 0.01)
+    unclear = make("accuracy", 0.0001, 0.01)
+    for differences, words in (
+        ([better], "The best trial is better than params.yaml"),
+        ([better, worse], "but a worse log_loss: a review would stop it."),
+        ([unclear], "was not shown to be better than params.yaml"),
+    ):
+        assert words in confirmation.describe(differences, task.search)[-1]
 
 
 def test_another_space_or_other_code_is_another_search(task: trials.Task) -> None:
@@ -235,25 +299,35 @@ def make_trial(
         params=params,
         distributions=space.build_distributions(SMALL_SPACE),
         intermediate_values={0: value or 0.0},
-        user_attrs={"number": number, "seconds": 1.0, "error": None},
+        user_attrs={
+            "number": number,
+            "values": space.decode_values(params, SMALL_SPACE),
+            "seconds": 1.0,
+            "error": None,
+        },
     )
 
 
-def test_a_trial_that_was_stopped_early_does_not_win() -> None:
+@pytest.mark.parametrize("objective", ["accuracy", "log_loss"])
+def test_a_trial_that_was_stopped_early_does_not_win(task: trials.Task, objective: Objective) -> None:
     low = {"network.dropout": 0.1, "network.hidden": "[8]"}
     high = {"network.dropout": 0.4, "network.hidden": "[16]"}
+    extreme = {"accuracy": 0.99, "log_loss": 0.01}[objective]
+    middle = {"accuracy": 0.95, "log_loss": 0.05}[objective]
     made_trials = [
-        make_trial(0, 0.99, "PRUNED", low),
+        make_trial(0, extreme, "PRUNED", low),
         make_trial(1, 0.90, "COMPLETE", high),
-        make_trial(2, 0.95, "COMPLETE", low),
+        make_trial(2, middle, "COMPLETE", low),
         make_trial(3, None, "FAIL", high),
-        make_trial(4, 0.95, "COMPLETE", high),
+        make_trial(4, middle, "COMPLETE", high),
     ]
-    best = report.find_best(made_trials)
+    task = replace(task, search=task.search.model_copy(update={"objective": objective}))
+    best = report.find_best(made_trials, task)
     assert best is not None
     assert best.user_attrs["number"] == 2
-    table = report.build_table(made_trials, SMALL_SPACE)
+    table = report.build_table(made_trials, task)
     assert list(table["trial"]) == [2, 4, 1, 0, 3]
+    assert list(table[objective])[:4] == [middle, middle, 0.90, extreme]
     assert list(table["network.hidden"]) == [[8], [16], [16], [8], [16]]
 
 
@@ -278,7 +352,7 @@ def test_the_space_in_git_contains_the_parameters_in_git() -> None:
     search = settings.load(content, ROOT / "tools.yaml").search
     assert search is not None
     for dataset in content.datasets.values():
-        assert space.current_values(dataset, search.space) is not None
+        assert space.encode_values(space.read_values(dataset, search.space), search.space) is not None
 
 
 def test_a_configuration_becomes_an_experiment(project: Project) -> None:
@@ -302,4 +376,4 @@ def test_an_unknown_configuration_is_named(search_project: Project, monkeypatch:
     monkeypatch.chdir(search_project.folder)
     message = f"tools.yaml: datasets.{TWIN}.configurations: expected wide, found 'tall'"
     with pytest.raises(UserError, match=re.escape(message)):
-        configuration.find_values(TWIN, "tall")
+        settings.find_configuration(TWIN, "tall")
