@@ -42,7 +42,8 @@ def train(
     Args:
         parameters: the parameters of the data set.
         training_split: the images that the weights are fitted to.
-        validation_split: the images of the learning curves; the network does not depend on them.
+        validation_split: the images of the learning curves; of the network, only the temperature depends on
+            them.
         callbacks: further callbacks, as for `keras.Model.fit`; a checkpoint has no state of theirs.
         checkpoint: of this training, to go on from, and to write on the way; None for neither.
         quiet: whether to print nothing.

@@ -18,6 +18,11 @@ VARIABLE = "DASK_SCHEDULER"
 TIMEOUT = 10  # seconds, to reach a scheduler, and to wait for its first worker
 
 
+def is_running_elsewhere() -> bool:
+    """Return whether there is an address of a running cluster."""
+    return bool(os.environ.get(VARIABLE))
+
+
 @contextmanager
 def connect(fewest_workers: int = 1) -> Iterator[Client]:
     """Yield a client of the cluster at the address in `VARIABLE`, or of a new cluster on this machine.

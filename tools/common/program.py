@@ -7,7 +7,17 @@ from pathlib import Path
 
 from stages.common import checksums
 
-PACKAGES = ("h5py", "keras", "numpy", "optuna", "pandas", "scikit-learn", "tensorflow-cpu", "tensorflow")
+PACKAGES = (
+    "h5py",
+    "keras",
+    "numpy",
+    "optuna",
+    "pandas",
+    "scikit-learn",
+    "scipy",
+    "tensorflow-cpu",
+    "tensorflow",
+)
 
 
 def describe_program(code: Sequence[str]) -> str:

@@ -25,6 +25,9 @@ def main(name: str, count: int, *, native: bool = False) -> None:
     """Search, print the trials and whether the best is better, and draw the importance of hyperparameters."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     task = trials.find_task(name, native=native)
+    # Read now, as somebody may edit the files meanwhile. The workers of a running cluster compute in one way.
+    confirmed_task = task if cluster.is_running_elsewhere() else trials.find_task(name)
+    tolerance = settings.load(parameters.load()).review.tolerance
     with lock.exclusive_lock(trials.FOLDER / f"{name}.lock", f"search of {name}"):
         best = search(task, count)
         if best.user_attrs[trials.NUMBER] == 0:
@@ -34,9 +37,8 @@ def main(name: str, count: int, *, native: bool = False) -> None:
         how = f", which computes as {parameters.FILE} says" if native else ""
         experiment = shlex.join(["dvc", *space.build_experiment(name, values)])
         print(f"\nThe best trial, as an experiment{how}:\n{experiment}\n", flush=True)
-        tolerance = settings.load(parameters.load()).review.tolerance
-        with cluster.connect(FEWEST_WORKERS) as client:  # new workers, since one computes in one way
-            differences = confirmation.confirm(trials.find_task(name), values, tolerance, client)
+        with cluster.connect(FEWEST_WORKERS) as client:
+            differences = confirmation.confirm(confirmed_task, values, tolerance, client)
         print("\n".join(confirmation.describe(differences, task.search)))
 
 

@@ -13,6 +13,7 @@ from distributed import Client, as_completed
 from tqdm import tqdm
 
 from stages.common import files
+from stages.common.errors import UserError
 from stages.parameters import FILE
 from tools.common import cluster
 from tools.common.variations import Search, Values, training_parameters, vary
@@ -20,6 +21,8 @@ from tools.review import statistics
 from tools.review.statistics import Difference, Verdict
 from tools.search import space, trial
 from tools.search.trials import FOLDER, Task
+
+SIDES = (FILE.name, "best trial")
 
 
 def confirm(task: Task, values: Values, tolerance: Mapping[str, float], client: Client) -> list[Difference]:
@@ -37,10 +40,10 @@ def confirm(task: Task, values: Values, tolerance: Mapping[str, float], client: 
         The differences, over `task.search.seeds` seeds and the validation images.
 
     Raises:
-        UserError: if a training fails.
+        UserError: if trainings fail, after the others have ended.
     """
     seeds = range(task.dataset.seed + 1, task.dataset.seed + 1 + task.search.seeds)
-    sides = [task.current_values, values]
+    sides = [task.current_values, values]  # as SIDES
     paths = {
         (side, seed): _find_path(task, sides[side], seed) for seed in seeds for side in range(len(sides))
     }
@@ -51,13 +54,20 @@ def confirm(task: Task, values: Values, tolerance: Mapping[str, float], client: 
         dataset = vary(task.dataset, {**sides[side], "seed": seed}, space.PLACE)
         call = (dataset.computation, trial.__name__, trial.predict_validation.__name__)
         arguments = (task.name, training_parameters(dataset), task.fingerprint)
-        futures[cluster.submit(client, (*call, *arguments), key=f"{path}, {task.identity()}")] = path
+        title = f"{SIDES[side]}, seed {seed}"
+        futures[cluster.submit(client, (*call, *arguments), key=f"{path}, {task.identity()}")] = path, title
+    errors: dict[str, None] = {}
     with tqdm(total=len(paths), initial=len(paths) - len(futures), unit="training") as progress:
         for future in as_completed(futures):
-            path = futures[future]
-            table = cluster.take_result(future, str(path))
-            files.write_text(path, table.to_csv(index=False, lineterminator="\n"))
+            path, title = futures[future]
+            try:
+                table = cluster.take_result(future, title)
+                files.write_text(path, table.to_csv(index=False, lineterminator="\n"))
+            except UserError as error:
+                errors[str(error)] = None
             progress.update()
+    if errors:
+        raise UserError("; ".join(errors))
     before, after = (
         [pd.read_csv(paths[side, seed], dtype={"actual": str, "predicted": str}) for seed in seeds]
         for side in range(len(sides))
@@ -72,7 +82,7 @@ def describe(differences: Sequence[Difference], search: Search) -> list[str]:
         differences: of each metric, from the values of params.yaml to those of the best trial.
         search: the objective and the number of seeds.
     """
-    head = ("metric", FILE.name, "best trial", "difference", "95 % interval", "verdict")
+    head = ("metric", *SIDES, "difference", "95 % interval", "verdict")
     rows = [head]
     for difference in differences:
         low, high = difference.interval
@@ -83,17 +93,22 @@ def describe(differences: Sequence[Difference], search: Search) -> list[str]:
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     worse = [difference.metric for difference in differences if difference.is_beyond_tolerance]
     verdicts = {difference.metric: difference.verdict for difference in differences}
-    is_better = verdicts.get(search.objective) is Verdict.BETTER
+    verdict = verdicts.get(search.objective)
     with_seeds = f"with {search.seeds} other seeds each, on the validation images"
-    if is_better and not worse:
+    if verdict is None:
+        lines.append(f"No interval of {search.objective} is known with so few validation images.")
+    elif verdict is Verdict.BETTER and not worse:
         lines.append(f"The best trial is better than {FILE}, {with_seeds}.")
-    elif is_better:
+    elif verdict is Verdict.BETTER:
         lines.append(
             f"The best trial has a better {search.objective} than {FILE}, {with_seeds}, but a worse "
             f"{', '.join(worse)}: a review would stop it."
         )
     else:
-        lines.append(f"The best trial was not shown to be better than {FILE}, {with_seeds}.")
+        lines.append(
+            f"The best trial was not shown to be better than {FILE}, {with_seeds}; "
+            f"{search.objective}: {verdict}."
+        )
     return lines
 
 

@@ -4,7 +4,7 @@ Optuna draws no lists, so its parameters (`params`) hold each choice as JSON; `V
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from operator import getitem
 from typing import Any
@@ -16,7 +16,8 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from stages.parameters import Dataset
+from stages.common.params_file import read_yaml
+from stages.parameters import FILE, Dataset
 from tools.common import settings
 from tools.common.variations import Choice, Range, Space, Values, vary
 
@@ -86,10 +87,18 @@ def check_space(space: Space, dataset: Dataset) -> None:
 
 
 def build_experiment(dataset: str, values: Values) -> list[str]:
-    """Return the arguments of DVC that run an experiment with some values of a data set."""
-    changes = [
-        argument
-        for hyperparameter, value in values.items()
-        for argument in ("-S", f"datasets.{dataset}.{hyperparameter}={json.dumps(value)}")
-    ]
-    return ["exp", "run", *changes, f"evaluate@{dataset}"]
+    """Return the arguments of DVC that run an experiment with some values of a data set.
+
+    DVC adds a key that params.yaml does not have, and that therefore has its default, only after `++`.
+    """
+    content = read_yaml(FILE)
+    arguments = []
+    for hyperparameter, value in values.items():
+        name = f"datasets.{dataset}.{hyperparameter}"
+        sign = "" if _has_key(content, name.split(".")) else "++"
+        arguments += ["-S", f"{sign}{name}={json.dumps(value)}"]
+    return ["exp", "run", *arguments, f"evaluate@{dataset}"]
+
+
+def _has_key(content: Any, path: Sequence[str]) -> bool:
+    return not path or (path[0] in content and _has_key(content[path[0]], path[1:]))

@@ -58,10 +58,9 @@ class Task:
 
     def identity(self) -> str:
         """Return the name of the search in the database, which another task does not share."""
+        search = self.search.model_dump(exclude={"seeds"})  # which are of its confirmation
         machine = [describe_processor()] if self.dataset.computation == "native" else []
-        text = json.dumps(
-            [training_identity(self.dataset), self.search.model_dump(), self.fingerprint, *machine]
-        )
+        text = json.dumps([training_identity(self.dataset), search, self.fingerprint, *machine])
         return f"{self.name} {hashlib.sha256(text.encode()).hexdigest():.12}"
 
 

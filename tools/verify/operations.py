@@ -42,7 +42,14 @@ DISTORTIONS: list[dict[str, Any]] = [
     {"shift": 2, "rotation": 12, "scaling": 0.12, "elastic": 0.7, "flip": True, "fill": "edge"},
 ]
 # Sides of images, channels and filters, and the stride, of 3 x 3 convolutions.
-CONVOLUTIONS = [(28, 1, 16, 2), (14, 16, 32, 1), (14, 32, 64, 2), (7, 64, 64, 1), (4, 128, 128, 1)]
+CONVOLUTIONS = [
+    (28, 1, 16, 2),
+    (28, 3, 16, 2),
+    (14, 16, 32, 1),
+    (14, 32, 64, 2),
+    (7, 64, 64, 1),
+    (4, 128, 128, 1),
+]
 
 
 def compute_results() -> Iterator[tuple[str, tf.Tensor]]:
@@ -103,7 +110,7 @@ def compute_distortions(random: np.random.Generator) -> Iterator[tuple[str, tf.T
 
 def compute_convolutions(random: np.random.Generator) -> Iterator[tuple[str, tf.Tensor]]:
     """Yield the results of convolutions, and their derivatives."""
-    for batch in (216, 256):
+    for batch in (24, 216, 256):
         for side, channels, filters, stride in CONVOLUTIONS:
             images = tf.constant(random.standard_normal((batch, side, side, channels), dtype=np.float32))
             kernel = tf.constant(random.standard_normal((3, 3, channels, filters), dtype=np.float32))

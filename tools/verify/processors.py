@@ -19,8 +19,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from functools import reduce
-from operator import getitem
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -91,7 +89,10 @@ def prepare(dataset: str, images: int | None, project: Path, values: Values) -> 
     content = yaml.load(parameters.FILE)
     for name, value in values.items():
         *path, key = name.split(".")
-        reduce(getitem, path, content["datasets"][dataset])[key] = value
+        section = content["datasets"][dataset]
+        for part in path:
+            section = section.setdefault(part, {})  # whose defaults params.yaml may leave out
+        section[key] = value
     if images is not None:
         content["datasets"][dataset]["training"].update(epochs=EPOCHS, warmup_epochs=1)
     yaml.dump(content, project / parameters.FILE)

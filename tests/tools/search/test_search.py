@@ -36,6 +36,11 @@ COLUMNS_WITHOUT_TIMES = [*("trial", "state", "accuracy", "epochs"), *SPACE]
 SETTINGS = {"objective": "accuracy", "seeds": 2, "seed": 3, "generation": 2, "space": SPACE}
 
 
+def edit_rate(project: Project, learning_rate: float) -> None:
+    training = {"learning_rate": learning_rate}
+    project.edit_parameters(lambda content: content["datasets"][TWIN]["training"].update(training))
+
+
 @pytest.fixture
 def search_project(project: Project) -> Project:
     """A project with a small space to search in."""
@@ -99,15 +104,19 @@ def test_killed_workers_and_a_killed_search_change_nothing(
 
 @pytest.mark.slow
 def test_a_native_search_computes_with_other_kernels_and_is_another_search(search_project: Project) -> None:
+    edit_rate(search_project, 1e-9)  # so that the other trial is better
     of_one_dnn = "onednn_verbose,v1,primitive,exec,cpu"  # which oneDNN prints of each kernel that runs
     command = ("python", "-m", "tools.search", TWIN, "--trials", "2")
     assert of_one_dnn not in search_project.run(*command, ONEDNN_VERBOSE="1").stdout
     done = search_project.run(*command, "--native", ONEDNN_VERBOSE="1")
     assert of_one_dnn in done.stdout
     assert read_numbers(search_project) == [0, 0, 1, 1]
-    if experiment := re.findall("^dvc exp run .*", done.stdout, re.MULTILINE):
-        assert "The best trial, as an experiment, which computes as params.yaml says:" in done.stdout
-        assert "computation" not in experiment[0]
+    (experiment,) = re.findall("^dvc exp run .*", done.stdout, re.MULTILINE)
+    assert "The best trial, as an experiment, which computes as params.yaml says:" in done.stdout
+    assert "computation" not in experiment
+    confirmed = done.stdout.partition(experiment)[2]
+    assert "on the validation images" in confirmed
+    assert of_one_dnn not in confirmed
 
 
 @pytest.fixture
@@ -137,8 +146,7 @@ def test_a_generation_depends_on_the_seed_and_on_earlier_trials(task: trials.Tas
 
 
 def test_values_outside_the_space_are_the_first_trial_all_the_same(search_project: Project) -> None:
-    outside = {"learning_rate": 0.02}
-    search_project.edit_parameters(lambda content: content["datasets"][TWIN]["training"].update(outside))
+    edit_rate(search_project, 0.02)
     search_project.here("tools.search", TWIN, "--trials", 3)
     table = read_table(search_project).set_index("trial")
     assert table.loc[0, "training.learning_rate"] == 0.02
@@ -162,8 +170,7 @@ def test_the_first_trial_has_the_score_that_evaluate_reports(
 
 def test_the_best_trial_is_compared_with_other_seeds(search_project: Project) -> None:
     """The values of params.yaml learn nothing, so that another trial is sure to be better."""
-    slow = {"learning_rate": 1e-9}
-    search_project.edit_parameters(lambda content: content["datasets"][TWIN]["training"].update(slow))
+    edit_rate(search_project, 1e-9)
     fast = {"training.learning_rate": {"low": 0.005, "high": 0.01}}
     settings_of_search = {"objective": "log_loss", "seeds": 3, "space": fast}
     search_project.edit_tools(lambda content: content["search"].update(settings_of_search))
@@ -175,11 +182,13 @@ def test_the_best_trial_is_compared_with_other_seeds(search_project: Project) ->
     predictions = search_project.files(f"searches/{TWIN}/*.csv")
     assert len(predictions) == 2 * 3
     assert len(set(predictions.values())) == 2 * 3  # seeds that differ
-    paths = [search_project.folder / name for name in predictions]
-    times = [path.stat().st_mtime_ns for path in paths]
+    killed, *kept = (search_project.folder / name for name in predictions)
+    killed.unlink()
+    times = [path.stat().st_mtime_ns for path in kept]
     again = search_project.here("tools.search", TWIN, "--trials", 3)
     assert again.stdout == done.stdout
-    assert [path.stat().st_mtime_ns for path in paths] == times, "a training was run again"
+    assert search_project.files(f"searches/{TWIN}/*.csv") == predictions
+    assert [path.stat().st_mtime_ns for path in kept] == times, "a training was run again"
 
 
 def test_a_better_objective_with_a_worse_metric_is_not_called_better(task: trials.Task) -> None:
@@ -203,6 +212,7 @@ def test_another_space_or_other_code_is_another_search(task: trials.Task) -> Non
         replace(task, search=task.search.model_copy(update={"seed": 4})).identity(),
         replace(task, fingerprint="1" * 64).identity(),
         replace(task, dataset=task.dataset.model_copy(update={"seed": 9})).identity(),
+        replace(task, search=task.search.model_copy(update={"seeds": 9})).identity(),  # the first again
     }
     assert len(identities) == 4
 
@@ -368,6 +378,20 @@ def test_a_configuration_becomes_an_experiment(project: Project) -> None:
     history = (project.folder / layout.history(TWIN)).read_text()
     assert len(history.splitlines()) == 1 + 3
     assert "Ran experiment" in completed.stdout
+
+
+def test_an_experiment_adds_a_key_that_params_yaml_does_not_have(project: Project) -> None:
+    def leave_out(content: dict) -> None:
+        del content["datasets"][TWIN]["training"]["augmentation"]
+
+    project.edit_parameters(leave_out)
+    configurations = {"new": {"training.augmentation.shift": 1, "network.temperature_scaling": True}}
+    project.edit_tools(lambda content: content["datasets"][TWIN].update(configurations=configurations))
+    project.commit("A name for a network")
+    project.run("make", "-o", ".venv/installed", "try", f"DATASET={TWIN}", "CONFIGURATION=new")
+    dataset = parameters.load(project.folder / "params.yaml").dataset(TWIN)
+    assert dataset.training.augmentation.shift == 1
+    assert dataset.network.temperature_scaling is True
 
 
 def test_an_unknown_configuration_is_named(search_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

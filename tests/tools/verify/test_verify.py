@@ -257,6 +257,7 @@ def test_a_configuration_is_what_the_emulated_stages_get(
     project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(project.folder)
+    project.edit_parameters(lambda content: content["datasets"][TWIN]["training"].pop("augmentation"))
     values = {"network.convolutions": [[4]], "training.augmentation.shift": 1}
     processors.prepare(TWIN, 200, tmp_path / "copy", values)
     dataset = parameters.load(tmp_path / "copy/params.yaml").dataset(TWIN)

@@ -46,8 +46,9 @@ model = build.build_network(
     PARAMETERS.seed,
     images.dtype.name,
 )
-is_sparse = PARAMETERS.computation == "portable" and layers.is_mostly_zero(images)  # as in stages.train
-logits_model = layers.build_logits_model(model, sparse=is_sparse)
+is_portable = PARAMETERS.computation == "portable"  # as in stages.train
+is_sparse = is_portable and layers.is_mostly_zero(images)
+logits_model = layers.build_logits_model(model, sparse=is_sparse, portable=is_portable)
 optimizer = build_optimizer(PARAMETERS.training, steps_per_epoch=len(labels) // BATCH_SIZE)
 compute_loss = keras.losses.CategoricalCrossentropy(from_logits=True)
 batch = tf.constant(images[:BATCH_SIZE])
