@@ -20,8 +20,6 @@ MODEL = layout.model(TWIN).as_posix()
 TRAINING = ("dvc", "repro", "--force", "--single-item", f"train@{TWIN}")
 SHOW_KERNELS = {"ONEDNN_VERBOSE": "1"}  # oneDNN then prints a line for each of its kernels that runs
 OF_ONE_DNN = re.compile(r"^onednn_verbose,v1,primitive,exec,cpu,(\w+)", re.MULTILINE)
-# TensorFlow's gradient of a convolution by its input has no other product, whatever the switches.
-ALWAYS_OF_ONE_DNN = {"gemm_api"}
 # Left over in a shell, or in a home directory.
 OTHER_SHELL = {
     "TF_ENABLE_ONEDNN_OPTS": "0", "TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL": "0", "OMP_NUM_THREADS": "1",
@@ -49,20 +47,16 @@ def find_kernels(done: subprocess.CompletedProcess[str]) -> set[str]:
     return set(OF_ONE_DNN.findall(done.stdout))
 
 
-@pytest.mark.parametrize(
-    ("sections", "of_portable"),
-    [({}, set()), (CONVOLUTIONS, ALWAYS_OF_ONE_DNN)],
-    ids=["dense", "convolutional"],
-)
+@pytest.mark.parametrize("sections", [{}, CONVOLUTIONS], ids=["dense", "convolutional"])
 def test_native_computation_gives_the_same_bytes_twice_with_other_kernels(
-    project: Project, sections: Mapping[str, Mapping[str, object]], of_portable: set[str]
+    project: Project, sections: Mapping[str, Mapping[str, object]]
 ) -> None:
     change(project, "portable", sections)
-    assert find_kernels(project.run(*TRAINING, **SHOW_KERNELS)) == of_portable
+    assert find_kernels(project.run(*TRAINING, **SHOW_KERNELS)) == set()
     portable = project.files("models/*")
 
     change(project, "native", sections)
-    assert find_kernels(project.run(*TRAINING, **SHOW_KERNELS)) > of_portable
+    assert find_kernels(project.run(*TRAINING, **SHOW_KERNELS)) != set()
     native = project.files("models/*", "plots/history/*")
     assert native[MODEL] != portable[MODEL]
     project.run(*TRAINING, **OTHER_SHELL)
