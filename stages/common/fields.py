@@ -64,6 +64,7 @@ class Augmentation(Section):
         colour: how far contrast and brightness of each channel change: at 1, by a factor of e, and by half of
             the largest pixel.
         fill: what comes in from beyond the edges: black, or the pixels at the edge.
+        erasing: the share of the images in which a rectangle becomes noise.
     """
 
     shift: Annotated[float, Field(ge=0, le=1000)] = 0.0
@@ -73,8 +74,9 @@ class Augmentation(Section):
     flip: bool = False
     colour: Annotated[float, Field(ge=0, le=10)] = 0.0
     fill: Literal["black", "edge"] = "black"
+    erasing: Annotated[float, Field(ge=0, le=1)] = 0.0
 
     @property
     def moves_pixels(self) -> bool:
-        """Return whether images are distorted beyond their colours."""
+        """Return whether pixels are taken from other places."""
         return any((self.shift, self.rotation, self.scaling, self.elastic, self.flip))

@@ -21,7 +21,7 @@ def count_weights(network: Network, image_shape: tuple[int, ...], class_count: i
         for filters in filters_of_level:
             total += KERNEL_SIDE**2 * inputs * filters
             inputs = filters
-    inputs *= height * width
+    inputs *= 1 if network.average_pooling else height * width
     for units in (*network.hidden, class_count):
         total += inputs * units
         inputs = units
@@ -35,7 +35,7 @@ def build_network(
     class_count: int,
     seed: int,
     dtype: str = "uint8",
-) -> keras.Sequential:
+) -> keras.Model:
     """Build a feed-forward network with fresh weights: convolutions, if there are any, then dense layers.
 
     Scaling to [0, 1] and flattening are layers of the network. So whoever loads the model feeds it images as
@@ -64,51 +64,53 @@ def build_network(
         )
     # Batch normalisation subtracts the mean, and any bias with the mean.
     use_bias = not network.batch_normalization
-    model = keras.Sequential(name="classifier")
 
     def build_initializer(name: str) -> keras.initializers.Initializer:
         return keras.initializers.GlorotUniform(derive_seed(seed, f"weights of {name}"))
 
-    def add_activated(layer: keras.layers.Layer, suffix: str) -> None:
-        model.add(layer)
-        if network.batch_normalization:
-            model.add(keras.layers.BatchNormalization(name=f"normalize_{suffix}"))
-        model.add(keras.layers.ReLU(name=f"relu_{suffix}"))
+    def normalize(values: keras.KerasTensor, suffix: str) -> keras.KerasTensor:
+        if not network.batch_normalization:
+            return values
+        return keras.layers.BatchNormalization(name=f"normalize_{suffix}")(values)
 
-    model.add(keras.Input(image_shape, dtype=dtype, name="image"))
-    model.add(keras.layers.Rescaling(1 / largest_pixel, name="scale"))
+    image = keras.Input(image_shape, dtype=dtype, name="image")
+    values = keras.layers.Rescaling(1 / largest_pixel, name="scale")(image)
     if network.convolutions and len(image_shape) == GREY_IMAGE_NDIM:
-        model.add(keras.layers.Reshape((*image_shape, 1), name="channel"))
+        values = keras.layers.Reshape((*image_shape, 1), name="channel")(values)
     for level, filters_of_level in enumerate(network.convolutions, start=1):
         for position, filters in enumerate(filters_of_level, start=1):
+            if position % 2 == 0:  # the first of two; He et al., "Deep Residual Learning", 2016, figure 2
+                shortcut = values
             suffix = f"{level}_{position}"
             name = f"convolution_{suffix}"
-            add_activated(
-                keras.layers.Conv2D(
-                    filters,
-                    KERNEL_SIDE,
-                    strides=2 if position == 1 else 1,
-                    padding="same",
-                    use_bias=use_bias,
-                    kernel_initializer=build_initializer(name),
-                    name=name,
-                ),
-                suffix,
+            convolution = keras.layers.Conv2D(
+                filters,
+                KERNEL_SIDE,
+                strides=2 if position == 1 else 1,
+                padding="same",
+                use_bias=use_bias,
+                kernel_initializer=build_initializer(name),
+                name=name,
             )
-    model.add(keras.layers.Flatten(name="flatten"))
+            values = normalize(convolution(values), suffix)
+            if network.residual and position > 1 and position % 2 == 1:
+                values = keras.layers.Add(name=f"add_{suffix}")([shortcut, values])
+            values = keras.layers.ReLU(name=f"relu_{suffix}")(values)
+    if network.average_pooling:
+        values = keras.layers.GlobalAveragePooling2D(name="average")(values)
+    values = keras.layers.Flatten(name="flatten")(values)
     for number, width in enumerate(network.hidden, start=1):
         name = f"hidden_{number}"
-        add_activated(
-            keras.layers.Dense(
-                width, use_bias=use_bias, kernel_initializer=build_initializer(name), name=name
-            ),
-            f"{number}",
+        dense = keras.layers.Dense(
+            width, use_bias=use_bias, kernel_initializer=build_initializer(name), name=name
         )
+        values = keras.layers.ReLU(name=f"relu_{number}")(normalize(dense(values), f"{number}"))
         if network.dropout:
             name = f"dropout_{number}"
-            model.add(keras.layers.Dropout(network.dropout, seed=derive_seed(seed, name), name=name))
-    model.add(keras.layers.Dense(class_count, kernel_initializer=build_initializer("logit"), name="logit"))
+            values = keras.layers.Dropout(network.dropout, seed=derive_seed(seed, name), name=name)(values)
+    values = keras.layers.Dense(class_count, kernel_initializer=build_initializer("logit"), name="logit")(
+        values
+    )
     if network.temperature_scaling:
-        model.add(keras.layers.Rescaling(1.0, name=TEMPERATURE_LAYER))  # `train` fits the number
-    model.add(keras.layers.Softmax(name="probability"))
-    return model
+        values = keras.layers.Rescaling(1.0, name=TEMPERATURE_LAYER)(values)  # `train` fits the number
+    return keras.Model(image, keras.layers.Softmax(name="probability")(values), name="classifier")

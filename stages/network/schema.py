@@ -18,7 +18,10 @@ class Network(Section):
     Attributes:
         convolutions: the filters of each 3 x 3 convolution, in one list for each image size. The first
             layer of a list halves height and width. Empty for a network without convolutions.
-        hidden: the widths of the dense layers behind the convolutions.
+        residual: whether the input of each two convolutions behind the first of a list is added to their
+            output.
+        average_pooling: whether the dense layers get the mean of each filter over the image, not all places.
+        hidden: the widths of the dense layers behind the convolutions; they may be none.
         dropout: the share of the units of dense layers that a training step leaves out.
         batch_normalization: whether every layer's outputs are normalised.
         temperature_scaling: whether the logits are divided by a number that is fitted to the validation
@@ -26,10 +29,29 @@ class Network(Section):
     """
 
     convolutions: list[Annotated[list[Width], Field(min_length=1)]] = Field(default=[])
-    hidden: Annotated[list[Width], Field(min_length=1)]
+    residual: bool = False
+    average_pooling: bool = False
+    hidden: list[Width]
     dropout: Share
     batch_normalization: bool
     temperature_scaling: bool = False
+
+    @model_validator(mode="after")
+    def _expect_pairs_that_can_be_added(self) -> "Network":
+        for filters in self.convolutions if self.residual else []:
+            if len(filters) % 2 == 0 or len(set(filters)) > 1:
+                raise ValueError(
+                    "expected an odd number of convolutions in each list, all with as many filters, such as "
+                    f"[32, 32, 32], since residual is true, found {filters}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _expect_convolutions_for_their_keys(self) -> "Network":
+        for key in ("residual", "average_pooling"):
+            if getattr(self, key) and not self.convolutions:
+                raise ValueError(f"expected convolutions, since {key} is true, found none")
+        return self
 
 
 class Training(Section):

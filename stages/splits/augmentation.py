@@ -1,4 +1,4 @@
-"""Augmentation of training images: random shifts, rotations, scalings, bends, mirror images and colours."""
+"""Augmentation of training images: random colours, shifts, rotations, scalings, bends and rectangles."""
 
 import math
 
@@ -7,15 +7,16 @@ import numpy as np
 from stages.common.backend import tf
 from stages.common.fields import Augmentation
 
-COLOUR_STREAM = 2  # of random numbers, beside those of places
+COLOUR_STREAM, ERASING_STREAM = 2, 3  # of random numbers, beside those of places
 SMOOTHNESS = 4.0  # pixels over which a bend changes; Simard, Steinkraus and Platt, 2003, have the same
+# Of a rectangle of noise: its share of the image, and its height as a multiple of its width. Both are from
+# Zhong et al., "Random Erasing Data Augmentation", 2020, section 4, but for the largest share, 0.4 there.
+ERASED_SHARES = (0.02, 0.33)
+LARGEST_RATIO = 3.3
 
 
 def augment(images: tf.Tensor, augmentation: Augmentation, largest_pixel: int, seed: tf.Tensor) -> tf.Tensor:
-    """Distort each image at random: its colours, then its places, in one interpolation.
-
-    Source: Simard, Steinkraus and Platt, "Best Practices for Convolutional Neural Networks Applied to Visual
-    Document Analysis", 2003, section 2, whose field of displacements is here scaled to a known deviation.
+    """Distort each image at random: its colours, then its places in one interpolation, then a rectangle.
 
     Args:
         images: shape (n, height, width) or (n, height, width, channels), of any type of number.
@@ -28,8 +29,19 @@ def augment(images: tf.Tensor, augmentation: Augmentation, largest_pixel: int, s
     """
     if augmentation.colour:
         images = _recolour(images, augmentation.colour, largest_pixel, tf.random.fold_in(seed, COLOUR_STREAM))
-    if not augmentation.moves_pixels:
-        return images
+    if augmentation.moves_pixels:
+        images = _move(images, augmentation, seed)
+    if augmentation.erasing:
+        images = _erase(images, augmentation.erasing, largest_pixel, tf.random.fold_in(seed, ERASING_STREAM))
+    return images
+
+
+def _move(images: tf.Tensor, augmentation: Augmentation, seed: tf.Tensor) -> tf.Tensor:
+    """Return images whose pixels come from other places.
+
+    Source: Simard, Steinkraus and Platt, "Best Practices for Convolutional Neural Networks Applied to Visual
+    Document Analysis", 2003, section 2, whose field of displacements is here scaled to a known deviation.
+    """
     count, (height, width) = tf.shape(images)[0], images.shape[1:3]
     affine_seed, bend_seed = tf.unstack(tf.random.split(seed, 2))
     angle, scale, down, right, mirror_draw = tf.unstack(
@@ -61,8 +73,37 @@ def _recolour(images: tf.Tensor, strength: float, largest_pixel: int, seed: tf.T
     )
     new_mean = tf.clip_by_value(mean + brightness * (strength * largest_pixel / 2), 0, largest_pixel)
     values = (values - mean) * tf.exp(contrast * strength) + new_mean
-    values = tf.clip_by_value(values, 0, largest_pixel)
-    return tf.cast(tf.round(values) if images.dtype.is_integer else values, images.dtype)
+    return _cast_pixels(tf.clip_by_value(values, 0, largest_pixel), images.dtype)
+
+
+def _erase(images: tf.Tensor, share: float, largest_pixel: int, seed: tf.Tensor) -> tf.Tensor:
+    """Return images of which some have noise in a rectangle, whose sides the image cuts.
+
+    Source: Zhong et al., "Random Erasing Data Augmentation", 2020, algorithm 1, with noise in each pixel.
+    """
+    count, (height, width) = tf.shape(images)[0], images.shape[1:3]
+    rectangle_seed, noise_seed = tf.unstack(tf.random.split(seed, 2))
+    chosen, size, shape, down, right = tf.unstack(
+        tf.random.stateless_uniform((5, count, 1, 1), rectangle_seed), num=5
+    )
+    smallest, largest = ERASED_SHARES
+    area = (smallest + size * (largest - smallest)) * (height * width)
+    ratio = tf.exp((2 * shape - 1) * math.log(LARGEST_RATIO))
+    # Whole pixels, at least one, and no more than the image has.
+    rows = tf.clip_by_value(tf.round(tf.sqrt(area * ratio)), 1, height)
+    columns = tf.clip_by_value(tf.round(tf.sqrt(area / ratio)), 1, width)
+    top, left = tf.floor(down * (height - rows + 1)), tf.floor(right * (width - columns + 1))
+    y = tf.reshape(tf.range(height, dtype=tf.float32), (1, height, 1))
+    x = tf.reshape(tf.range(width, dtype=tf.float32), (1, 1, width))
+    is_inside = (y >= top) & (y < top + rows) & (x >= left) & (x < left + columns)
+    is_erased = tf.reshape(is_inside & (chosen < share), (-1, height, width, *[1] * (images.shape.rank - 3)))
+    noise = tf.random.stateless_uniform(tf.shape(images), noise_seed, maxval=largest_pixel)
+    return tf.where(is_erased, _cast_pixels(noise, images.dtype), images)
+
+
+def _cast_pixels(values: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    """Return float32 values as pixels of a type, the nearest whole numbers if it has no others."""
+    return tf.cast(tf.round(values) if dtype.is_integer else values, dtype)
 
 
 def _smooth_noise(count: tf.Tensor, height: int, width: int, seed: tf.Tensor) -> tf.Tensor:
@@ -109,5 +150,4 @@ def _interpolate(images: tf.Tensor, y: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         tf.gather(pixels, corner + row_length) * (1 - right)
         + tf.gather(pixels, corner + row_length + 1) * right
     )
-    values = upper * (1 - down) + lower * down
-    return tf.cast(tf.round(values) if images.dtype.is_integer else values, images.dtype)
+    return _cast_pixels(upper * (1 - down) + lower * down, images.dtype)

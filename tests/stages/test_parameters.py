@@ -63,7 +63,7 @@ def test_the_committed_file_is_valid_and_has_the_three_data_sets() -> None:
         ("seed", -1, "expected greater than or equal to 0, found -1"),
         ("source.mirrors", [], "expected no such key, found []"),
         ("network", 3, "expected a mapping of keys to values, found 3"),
-        ("network.hidden", [], "expected at least one item, found []"),
+        ("training.augmentation.erasing", 1.5, "expected less than or equal to 1, found 1.5"),
         ("classes.0", "", "expected at least one item, found ''"),
         ("training.batch_size", 2**70, "expected less than or equal to 1000000000, found 1180"),
         (
@@ -79,6 +79,13 @@ def test_a_wrong_value_is_named_with_key_expectation_and_finding(
     set_value(content["datasets"]["digits"], key, value)
     found = load_error(tmp_path, dump(content))
     assert f"datasets.digits.{key}: {message}" in found
+
+
+def test_a_list_of_convolutions_is_not_empty(tmp_path: Path, content: Any) -> None:
+    content["datasets"]["digits"]["network"]["convolutions"] = [[8], []]
+    assert load_error(tmp_path, dump(content)) == (
+        "datasets.digits.network.convolutions.1: expected at least one item, found []"
+    )
 
 
 def test_of_many_mistakes_three_are_shown(tmp_path: Path, content: Any) -> None:
@@ -176,6 +183,25 @@ def test_momentum_belongs_to_sgd(tmp_path: Path, content: Any) -> None:
     del training["momentum"]
     assert load_error(tmp_path, dump(content)) == (
         "datasets.digits.training: expected a momentum for SGD, such as momentum: 0.9, found none"
+    )
+
+
+@pytest.mark.parametrize("key", ["residual", "average_pooling"])
+def test_keys_of_convolutions_need_convolutions(tmp_path: Path, content: Any, key: str) -> None:
+    content["datasets"]["digits"]["network"][key] = True
+    assert load_error(tmp_path, dump(content)) == (
+        f"datasets.digits.network: expected convolutions, since {key} is true, found none"
+    )
+
+
+@pytest.mark.parametrize("filters", [[8, 8], [8, 8, 8, 8], [8, 4, 4], [4, 4, 8]])
+def test_residual_convolutions_are_pairs_of_equal_ones(
+    tmp_path: Path, content: Any, filters: list[int]
+) -> None:
+    content["datasets"]["digits"]["network"].update(residual=True, convolutions=[[8], filters])
+    assert load_error(tmp_path, dump(content)) == (
+        "datasets.digits.network: expected an odd number of convolutions in each list, all with as many "
+        f"filters, such as [32, 32, 32], since residual is true, found {filters}"
     )
 
 

@@ -111,12 +111,17 @@ def test_no_thread_tunes_the_batches() -> None:
             "relu_1_2 convolution_2_1 normalize_2_1 relu_2_1 flatten hidden_1 normalize_1 "
             "relu_1 logit probability",
         ),
+        (
+            {"convolutions": [[2, 2, 2], [4]], "residual": True, "average_pooling": True, "hidden": []},
+            "image scale channel convolution_1_1 relu_1_1 convolution_1_2 relu_1_2 convolution_1_3 add_1_3 "
+            "relu_1_3 convolution_2_1 relu_2_1 average flatten logit probability",
+        ),
     ],
 )
 def test_the_network_has_the_layers_of_params(settings: dict[str, object], layers: str) -> None:
     chosen = Network(**{"hidden": [8, 4], "dropout": 0.0, "batch_normalization": False, **settings})
     model = build.build_network(chosen, image_shape=(5, 6), largest_pixel=16, class_count=3, seed=0)
-    assert [layer.name for layer in model.layers] == layers.split()[1:]
+    assert [layer.name for layer in model.layers] == layers.split()
     assert model.input_shape == (None, 5, 6)
     assert model.output_shape == (None, 3)
     widths = [layer.units for layer in model.layers if isinstance(layer, keras.layers.Dense)]
@@ -152,6 +157,38 @@ def weights(seed: int, **changes: object) -> dict[str, np.ndarray]:
     return {
         layer.name: layer.kernel.numpy() for layer in model.layers if isinstance(layer, keras.layers.Dense)
     }
+
+
+def test_each_two_convolutions_add_to_their_input_with_residual() -> None:
+    model = build.build_network(
+        Network(convolutions=[[2] * 5], residual=True, hidden=[], dropout=0.0, batch_normalization=True),
+        image_shape=(5, 6),
+        largest_pixel=16,
+        class_count=3,
+        seed=0,
+    )
+    images = np.random.default_rng(0).integers(0, 17, (4, 5, 6), np.uint8)
+
+    def outputs(name: str) -> np.ndarray:
+        return keras.Model(model.inputs, model.get_layer(name).output).predict(images, verbose=0)
+
+    for first, last in (("1_1", "1_3"), ("1_3", "1_5")):
+        added = outputs(f"relu_{first}") + outputs(f"normalize_{last}")
+        assert np.allclose(outputs(f"relu_{last}"), np.maximum(added, 0), atol=1e-6)
+    assert "add_1_2" not in {layer.name for layer in model.layers}
+
+
+def test_average_pooling_is_the_mean_over_places() -> None:
+    chosen = Network(
+        convolutions=[[2], [3]], average_pooling=True, hidden=[], dropout=0.0, batch_normalization=False
+    )
+    model = build.build_network(chosen, (9, 6), 16, 4, 0)
+    images = np.random.default_rng(0).integers(0, 17, (4, 9, 6), np.uint8)
+    filters, pooled = (
+        keras.Model(model.inputs, model.get_layer(name).output).predict(images, verbose=0)
+        for name in ("relu_2_1", "flatten")
+    )
+    assert np.allclose(pooled, filters.mean(axis=(1, 2)), atol=1e-6)
 
 
 def test_each_layer_draws_its_weights_from_a_stream_of_its_own() -> None:
@@ -257,11 +294,18 @@ def test_weights_that_no_memory_holds_are_refused_before_any_is_made(
 
 
 @pytest.mark.parametrize("shape", [(28, 28), (9, 13, 3), (64, 64, 1)])
-@pytest.mark.parametrize("convolutions", [[], [[4]], [[4, 5], [6]]])
-def test_weights_are_counted_as_keras_counts_them(
-    shape: tuple[int, ...], convolutions: list[list[int]]
-) -> None:
-    network = Network(convolutions=convolutions, hidden=[7, 8], dropout=0.1, batch_normalization=False)
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"hidden": [7, 8]},
+        {"hidden": []},
+        {"convolutions": [[4]], "hidden": [7, 8]},
+        {"convolutions": [[4, 5], [6]], "hidden": [7]},
+        {"convolutions": [[4, 4, 4], [6]], "residual": True, "average_pooling": True, "hidden": []},
+    ],
+)
+def test_weights_are_counted_as_keras_counts_them(shape: tuple[int, ...], chosen: dict[str, object]) -> None:
+    network = Network.model_validate({"dropout": 0.1, "batch_normalization": False, **chosen})
     model = build.build_network(network, shape, 255, 3, 0)
     matrices = sum(weights.size for weights in model.get_weights() if weights.ndim > 1)
     assert build.count_weights(network, shape, 3) == matrices

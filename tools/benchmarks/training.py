@@ -46,7 +46,8 @@ def list_cases(datasets: Mapping[str, Dataset], settings: Settings) -> Iterator[
 def measure_epochs(case: Case) -> tuple[Seconds, dict[str, float]]:
     """Measure an epoch of each program, in turns, and the floors.
 
-    A network with distortions is trained without them, too, in this project alone if it is dense.
+    A network with distortions is trained without them, too: by all programs if it is that of params.yaml or
+    has convolutions, by this project alone if it is another dense one.
 
     Returns:
         By program, floor and `DISTORTED`, the seconds of an epoch in each round; and by program, the peak
@@ -58,7 +59,8 @@ def measure_epochs(case: Case) -> tuple[Seconds, dict[str, float]]:
     is_distorted = case.dataset.training.augmentation != NO_DISTORTIONS
     training = case.dataset.training.model_copy(update={"augmentation": NO_DISTORTIONS})
     plain = Case(case.title, case.name, case.dataset.model_copy(update={"training": training}), case.images)
-    programs = plain.programs() if case.dataset.network.convolutions or not is_distorted else [PORTABLE]
+    has_rivals = case.images is None or case.dataset.network.convolutions
+    programs = plain.programs() if has_rivals else [PORTABLE]
     for program in set(programs) & {PORTABLE, NATIVE}:
         plain.find_kernels(program)
     seconds: Seconds = defaultdict(list)

@@ -11,9 +11,9 @@ from stages.network.schema import Hyperparameter, Network, Training, TrainParame
 from stages.parameters import Dataset
 
 # Keys that came after trainings were recorded.
-LATER_LAYERS = ("temperature_scaling",)
+LATER_LAYERS = ("residual", "average_pooling", "temperature_scaling")
 LATER_KEYS = ("momentum", "balance")
-LATER_DISTORTIONS = ("colour", "fill")
+LATER_DISTORTIONS = ("colour", "fill", "erasing")
 
 
 class Range(Section):

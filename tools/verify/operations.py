@@ -39,6 +39,7 @@ DISTORTIONS: list[dict[str, Any]] = [
     {"elastic": 0.7},
     {"flip": True},
     {"colour": 0.3},
+    {"erasing": 0.5},
     {"shift": 2, "rotation": 12, "scaling": 0.12, "elastic": 0.7, "flip": True, "fill": "edge"},
 ]
 # Sides of images, channels and filters, and the stride, of 3 x 3 convolutions.

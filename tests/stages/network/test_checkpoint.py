@@ -40,11 +40,23 @@ def dataset(**changes: object) -> parameters.Dataset:
     return digits.model_copy(update={"training": training})
 
 
-DISTORTED = Augmentation(shift=1, rotation=5, scaling=5, elastic=1)
+DISTORTED = Augmentation(shift=1, rotation=5, scaling=5, elastic=1, erasing=0.5)
 KINDS = {
     "dense, with dropout": dataset(),
     "distorted images, batch normalisation, convolutions": dataset(augmentation=DISTORTED).model_copy(
         update={"network": Network(convolutions=[[4]], hidden=[16], dropout=0.2, batch_normalization=True)}
+    ),
+    "residual convolutions, the mean over places": dataset().model_copy(
+        update={
+            "network": Network(
+                convolutions=[[4] * 3, [8] * 3],
+                residual=True,
+                average_pooling=True,
+                hidden=[],
+                dropout=0.0,
+                batch_normalization=True,
+            )
+        }
     ),
     "SGD, balanced classes, smoothed labels": dataset(
         optimizer="SGD", momentum=0.9, weight_decay=0.001, balance=0.5, label_smoothing=0.1

@@ -19,7 +19,7 @@ from stages.train import train
 IMAGES = np.random.default_rng(0).integers(0, 17, (64, 5, 6), np.uint8)
 
 
-def small_network(**changes: object) -> keras.Sequential:
+def small_network(**changes: object) -> keras.Model:
     chosen = Network(**{"hidden": [32, 16], "dropout": 0.0, "batch_normalization": True, **changes})
     return build.build_network(chosen, (5, 6), 16, 3, seed=0)
 
@@ -36,13 +36,21 @@ def test_the_copy_has_the_weights_and_ends_with_the_logits() -> None:
     assert np.allclose(probabilities, model.predict(IMAGES, verbose=0), atol=1e-6)
 
 
-@pytest.mark.parametrize("convolutions", [[], [[4, 4], [8]]])
-def test_it_trains_as_keras_does(convolutions: list[list[int]]) -> None:
+@pytest.mark.parametrize("portable", [False, True])
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {},
+        {"convolutions": [[4, 4], [8]]},
+        {"convolutions": [[4] * 3, [8]], "residual": True, "average_pooling": True, "hidden": []},
+    ],
+)
+def test_it_trains_as_keras_does(chosen: dict[str, object], portable: bool) -> None:
     trained = []
     labels = tf.one_hot(np.arange(64) % 3, 3)
     for model in (
-        small_network(convolutions=convolutions),
-        layers.build_logits_model(small_network(convolutions=convolutions)),
+        small_network(**chosen),
+        layers.build_logits_model(small_network(**chosen), portable=portable),
     ):
         model.compile(
             keras.optimizers.SGD(0.1),
@@ -52,7 +60,7 @@ def test_it_trains_as_keras_does(convolutions: list[list[int]]) -> None:
         trained.append(model.get_weights())
     for keras_has, copy_has in zip(*trained, strict=True):
         assert np.allclose(keras_has, copy_has, atol=1e-5)
-    fresh = small_network(convolutions=convolutions).get_weights()[0]
+    fresh = small_network(**chosen).get_weights()[0]
     assert not np.allclose(trained[0][0], fresh, atol=2e-4)  # both have moved
 
 
@@ -98,7 +106,12 @@ def test_training_and_its_gradients_are_without_approximations(chosen_training: 
         update={**chosen_training, "epochs": 1, "warmup_epochs": 0, "label_smoothing": 0.1}
     )
     normalised = dataset.network.model_copy(
-        update={"batch_normalization": True, "convolutions": [[2, 3], [4]]}
+        update={
+            "batch_normalization": True,
+            "convolutions": [[2, 2, 2], [4]],
+            "residual": True,
+            "average_pooling": True,
+        }
     )
     chosen = dataset.model_copy(update={"training": training, "network": normalised})
     split = Split(IMAGES, (np.arange(len(IMAGES)) % 3).astype(np.uint8))

@@ -125,6 +125,46 @@ def test_colours_leave_places_alone() -> None:
     assert contrast.min() == pytest.approx(np.exp(-0.3), abs=0.05)
 
 
+def test_erasing_turns_one_rectangle_of_its_share_of_the_images_into_noise() -> None:
+    plain = np.full((2000, HEIGHT, WIDTH), 300, np.int16)  # no noise is as bright
+    found = distorted(plain, erasing=0.3)
+    erased = found < 300
+    rows, columns = erased.any(axis=2), erased.any(axis=1)
+    sizes = rows.sum(axis=1) * columns.sum(axis=1)
+    assert np.array_equal(erased.sum(axis=(1, 2)), sizes)  # nothing is left inside of its rows and columns
+    for sides in (rows, columns):  # which are without gaps, and lie anywhere
+        starts = np.diff(sides.astype(int), axis=1, prepend=0) == 1
+        assert starts.sum(axis=1).max() == 1
+        shares = sides[sizes > 0].mean(axis=0)
+        assert shares.min() > 0.04
+        assert shares == pytest.approx(shares[::-1], abs=0.05)  # as often at either edge
+    assert (sizes > 0).mean() == pytest.approx(0.3, abs=0.04)
+    shares = sizes[sizes > 0] / (HEIGHT * WIDTH)
+    assert 0 < shares.min() < 0.04
+    assert 0.3 < shares.max() < 0.4  # of 0.33; rows and columns are whole
+    noise = found[erased]
+    assert np.bincount(noise, minlength=256)[1:-1] == pytest.approx(noise.size / 255, rel=0.25)
+    heights, widths = rows.sum(axis=1)[sizes > 0], columns.sum(axis=1)[sizes > 0]
+    assert 2 < (heights / widths).max() < 6
+    assert 2 < (widths / heights).max() < 6
+
+
+def test_an_erased_rectangle_is_behind_all_other_distortions() -> None:
+    by = {"shift": 2, "flip": True, "colour": 0.2}
+    moved, erased = distorted(blobs(), **by), distorted(blobs(), **by, erasing=0.5)
+    same = (moved == erased).reshape(COUNT, -1)
+    assert same.all(axis=1).mean() == pytest.approx(0.5, abs=0.12)
+    assert same.mean() > 0.8
+
+
+def test_noise_of_channels_differs_in_one_rectangle() -> None:
+    plain = np.full((COUNT, HEIGHT, WIDTH, 3), 300, np.int16)
+    found = distorted(plain, erasing=1.0)
+    erased = found < 300
+    assert np.array_equal(erased[..., 0], erased[..., 1])
+    assert abs(np.corrcoef(found[erased[..., 0]][:, 0], found[erased[..., 0]][:, 1])[0, 1]) < 0.02
+
+
 def test_what_comes_in_from_beyond_the_edges_is_dark() -> None:
     white = np.full((COUNT, HEIGHT, WIDTH), 255, np.uint8)
     found = distorted(white, shift=5)
@@ -136,7 +176,7 @@ def test_what_comes_in_from_beyond_the_edges_is_dark() -> None:
 @pytest.mark.parametrize("channels", [(), (3,)])
 def test_type_and_shape_stay(dtype: type, channels: tuple[int, ...]) -> None:
     images = np.random.default_rng(0).integers(0, 200, (7, HEIGHT, WIDTH, *channels)).astype(dtype)
-    found = distorted(images, shift=2, rotation=10, scaling=0.1, elastic=1, flip=True)
+    found = distorted(images, shift=2, rotation=10, scaling=0.1, elastic=1, flip=True, erasing=0.5)
     assert found.dtype == dtype
     assert found.shape == images.shape
     assert not np.array_equal(found, images)
@@ -150,8 +190,10 @@ def test_channels_move_together() -> None:
         assert np.array_equal(of_colour[..., channel], distorted(grey, **by))
 
 
-def test_the_seed_decides() -> None:
-    by = {"shift": 2, "rotation": 10, "scaling": 0.1, "elastic": 1, "flip": True}
+@pytest.mark.parametrize(
+    "by", [{"shift": 2, "rotation": 10, "scaling": 0.1, "elastic": 1, "flip": True}, {"erasing": 0.5}]
+)
+def test_the_seed_decides(by: dict[str, object]) -> None:
     assert np.array_equal(distorted(blobs(), **by), distorted(blobs(), **by))
     for seed in ([3, 5], [4, 4]):
         assert not np.array_equal(distorted(blobs(), seed, **by), distorted(blobs(), **by))

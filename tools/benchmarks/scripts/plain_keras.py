@@ -17,26 +17,28 @@ stopwatch = Stopwatch()
 images, labels = read_split("train")
 
 
-def activate() -> None:
+def normalize(values: keras.KerasTensor) -> keras.KerasTensor:
     """Add what follows each product."""
-    if NETWORK.batch_normalization:
-        model.add(keras.layers.BatchNormalization())
-    model.add(keras.layers.ReLU())
+    return keras.layers.BatchNormalization()(values) if NETWORK.batch_normalization else values
 
 
-model = keras.Sequential([keras.Input(images.shape[1:])])
+inputs = values = keras.Input(images.shape[1:])
 if NETWORK.convolutions and images.ndim == 3:  # noqa: PLR2004 - grey
-    model.add(keras.layers.Reshape((*images.shape[1:], 1)))
+    values = keras.layers.Reshape((*images.shape[1:], 1))(values)
 for filters_of_level in NETWORK.convolutions:
     for position, filters in enumerate(filters_of_level):
-        model.add(keras.layers.Conv2D(filters, 3, strides=1 if position else 2, padding="same"))
-        activate()
-model.add(keras.layers.Flatten())
+        if position % 2:
+            shortcut = values
+        convolution = keras.layers.Conv2D(filters, 3, strides=1 if position else 2, padding="same")
+        values = normalize(convolution(values))
+        if NETWORK.residual and position and position % 2 == 0:
+            values = keras.layers.Add()([shortcut, values])
+        values = keras.layers.ReLU()(values)
+values = (keras.layers.GlobalAveragePooling2D if NETWORK.average_pooling else keras.layers.Flatten)()(values)
 for width in NETWORK.hidden:
-    model.add(keras.layers.Dense(width))
-    activate()
-    model.add(keras.layers.Dropout(NETWORK.dropout))
-model.add(keras.layers.Dense(JOB.classes, activation="softmax"))
+    values = keras.layers.ReLU()(normalize(keras.layers.Dense(width)(values)))
+    values = keras.layers.Dropout(NETWORK.dropout)(values)
+model = keras.Model(inputs, keras.layers.Dense(JOB.classes, activation="softmax")(values))
 model.compile(optimizer="adamw", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
 model.fit(
     images,

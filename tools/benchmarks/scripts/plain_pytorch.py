@@ -18,14 +18,38 @@ SIDE = 3  # of convolutions
 SCORED_AT_ONCE = 1000
 
 
+class Residual(torch.nn.Module):  # type: ignore[misc]
+    """Layers whose input is added to their output, and a ReLU of the sum."""
+
+    def __init__(self, *layers: torch.nn.Module) -> None:
+        """Take the layers."""
+        super().__init__()
+        self.layers = torch.nn.Sequential(*layers)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return the sum, where it is positive."""
+        return torch.relu(inputs + self.layers(inputs))
+
+
+def build_convolution(filters: int, stride: int) -> list[torch.nn.Module]:
+    """Return a convolution and its normalisation."""
+    normalization = [torch.nn.BatchNorm2d(filters)] if NETWORK.batch_normalization else []
+    return [torch.nn.LazyConv2d(filters, SIDE, stride=stride, padding=SIDE // 2), *normalization]
+
+
 def build_layers(classes: int) -> Iterator[torch.nn.Module]:
     """Yield the layers of the network; PyTorch finds out the numbers of inputs."""
-    for filters_of_level in NETWORK.convolutions:
-        for position, filters in enumerate(filters_of_level):
-            yield torch.nn.LazyConv2d(filters, SIDE, stride=1 if position else 2, padding=SIDE // 2)
-            if NETWORK.batch_normalization:
-                yield torch.nn.BatchNorm2d(filters)
-            yield torch.nn.ReLU()
+    for first, *others in NETWORK.convolutions:
+        yield from (*build_convolution(first, 2), torch.nn.ReLU())
+        if NETWORK.residual:
+            for filters in others[::2]:
+                pair = build_convolution(filters, 1), build_convolution(filters, 1)
+                yield Residual(*pair[0], torch.nn.ReLU(), *pair[1])
+        else:
+            for filters in others:
+                yield from (*build_convolution(filters, 1), torch.nn.ReLU())
+    if NETWORK.average_pooling:
+        yield torch.nn.AdaptiveAvgPool2d(1)
     yield torch.nn.Flatten()
     for width in NETWORK.hidden:
         yield torch.nn.LazyLinear(width)
