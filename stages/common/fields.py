@@ -78,5 +78,5 @@ class Augmentation(Section):
 
     @property
     def moves_pixels(self) -> bool:
-        """Return whether pixels are taken from other places."""
-        return any((self.shift, self.rotation, self.scaling, self.elastic, self.flip))
+        """Return whether pixels are taken from between others."""
+        return any((self.shift, self.rotation, self.scaling, self.elastic))

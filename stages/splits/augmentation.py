@@ -7,7 +7,7 @@ import numpy as np
 from stages.common.backend import tf
 from stages.common.fields import Augmentation
 
-COLOUR_STREAM, ERASING_STREAM = 2, 3  # of random numbers, beside those of places
+COLOUR_STREAM, ERASING_STREAM, FLIP_STREAM = 2, 3, 4  # of random numbers, beside those of places
 SMOOTHNESS = 4.0  # pixels over which a bend changes; Simard, Steinkraus and Platt, 2003, have the same
 # Of a rectangle of noise: its share of the image, and its height as a multiple of its width. Both are from
 # Zhong et al., "Random Erasing Data Augmentation", 2020, section 4, but for the largest share, 0.4 there.
@@ -16,7 +16,7 @@ LARGEST_RATIO = 3.3
 
 
 def augment(images: tf.Tensor, augmentation: Augmentation, largest_pixel: int, seed: tf.Tensor) -> tf.Tensor:
-    """Distort each image at random: its colours, then its places in one interpolation, then a rectangle.
+    """Distort each image at random: its colours, its direction, its places in one interpolation, a rectangle.
 
     Args:
         images: shape (n, height, width) or (n, height, width, channels), of any type of number.
@@ -29,11 +29,19 @@ def augment(images: tf.Tensor, augmentation: Augmentation, largest_pixel: int, s
     """
     if augmentation.colour:
         images = _recolour(images, augmentation.colour, largest_pixel, tf.random.fold_in(seed, COLOUR_STREAM))
+    if augmentation.flip:
+        images = _flip(images, tf.random.fold_in(seed, FLIP_STREAM))
     if augmentation.moves_pixels:
         images = _move(images, augmentation, seed)
     if augmentation.erasing:
         images = _erase(images, augmentation.erasing, largest_pixel, tf.random.fold_in(seed, ERASING_STREAM))
     return images
+
+
+def _flip(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Return images of which about half are mirrored."""
+    shape = (tf.shape(images)[0], *[1] * (images.shape.rank - 1))
+    return tf.where(tf.random.stateless_uniform(shape, seed, minval=-1) < 0, images[:, :, ::-1], images)
 
 
 def _move(images: tf.Tensor, augmentation: Augmentation, seed: tf.Tensor) -> tf.Tensor:
@@ -44,17 +52,16 @@ def _move(images: tf.Tensor, augmentation: Augmentation, seed: tf.Tensor) -> tf.
     """
     count, (height, width) = tf.shape(images)[0], images.shape[1:3]
     affine_seed, bend_seed = tf.unstack(tf.random.split(seed, 2))
-    angle, scale, down, right, mirror_draw = tf.unstack(
-        tf.random.stateless_uniform((5, count, 1, 1), affine_seed, minval=-1), num=5
+    angle, scale, down, right = tf.unstack(
+        tf.random.stateless_uniform((4, count, 1, 1), affine_seed, minval=-1), num=4
     )
     angle *= math.radians(augmentation.rotation)
     factor = tf.exp(scale * math.log1p(augmentation.scaling))
-    mirror = tf.where(mirror_draw < 0, -1.0, 1.0) if augmentation.flip else 1.0
     # The place in the old image, from its middle, that each pixel of the new image comes from.
     y = tf.reshape(tf.range(height, dtype=tf.float32) - (height - 1) / 2, (1, height, 1))
     x = tf.reshape(tf.range(width, dtype=tf.float32) - (width - 1) / 2, (1, 1, width))
     from_y = factor * (tf.cos(angle) * y - tf.sin(angle) * x) + augmentation.shift * down
-    from_x = factor * (tf.sin(angle) * y + tf.cos(angle) * x) * mirror + augmentation.shift * right
+    from_x = factor * (tf.sin(angle) * y + tf.cos(angle) * x) + augmentation.shift * right
     if augmentation.elastic:
         bend = augmentation.elastic * _smooth_noise(count, height, width, bend_seed)
         from_y, from_x = from_y + bend[0], from_x + bend[1]

@@ -126,7 +126,7 @@ def test_colours_leave_places_alone() -> None:
 
 
 def test_erasing_turns_one_rectangle_of_its_share_of_the_images_into_noise() -> None:
-    plain = np.full((2000, HEIGHT, WIDTH), 300, np.int16)  # no noise is as bright
+    plain = np.full((20_000, HEIGHT, WIDTH), 300, np.int16)  # no noise is as bright
     found = distorted(plain, erasing=0.3)
     erased = found < 300
     rows, columns = erased.any(axis=2), erased.any(axis=1)
