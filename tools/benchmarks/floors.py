@@ -65,5 +65,6 @@ def count_operations(dataset: Dataset, images: int, shape: tuple[int, ...]) -> i
         for filters in filters_of_level:
             products += height * width * KERNEL_SIDE**2 * inputs * filters
             inputs = filters
-    widths = [height * width * inputs, *dataset.network.hidden, len(dataset.classes)]
+    places = 1 if dataset.network.average_pooling else height * width
+    widths = [places * inputs, *dataset.network.hidden, len(dataset.classes)]
     return 6 * images * (products + sum(before * after for before, after in pairwise(widths)))

@@ -162,7 +162,8 @@ def compare(datasets: Mapping[str, Dataset], settings: Settings) -> Section:
     text = "\n\n".join(
         [
             number_table(("seconds an epoch", *columns), rows),
-            f"An epoch of {DEFAULT} has all training images, of other networks the first {IMAGES:,}. "
+            f"An epoch of {DEFAULT} has all training images, of other networks the first {IMAGES:,}, "
+            "without their distortions but in the last column. "
             f"Medians and ranges of {ROUNDS} rounds, in which the programs take turns. The floor is the time "
             f"of the products at the rate of OpenBLAS's kernel for this processor, {kernel}; without FMA, of "
             "its kernel for AVX alone, which are the instructions of portable computation. scikit-learn's "

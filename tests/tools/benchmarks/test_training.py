@@ -26,9 +26,16 @@ def digits() -> Dataset:
     return load(ROOT / "params.yaml").dataset("digits")
 
 
-@pytest.mark.parametrize("convolutions", [[], [[3, 5], [7]]])
-def test_the_products_are_those_of_the_layers(digits: Dataset, convolutions: list[list[int]]) -> None:
-    network = digits.network.model_copy(update={"convolutions": convolutions, "hidden": [6, 4]})
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"hidden": [6, 4]},
+        {"convolutions": [[3, 5], [7]], "hidden": [6, 4]},
+        {"convolutions": [[3, 3, 3], [7]], "residual": True, "average_pooling": True, "hidden": []},
+    ],
+)
+def test_the_products_are_those_of_the_layers(digits: Dataset, chosen: dict[str, object]) -> None:
+    network = digits.network.model_copy(update=chosen)
     model = build.build_network(Network.model_validate(network.model_dump()), SHAPE, 16, CLASSES, 0)
     products = 0
     for layer in model.layers:
