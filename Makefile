@@ -138,7 +138,7 @@ emulate: ready
 # The README's pictures and its example of a review.
 pictures: ready
 	python -m tools.plots.pictures fashion_mnist
-	docs/example.sh fashion_mnist training.augmentation.flip false
+	docs/example.sh fashion_mnist network.batch_normalization false
 
 # Post review/report.md on its pull request, in a GitHub workflow.
 comment:
