@@ -77,6 +77,6 @@ class Augmentation(Section):
     erasing: Annotated[float, Field(ge=0, le=1)] = 0.0
 
     @property
-    def moves_pixels(self) -> bool:
-        """Return whether pixels are taken from between others."""
+    def interpolates(self) -> bool:
+        """Return whether pixels are interpolated between others."""
         return any((self.shift, self.rotation, self.scaling, self.elastic))

@@ -79,7 +79,9 @@ def build_network(
         values = keras.layers.Reshape((*image_shape, 1), name="channel")(values)
     for level, filters_of_level in enumerate(network.convolutions, start=1):
         for position, filters in enumerate(filters_of_level, start=1):
-            if position % 2 == 0:  # the first of two; He et al., "Deep Residual Learning", 2016, figure 2
+            if (
+                position % 2 == 0
+            ):  # the first of a pair, as in He et al., "Deep Residual Learning", 2016, figure 2
                 shortcut = values
             suffix = f"{level}_{position}"
             name = f"convolution_{suffix}"

@@ -18,10 +18,9 @@ class Network(Section):
     Attributes:
         convolutions: the filters of each 3 x 3 convolution, in one list for each image size. The first
             layer of a list halves height and width. Empty for a network without convolutions.
-        residual: whether the input of each two convolutions behind the first of a list is added to their
-            output.
-        average_pooling: whether the dense layers get the mean of each filter over the image, not all places.
-        hidden: the widths of the dense layers behind the convolutions; they may be none.
+        residual: whether each pair of convolutions, after the first of a list, adds its input to its output.
+        average_pooling: whether the layers behind the convolutions get each filter's mean over the image.
+        hidden: the widths of the dense layers before that of the classes; they may be none.
         dropout: the share of the units of dense layers that a training step leaves out.
         batch_normalization: whether every layer's outputs are normalised.
         temperature_scaling: whether the logits are divided by a number that is fitted to the validation
@@ -38,19 +37,29 @@ class Network(Section):
 
     @model_validator(mode="after")
     def _expect_pairs_that_can_be_added(self) -> "Network":
-        for filters in self.convolutions if self.residual else []:
+        for number, filters in enumerate(self.convolutions if self.residual else []):
             if len(filters) % 2 == 0 or len(set(filters)) > 1:
                 raise ValueError(
-                    "expected an odd number of convolutions in each list, all with as many filters, such as "
-                    f"[32, 32, 32], since residual is true, found {filters}"
+                    f"expected an odd number of equal filters in convolutions.{number}, such as "
+                    f"[32, 32, 32], found {filters}; change the list, or set residual to false"
                 )
         return self
 
     @model_validator(mode="after")
-    def _expect_convolutions_for_their_keys(self) -> "Network":
-        for key in ("residual", "average_pooling"):
-            if getattr(self, key) and not self.convolutions:
-                raise ValueError(f"expected convolutions, since {key} is true, found none")
+    def _expect_layers_for_their_keys(self) -> "Network":
+        has_pairs = any(len(filters) > 1 for filters in self.convolutions)
+        for key, is_used, layers in (
+            ("residual", has_pairs, "a list of three or more convolutions"),
+            ("average_pooling", bool(self.convolutions), "convolutions"),
+            ("dropout", bool(self.hidden), "hidden layers"),
+        ):
+            value = getattr(self, key)
+            if value and not is_used:
+                unused = "false" if value is True else "0"
+                raise ValueError(
+                    f"expected {layers} for {key}: {str(value).lower()}, found none; add them, or set {key} "
+                    f"to {unused}"
+                )
         return self
 
 

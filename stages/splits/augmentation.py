@@ -9,8 +9,8 @@ from stages.common.fields import Augmentation
 
 COLOUR_STREAM, ERASING_STREAM, FLIP_STREAM = 2, 3, 4  # of random numbers, beside those of places
 SMOOTHNESS = 4.0  # pixels over which a bend changes; Simard, Steinkraus and Platt, 2003, have the same
-# Of a rectangle of noise: its share of the image, and its height as a multiple of its width. Both are from
-# Zhong et al., "Random Erasing Data Augmentation", 2020, section 4, but for the largest share, 0.4 there.
+# Of a rectangle of noise: its share of the image, and the longer side as a multiple of the other. These are
+# the defaults of torchvision's RandomErasing.
 ERASED_SHARES = (0.02, 0.33)
 LARGEST_RATIO = 3.3
 
@@ -31,7 +31,7 @@ def augment(images: tf.Tensor, augmentation: Augmentation, largest_pixel: int, s
         images = _recolour(images, augmentation.colour, largest_pixel, tf.random.fold_in(seed, COLOUR_STREAM))
     if augmentation.flip:
         images = _flip(images, tf.random.fold_in(seed, FLIP_STREAM))
-    if augmentation.moves_pixels:
+    if augmentation.interpolates:
         images = _move(images, augmentation, seed)
     if augmentation.erasing:
         images = _erase(images, augmentation.erasing, largest_pixel, tf.random.fold_in(seed, ERASING_STREAM))
@@ -84,9 +84,10 @@ def _recolour(images: tf.Tensor, strength: float, largest_pixel: int, seed: tf.T
 
 
 def _erase(images: tf.Tensor, share: float, largest_pixel: int, seed: tf.Tensor) -> tf.Tensor:
-    """Return images of which some have noise in a rectangle, whose sides the image cuts.
+    """Return images of which some have a rectangle of noise, other in each pixel and channel.
 
-    Source: Zhong et al., "Random Erasing Data Augmentation", 2020, algorithm 1, with noise in each pixel.
+    Source: Zhong et al., "Random Erasing Data Augmentation", 2020, algorithm 1. As in torchvision, the
+    ratio of the sides is drawn on a logarithmic scale; a side that is too long is cut, where both draw again.
     """
     count, (height, width) = tf.shape(images)[0], images.shape[1:3]
     rectangle_seed, noise_seed = tf.unstack(tf.random.split(seed, 2))
@@ -104,8 +105,11 @@ def _erase(images: tf.Tensor, share: float, largest_pixel: int, seed: tf.Tensor)
     x = tf.reshape(tf.range(width, dtype=tf.float32), (1, 1, width))
     is_inside = (y >= top) & (y < top + rows) & (x >= left) & (x < left + columns)
     is_erased = tf.reshape(is_inside & (chosen < share), (-1, height, width, *[1] * (images.shape.rank - 3)))
-    noise = tf.random.stateless_uniform(tf.shape(images), noise_seed, maxval=largest_pixel)
-    return tf.where(is_erased, _cast_pixels(noise, images.dtype), images)
+    noise = tf.random.stateless_uniform(tf.shape(images), noise_seed) * (
+        largest_pixel + images.dtype.is_integer
+    )
+    noise = tf.minimum(tf.floor(noise) if images.dtype.is_integer else noise, largest_pixel)
+    return tf.where(is_erased, tf.cast(noise, images.dtype), images)
 
 
 def _cast_pixels(values: tf.Tensor, dtype: tf.DType) -> tf.Tensor:

@@ -186,12 +186,30 @@ def test_momentum_belongs_to_sgd(tmp_path: Path, content: Any) -> None:
     )
 
 
-@pytest.mark.parametrize("key", ["residual", "average_pooling"])
-def test_keys_of_convolutions_need_convolutions(tmp_path: Path, content: Any, key: str) -> None:
-    content["datasets"]["digits"]["network"][key] = True
-    assert load_error(tmp_path, dump(content)) == (
-        f"datasets.digits.network: expected convolutions, since {key} is true, found none"
-    )
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"residual": True, "convolutions": [[8], [8]]},
+            "expected a list of three or more convolutions for residual: true, found none; add them, or set "
+            "residual to false",
+        ),
+        (
+            {"average_pooling": True},
+            "expected convolutions for average_pooling: true, found none; add them, or set average_pooling "
+            "to false",
+        ),
+        (
+            {"hidden": []},
+            "expected hidden layers for dropout: 0.2, found none; add them, or set dropout to 0",
+        ),
+    ],
+)
+def test_settings_without_their_layers_are_refused(
+    tmp_path: Path, content: Any, changes: dict[str, object], message: str
+) -> None:
+    content["datasets"]["digits"]["network"].update(changes)
+    assert load_error(tmp_path, dump(content)) == f"datasets.digits.network: {message}"
 
 
 @pytest.mark.parametrize("filters", [[8, 8], [8, 8, 8, 8], [8, 4, 4], [4, 4, 8]])
@@ -200,8 +218,8 @@ def test_residual_convolutions_are_pairs_of_equal_ones(
 ) -> None:
     content["datasets"]["digits"]["network"].update(residual=True, convolutions=[[8], filters])
     assert load_error(tmp_path, dump(content)) == (
-        "datasets.digits.network: expected an odd number of convolutions in each list, all with as many "
-        f"filters, such as [32, 32, 32], since residual is true, found {filters}"
+        "datasets.digits.network: expected an odd number of equal filters in convolutions.1, such as "
+        f"[32, 32, 32], found {filters}; change the list, or set residual to false"
     )
 
 

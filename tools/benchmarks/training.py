@@ -59,7 +59,7 @@ def measure_epochs(case: Case) -> tuple[Seconds, dict[str, float]]:
     is_distorted = case.dataset.training.augmentation != NO_DISTORTIONS
     training = case.dataset.training.model_copy(update={"augmentation": NO_DISTORTIONS})
     plain = Case(case.title, case.name, case.dataset.model_copy(update={"training": training}), case.images)
-    has_rivals = case.images is None or case.dataset.network.convolutions
+    has_rivals = case.images is None or bool(case.dataset.network.convolutions)
     programs = plain.programs() if has_rivals else [PORTABLE]
     for program in set(programs) & {PORTABLE, NATIVE}:
         plain.find_kernels(program)

@@ -41,20 +41,21 @@ def choose(images: int, shape: Sequence[int]) -> Choice:
     images, side = max(1, images), min(shape[:2])
     batch_size = min(LARGEST_BATCH, max(SMALLEST_BATCH, 2 ** int(log2(max(1, images / STEPS_PER_EPOCH)))))
     epochs = max(FEWEST_EPOCHS, ceil(STEPS_FROM_FEW_IMAGES / ceil(images / batch_size)))
-    if side < SMALLEST_CONVOLVED_SIDE or (images >= MANY_IMAGES and not in_colour):
-        large, small_images = images >= MANY_IMAGES, side < SMALLEST_CONVOLVED_SIDE
+    large = images >= MANY_IMAGES
+    if side < SMALLEST_CONVOLVED_SIDE or (large and not in_colour):
+        small_images = side < SMALLEST_CONVOLVED_SIDE
         network = Network(
             hidden=[512, 256] if large else [128, 64],
             dropout=0.0 if large else 0.2,
             batch_normalization=large,
-            temperature_scaling=large,  # a few validation images do not tell how sure the network may be
+            temperature_scaling=large,
         )
         training = _build_training(
             batch_size,
             epochs,
             learning_rate=0.008 if large else 0.003,
             weight_decay=0.05 if large else 0.01,
-            augmentation=Augmentation(shift=0.0 if small_images else 1.0),
+            augmentation=Augmentation() if small_images else Augmentation(shift=1.0, fill="edge"),
         )
         kind = "small images" if small_images else "many images in grey, shifted by up to a pixel"
         return Choice(
@@ -69,6 +70,7 @@ def choose(images: int, shape: Sequence[int]) -> Choice:
         hidden=[64],
         dropout=0.2,
         batch_normalization=True,
+        temperature_scaling=large,  # fewer validation images do not tell how sure the network may be
     )
     augmentation = Augmentation(
         shift=float(round(0.12 * side)),

@@ -58,10 +58,9 @@ class Run:
     def identity(self) -> dict[str, Any]:
         """Return everything that decides the results of the run, except code, packages and names.
 
-        After a change of code or packages that changes results, remove the records. A test compares the
-        records of `default` with the metrics of the pipeline; it notices changes that concern undistorted
-        images and dense layers. A new hyperparameter that changes nothing while it is not used stands in
-        `LATER_DISTORTIONS`.
+        After a change of code or packages that changes results, remove the records. A test compares those
+        of `default` with the metrics of the pipeline, and notices changes that concern this network. A new
+        hyperparameter that changes nothing while it is not used stands in `tools.common.variations`.
         """
         return {
             "data": self.data,

@@ -112,6 +112,8 @@ def compute_distortions(random: np.random.Generator) -> Iterator[tuple[str, tf.T
 def compute_convolutions(random: np.random.Generator) -> Iterator[tuple[str, tf.Tensor]]:
     """Yield the results of convolutions, and their derivatives."""
     for batch in (24, 216, 256):
+        places = tf.constant(random.standard_normal((batch, 7, 7, 128), dtype=np.float32))
+        yield f"mean over places {batch} x 7 x 7 x 128", tf.reduce_mean(places, axis=(1, 2))
         for side, channels, filters, stride in CONVOLUTIONS:
             images = tf.constant(random.standard_normal((batch, side, side, channels), dtype=np.float32))
             kernel = tf.constant(random.standard_normal((3, 3, channels, filters), dtype=np.float32))

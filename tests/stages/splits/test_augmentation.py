@@ -143,7 +143,7 @@ def test_erasing_turns_one_rectangle_of_its_share_of_the_images_into_noise() -> 
     assert 0 < shares.min() < 0.04
     assert 0.3 < shares.max() < 0.4  # of 0.33; rows and columns are whole
     noise = found[erased]
-    assert np.bincount(noise, minlength=256)[1:-1] == pytest.approx(noise.size / 255, rel=0.25)
+    assert np.bincount(noise) == pytest.approx(np.full(256, noise.size / 256), rel=0.1)
     heights, widths = rows.sum(axis=1)[sizes > 0], columns.sum(axis=1)[sizes > 0]
     assert 2 < (heights / widths).max() < 6
     assert 2 < (widths / heights).max() < 6
@@ -151,10 +151,9 @@ def test_erasing_turns_one_rectangle_of_its_share_of_the_images_into_noise() -> 
 
 def test_an_erased_rectangle_is_behind_all_other_distortions() -> None:
     by = {"shift": 2, "flip": True, "colour": 0.2}
-    moved, erased = distorted(blobs(), **by), distorted(blobs(), **by, erasing=0.5)
-    same = (moved == erased).reshape(COUNT, -1)
-    assert same.all(axis=1).mean() == pytest.approx(0.5, abs=0.12)
-    assert same.mean() > 0.8
+    moved, erased = distorted(blobs(), **by), distorted(blobs(), erasing=0.5)
+    assert np.array_equal(distorted(blobs(), **by, erasing=0.5), distorted(moved, erasing=0.5))
+    assert not np.array_equal(distorted(blobs(), **by, erasing=0.5), distorted(erased, **by))
 
 
 def test_noise_of_channels_differs_in_one_rectangle() -> None:

@@ -19,6 +19,13 @@ from tools.common import settings
 
 SHAPE = (28, 28)
 CLASSES = 10
+RESIDUAL = {
+    "convolutions": [[3, 3, 3], [7] * 5],
+    "residual": True,
+    "average_pooling": True,
+    "hidden": [],
+    "dropout": 0.0,
+}
 
 
 @pytest.fixture
@@ -31,7 +38,7 @@ def digits() -> Dataset:
     [
         {"hidden": [6, 4]},
         {"convolutions": [[3, 5], [7]], "hidden": [6, 4]},
-        {"convolutions": [[3, 3, 3], [7]], "residual": True, "average_pooling": True, "hidden": []},
+        RESIDUAL,
     ],
 )
 def test_the_products_are_those_of_the_layers(digits: Dataset, chosen: dict[str, object]) -> None:
@@ -59,6 +66,25 @@ def test_each_program_computes_with_the_kernels_that_the_page_says(
         UserError, match=r"digits, portable: expected no kernels of oneDNN, found .*inner_product"
     ):
         case.find_kernels(PORTABLE)
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"hidden": [6, 4]},
+        {"convolutions": [[3, 5], [7]], "hidden": [6, 4]},
+        RESIDUAL,
+    ],
+)
+def test_all_programs_train_the_same_layers(
+    finished: Project, digits: Dataset, monkeypatch: pytest.MonkeyPatch, chosen: dict[str, object]
+) -> None:
+    monkeypatch.chdir(finished.folder)
+    network = digits.network.model_copy(update=chosen)
+    case = Case("digits", "digits", digits.model_copy(update={"network": network}), images=100)
+    weights = {program: case.train(program, epochs=2)[0]["weights"] for program in case.programs()}
+    assert {PORTABLE, NATIVE, KERAS} <= weights.keys()
+    assert set(weights.values()) == {build.count_weights(network, (8, 8), CLASSES)}
 
 
 @pytest.mark.slow

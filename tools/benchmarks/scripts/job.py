@@ -65,14 +65,19 @@ class Stopwatch:
             self.seconds_to_goal = time.time() - START_TIME
         return self.seconds_to_goal is not None
 
-    def print(self) -> None:
-        """Print the result in JSON, as the last line."""
+    def print(self, weights: int) -> None:
+        """Print the result in JSON, as the last line.
+
+        Args:
+            weights: of the network, without biases; programs that train the same layers have as many.
+        """
         print(
             json.dumps(
                 {
                     "epochs": self.epochs,
                     "accuracy": self.accuracy,
                     "seconds_to_goal": self.seconds_to_goal,
+                    "weights": weights,
                 }
             )
         )

@@ -18,7 +18,7 @@ images, labels = read_split("train")
 
 
 def normalize(values: keras.KerasTensor) -> keras.KerasTensor:
-    """Add what follows each product."""
+    """Return what follows a product."""
     return keras.layers.BatchNormalization()(values) if NETWORK.batch_normalization else values
 
 
@@ -49,4 +49,4 @@ model.fit(
     callbacks=[StopwatchCallback(stopwatch)],
     verbose=0,
 )
-stopwatch.print()
+stopwatch.print(sum(weights.size for weights in model.get_weights() if weights.ndim > 1))

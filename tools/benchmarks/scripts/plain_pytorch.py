@@ -92,4 +92,4 @@ for _ in range(EPOCHS):
         predictions = [network(batch).argmax(1) for batch in scored_images.split(SCORED_AT_ONCE)]
     if stopwatch.is_goal_reached((torch.cat(predictions) == scored_labels).float().mean().item()):
         break
-stopwatch.print()
+stopwatch.print(sum(weights.numel() for weights in network.parameters() if weights.ndim > 1))

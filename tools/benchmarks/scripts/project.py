@@ -16,11 +16,11 @@ from tools.benchmarks.scripts.timed import StopwatchCallback  # noqa: E402 - imp
 
 stopwatch = Stopwatch()
 images, labels = arrays.read(Path(JOB.folder, "train"))
-train(
+model, _ = train(
     PARAMETERS,
     arrays.Split(images[: JOB.images], labels[: JOB.images]),
     arrays.read(Path(JOB.folder, "validation")),
     [StopwatchCallback(stopwatch)],
     quiet=True,
 )
-stopwatch.print()
+stopwatch.print(sum(weights.size for weights in model.get_weights() if weights.ndim > 1))

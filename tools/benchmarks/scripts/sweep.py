@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.common.backend import keras
+from stages.common.fields import Augmentation
 from stages.parameters import load
 from stages.splits import arrays
 from stages.splits.arrays import Split
@@ -26,7 +27,8 @@ dataset = load().dataset(JOB.dataset)
 images, labels = arrays.read(Path(JOB.folder, "train"))
 training = Split(images[: STEPS * BATCH_SIZE], labels[: STEPS * BATCH_SIZE])
 validation = Split(images[:VALIDATION_IMAGES], labels[:VALIDATION_IMAGES])
-settings = dataset.training.model_copy(update={"batch_size": BATCH_SIZE, "epochs": EPOCHS})
+plain = {"batch_size": BATCH_SIZE, "epochs": EPOCHS, "augmentation": Augmentation()}
+settings = dataset.training.model_copy(update=plain)
 results = []
 for depth, width, kind in itertools.product(DEPTHS, WIDTHS, KINDS):
     stopwatch = Stopwatch()
