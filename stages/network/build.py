@@ -79,9 +79,9 @@ def build_network(
         values = keras.layers.Reshape((*image_shape, 1), name="channel")(values)
     for level, filters_of_level in enumerate(network.convolutions, start=1):
         for position, filters in enumerate(filters_of_level, start=1):
-            if (
-                position % 2 == 0
-            ):  # the first of a pair, as in He et al., "Deep Residual Learning", 2016, figure 2
+            # Pairs are those of He et al., "Deep Residual Learning", 2016, figure 2.
+            is_first_of_pair, is_second_of_pair = position % 2 == 0, position % 2 == 1 and position > 1
+            if is_first_of_pair:
                 shortcut = values
             suffix = f"{level}_{position}"
             name = f"convolution_{suffix}"
@@ -95,7 +95,7 @@ def build_network(
                 name=name,
             )
             values = normalize(convolution(values), suffix)
-            if network.residual and position > 1 and position % 2 == 1:
+            if network.residual and is_second_of_pair:
                 values = keras.layers.Add(name=f"add_{suffix}")([shortcut, values])
             values = keras.layers.ReLU(name=f"relu_{suffix}")(values)
     if network.average_pooling:

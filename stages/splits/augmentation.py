@@ -105,10 +105,11 @@ def _erase(images: tf.Tensor, share: float, largest_pixel: int, seed: tf.Tensor)
     x = tf.reshape(tf.range(width, dtype=tf.float32), (1, 1, width))
     is_inside = (y >= top) & (y < top + rows) & (x >= left) & (x < left + columns)
     is_erased = tf.reshape(is_inside & (chosen < share), (-1, height, width, *[1] * (images.shape.rank - 3)))
-    noise = tf.random.stateless_uniform(tf.shape(images), noise_seed) * (
-        largest_pixel + images.dtype.is_integer
-    )
-    noise = tf.minimum(tf.floor(noise) if images.dtype.is_integer else noise, largest_pixel)
+    noise = tf.random.stateless_uniform(tf.shape(images), noise_seed)
+    if images.dtype.is_integer:  # every value is as likely, the largest among them
+        noise = tf.minimum(tf.floor(noise * (largest_pixel + 1)), largest_pixel)
+    else:
+        noise *= largest_pixel
     return tf.where(is_erased, tf.cast(noise, images.dtype), images)
 
 

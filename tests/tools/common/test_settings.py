@@ -43,7 +43,7 @@ STUDY = "study."
         (
             f"{SPACE}network.colour",
             {"low": 0.0, "high": 1.0},
-            "expected one of network.convolutions, network.hidden, network.dropout, network.batch_norm",
+            "expected one of network.convolutions, network.residual, network.average_pooling, network.hidden",
         ),
         (f"{SPACE}network.dropout", {"low": 1.0, "high": 0.5}, "expected low less than high"),
         (f"{SPACE}network.dropout", {"low": 0.5, "high": 0.5}, "expected low less than high"),

@@ -18,7 +18,7 @@ images, labels = read_split("train")
 
 
 def normalize(values: keras.KerasTensor) -> keras.KerasTensor:
-    """Return what follows a product."""
+    """Normalise the outputs of a product, if the network does."""
     return keras.layers.BatchNormalization()(values) if NETWORK.batch_normalization else values
 
 
