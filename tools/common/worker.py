@@ -3,6 +3,7 @@
 import ctypes
 import importlib
 import os
+import sys
 from typing import Any
 
 from stages.common import runtime
@@ -38,8 +39,9 @@ def _keep_freed_memory() -> None:
 
     Each tensor would get new pages from the system, and a training of a dense network take twice as long.
     """
-    if "MALLOC_TRIM_THRESHOLD_" in os.environ:  # set by the nanny of a Dask worker
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    # Dask's nanny sets the variable on every system; CDLL(None) is an error on Windows.
+    if sys.platform == "linux" and "MALLOC_TRIM_THRESHOLD_" in os.environ:
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
         if mallopt is not None:
             mallopt(M_MMAP_THRESHOLD, LARGEST_THRESHOLD)
             mallopt(M_TRIM_THRESHOLD, 2 * LARGEST_THRESHOLD)
