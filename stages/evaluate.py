@@ -43,7 +43,7 @@ def predict(model: keras.Model, split: Split) -> NDArray[np.float32]:
         UserError: if the model has another last layer.
     """
     images = batches.ordered_batches(split, model.output_shape[-1], batches.SCORING_BATCH_SIZE)
-    logits = layers.build_logits_model(model).predict(images, verbose=0)
+    logits = layers.build_logits_model(model, portable=True).predict(images, verbose=0)
     # The last bit of NumPy's float64 exp depends on the processor; rounding to float32 removes it.
     probabilities: NDArray[np.float32] = softmax(logits.astype(np.float64), axis=1).astype(np.float32)
     return probabilities

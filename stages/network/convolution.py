@@ -1,13 +1,16 @@
-"""A convolution whose derivative has the same bits on every x86-64 processor.
+"""A convolution that has, with its derivatives, the same bits on every x86-64 processor.
 
 TensorFlow's derivative of a convolution by its images calls oneDNN's product, whatever the switches in
 `stages.common.runtime`, and that one differs between generations of processors. The convolution itself does
-not, nor does its derivative by the filters. So here the derivative by the images is made of convolutions.
+not, nor does its derivative by the filters, if the batch is large enough. So here the derivative by the
+images is made of convolutions, and small batches get zeros.
 """
 
 from collections.abc import Sequence
+from math import ceil, prod
 
 from stages.common.backend import keras, tf
+from stages.network.padding import MOST_WHOLE_COLUMNS, count_least_rows, pad_batch
 
 
 class Conv2D(keras.layers.Conv2D):  # type: ignore[misc]
@@ -25,7 +28,7 @@ class Conv2D(keras.layers.Conv2D):  # type: ignore[misc]
 
 
 def convolve(images: tf.Tensor, kernel: tf.Tensor, strides: Sequence[int], padding: str) -> tf.Tensor:
-    """Convolve images, with a portable derivative.
+    """Convolve images, portably.
 
     Args:
         images: shape (n, height, width, channels).
@@ -37,22 +40,47 @@ def convolve(images: tf.Tensor, kernel: tf.Tensor, strides: Sequence[int], paddi
         Shape (n, rows, columns, filters).
     """
     steps = [1, *strides, 1]
+    *taps, channels, filters = kernel.shape
+    zeros = ceil(count_least_rows(filters) / prod(taps)) - channels
+    if (
+        zeros > 0 and filters > MOST_WHOLE_COLUMNS
+    ):  # a wide first layer: its derivative by the filters has few rows
+        images = tf.pad(images, [[0, 0], [0, 0], [0, 0], [0, zeros]])
+        kernel = tf.pad(kernel, [[0, 0], [0, 0], [0, zeros], [0, 0]])
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def convolve_here(images: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, object]:
         def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             by_kernel = tf.raw_ops.Conv2DBackpropFilter(
-                input=images,
+                input=padded,
                 filter_sizes=kernel.shape,
-                out_backprop=upstream,
+                out_backprop=_pad(upstream, kernel, places),
                 strides=steps,
                 padding=padding,
             )
             return differentiate_by_images(upstream, kernel, images.shape[1:3], strides, padding), by_kernel
 
-        return tf.nn.conv2d(images, kernel, steps, padding), gradient
+        places = _count_places(images.shape[1:3], kernel.shape[:2], strides, padding)
+        padded = _pad(images, kernel, places)
+        return tf.nn.conv2d(padded, kernel, steps, padding)[: tf.shape(images)[0]], gradient
 
     return convolve_here(images, kernel)
+
+
+def _count_places(
+    image_sides: Sequence[int], kernel_sides: Sequence[int], strides: Sequence[int], padding: str
+) -> int:
+    """Return the number of places at which a convolution has outputs."""
+    lost = [0, 0] if padding == "SAME" else [side - 1 for side in kernel_sides]
+    return prod(
+        -(-(side - less) // stride) for side, less, stride in zip(image_sides, lost, strides, strict=True)
+    )
+
+
+def _pad(batch: tf.Tensor, kernel: tf.Tensor, places: int) -> tf.Tensor:
+    """Return a batch of images, or of outputs, with as many zeros as a convolution by a filter needs."""
+    width = max(prod(kernel.shape[:3]), kernel.shape[3])
+    return pad_batch(batch, places * prod(kernel.shape), width, places)
 
 
 def differentiate_by_images(
@@ -128,4 +156,6 @@ def _convolve_outputs(
     ]
     positive = [[max(size, 0) for size in margin] for margin in [*margins, [0, 0]]]
     reverse = tf.transpose(tf.reverse(part, [0, 1]), [0, 1, 3, 2])
-    return tf.nn.conv2d(tf.pad(outputs, positive), reverse, 1, "VALID")
+    padded = tf.pad(outputs, positive)
+    places = _count_places(padded.shape[1:3], reverse.shape[:2], (1, 1), "VALID")
+    return tf.nn.conv2d(_pad(padded, reverse, places), reverse, 1, "VALID")[: tf.shape(upstream)[0]]

@@ -4,7 +4,7 @@ Two operations in Keras's layers depend on the processor: `rsqrt`, in batch norm
 `softmax`. Both start from an approximate instruction for 1 / sqrt(x) or 1 / x, and each maker chooses its
 last bits. Other layers are slower than need be: more than half of the pixels are zeros, and dropout draws 32
 random bits for each unit. So training and prediction use a copy of the network with these layers, which ends
-with the logits. The model file has the layers of Keras. (A third operation is in `convolution`.)
+with the logits. The model file has the layers of Keras. (Others are in `convolution` and `padding`.)
 """
 
 from itertools import dropwhile, islice
@@ -16,10 +16,28 @@ from numpy.typing import NDArray
 from stages.common.backend import keras, tf
 from stages.common.errors import UserError
 from stages.network.convolution import Conv2D
+from stages.network.padding import count_least_rows, pad_batch
 
 LARGEST_NONZERO_SHARE = 0.5  # of pixels; above it, a dense product is faster than a sparse one
 SAMPLE_IMAGES = 1000  # enough to estimate that share
 BITS = 16  # random bits a unit: a dropout rate is met to 1 / 2^17
+
+
+class Dense(keras.layers.Dense):  # type: ignore[misc]
+    """`keras.layers.Dense` with the same bits on every x86-64 processor, for inputs of shape (n, width)."""
+
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        """Return the activation of the affine function of the inputs, shape (n, units)."""
+        if inputs.shape.rank != 2:  # noqa: PLR2004 - not in a network of dense layers
+            return super().call(inputs, training)
+        inputs = tf.cast(inputs, self.compute_dtype)  # of pixels as they are stored
+        width, units = self.kernel.shape
+        # The width is the number of rows of the derivative by the weights.
+        zeros = max(count_least_rows(units) - width, 0)
+        kernel = tf.pad(tf.convert_to_tensor(self.kernel), [[0, zeros], [0, 0]])
+        rows = pad_batch(inputs, (width + zeros) * units, max(width, units))
+        outputs = tf.matmul(tf.pad(rows, [[0, 0], [0, zeros]]), kernel)[: tf.shape(inputs)[0]]
+        return self.activation(tf.nn.bias_add(outputs, self.bias) if self.use_bias else outputs)
 
 
 class SparseDense(keras.layers.Dense):  # type: ignore[misc]
@@ -83,7 +101,8 @@ class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
         """Normalise by the batch's mean and variance in training, by their moving averages otherwise."""
         if mask is not None:  # of inputs that are to be left out, which images do not have
             return super().call(inputs, training, mask)
-        gamma, beta = tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
+        gamma = tf.ones_like(self.moving_variance) if self.gamma is None else tf.convert_to_tensor(self.gamma)
+        beta = tf.zeros_like(self.moving_mean) if self.beta is None else tf.convert_to_tensor(self.beta)
         if training:
             outputs, mean, variance = normalize(inputs, gamma, beta, tf.constant(self.epsilon, inputs.dtype))
             for average, batch_value in ((self.moving_mean, mean), (self.moving_variance, variance)):
@@ -118,6 +137,7 @@ PIXEL_LAYERS = (
     keras.layers.Flatten,
 )
 REPLACEMENTS = {keras.layers.BatchNormalization: BatchNormalization, keras.layers.Dropout: Dropout}
+PORTABLE = {keras.layers.Dense: Dense, keras.layers.Conv2D: Conv2D}
 
 
 def is_mostly_zero(images: NDArray[Any]) -> bool:
@@ -139,7 +159,7 @@ def build_logits_model(model: keras.Model, *, sparse: bool = False, portable: bo
         model: from images to probabilities, sequential or functional, its last layer a
             `keras.layers.Softmax`.
         sparse: whether most pixels are 0.
-        portable: whether derivatives of convolutions must have the same bits on every processor.
+        portable: whether products and convolutions must have the same bits on every processor.
 
     Returns:
         A model from the same images to float32 logits, shape (n, classes).
@@ -153,9 +173,10 @@ def build_logits_model(model: keras.Model, *, sparse: bool = False, portable: bo
     first = _find_dense_of_pixels(model) if sparse else None
 
     def copy_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
-        layer_class: Any = SparseDense if layer is first else REPLACEMENTS.get(type(layer), type(layer))
-        if portable and layer_class is keras.layers.Conv2D and Conv2D.suits(layer):
-            layer_class = Conv2D
+        replacements = {**REPLACEMENTS, **PORTABLE} if portable else REPLACEMENTS
+        layer_class: Any = SparseDense if layer is first else replacements.get(type(layer), type(layer))
+        if layer_class is Conv2D and not Conv2D.suits(layer):
+            layer_class = type(layer)
         return layer_class.from_config(layer.get_config())
 
     copy = keras.models.clone_model(model, clone_function=copy_layer, recursive=True)

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -19,18 +20,14 @@ from stages.common import command
 from stages.common.backend import keras, tf
 from stages.common.errors import UserError
 from stages.common.fields import Augmentation
-from stages.network import optimizers
+from stages.network import layers, optimizers
 from stages.network.convolution import convolve
 from stages.splits.augmentation import augment
 from tools.verify.processors import EMULATED, MODELS, emulator
 
-# Batches of training, their remainder, and those of scoring; widths in use, and larger ones.
-PRODUCTS = [
-    (batch, inputs, outputs)
-    for batch in (64, 216, 256, 1000)
-    for inputs, outputs in ((784, 512), (512, 256), (256, 10), (512, 10), (1024, 1024))
-]
-
+# Batches of training, small remainders of them, and those of scoring.
+DENSE_BATCHES = (1, 8, 24, 64, 216, 256, 1000)
+WIDTHS = ((784, 512), (512, 256), (256, 10), (512, 10), (1024, 10), (16, 10), (10, 512), (1024, 1024))
 
 DISTORTIONS: list[dict[str, Any]] = [
     {"shift": 1},
@@ -45,6 +42,8 @@ DISTORTIONS: list[dict[str, Any]] = [
 # Sides of images, channels and filters, and the stride, of 3 x 3 convolutions.
 CONVOLUTIONS = [
     (28, 1, 16, 2),
+    (28, 1, 64, 1),
+    (8, 1, 256, 2),
     (28, 3, 16, 2),
     (14, 16, 32, 1),
     (14, 32, 64, 2),
@@ -58,24 +57,12 @@ def compute_results() -> Iterator[tuple[str, tf.Tensor]]:
     random = np.random.default_rng(0)
     yield from compute_distortions(random)
     yield from compute_convolutions(random)
+    yield from compute_dense_layers(random)
 
     def normal(*shape: int) -> tf.Tensor:
         return tf.constant(random.standard_normal(shape, dtype=np.float32))
 
-    for batch, inputs, outputs in PRODUCTS:
-        images, weights, gradient = normal(batch, inputs), normal(inputs, outputs), normal(batch, outputs)
-        shape = f"{batch} x {inputs} x {outputs}"
-        yield f"product {shape}", tf.matmul(images, weights)
-        yield f"gradient by the weights {shape}", tf.matmul(images, gradient, transpose_a=True)
-        yield f"gradient by the inputs {shape}", tf.matmul(gradient, weights, transpose_b=True)
-
-    pixels, weights, gradient = tf.nn.relu(normal(256, 784)), normal(784, 512), normal(256, 512)
-    yield "sparse product", tf.raw_ops.SparseMatMul(a=pixels, b=weights, a_is_sparse=True)
-    yield (
-        "gradient of the sparse product by the weights",
-        tf.raw_ops.SparseMatMul(a=pixels, b=gradient, transpose_a=True, a_is_sparse=True),
-    )
-    variable = keras.Variable(weights)
+    variable = keras.Variable(normal(784, 512))
     optimizer = optimizers.AdamW(0.001, weight_decay=0.05)
     for _ in range(3):
         optimizer.apply([normal(784, 512)], [variable])
@@ -111,7 +98,7 @@ def compute_distortions(random: np.random.Generator) -> Iterator[tuple[str, tf.T
 
 def compute_convolutions(random: np.random.Generator) -> Iterator[tuple[str, tf.Tensor]]:
     """Yield the results of convolutions, and their derivatives."""
-    for batch in (24, 216, 256):
+    for batch in (1, 24, 216, 256):
         places = tf.constant(random.standard_normal((batch, 7, 7, 128), dtype=np.float32))
         yield f"mean over places {batch} x 7 x 7 x 128", tf.reduce_mean(places, axis=(1, 2))
         for side, channels, filters, stride in CONVOLUTIONS:
@@ -133,6 +120,28 @@ def compute_convolutions(random: np.random.Generator) -> Iterator[tuple[str, tf.
                 f"TensorFlow's gradient by the images, convolution {shape}",
                 tape.gradient(result, images, upstream),
             )
+
+
+def compute_dense_layers(random: np.random.Generator) -> Iterator[tuple[str, tf.Tensor]]:
+    """Yield the results of dense layers, and their derivatives."""
+    for batch, (width, units) in product(DENSE_BATCHES, WIDTHS):
+        inputs = tf.nn.relu(tf.constant(random.standard_normal((batch, width), dtype=np.float32)))
+        kernel = tf.constant(random.standard_normal((width, units), dtype=np.float32))
+        upstream = tf.constant(random.standard_normal((batch, units), dtype=np.float32))
+        for layer_class in (layers.Dense, layers.SparseDense):
+            layer = layer_class(units, use_bias=False)
+            layer.build(inputs.shape)
+            layer.kernel.assign(kernel)
+            with tf.GradientTape() as tape:
+                tape.watch(inputs)
+                result = layer(inputs)
+            by_inputs, by_weights = tape.gradient(result, (inputs, layer.kernel.value), upstream)
+            shape = f"{layer_class.__name__} {batch} x {width} x {units}"
+            yield shape, result
+            yield f"gradient by the weights, {shape}", by_weights
+            if by_inputs is not None:  # those of the sparse product are pixels
+                yield f"gradient by the inputs, {shape}", by_inputs
+        yield f"TensorFlow's product {batch} x {width} x {units}", tf.matmul(inputs, kernel)
 
 
 def print_hashes() -> None:

@@ -52,6 +52,18 @@ def test_strides_and_sides_may_differ() -> None:
         np.testing.assert_allclose(own, of_tensorflow, atol=1e-12)
 
 
+@pytest.mark.parametrize(("channels", "filters"), [(1, 200), (3, 130), (40, 200), (1, 8)])
+def test_a_wide_first_layer_is_that_of_tensorflow(channels: int, filters: int) -> None:
+    random = np.random.default_rng(0)
+    images = tf.constant(random.standard_normal((3, 6, 5, channels)))
+    kernel = tf.constant(random.standard_normal((3, 3, channels, filters)))
+    expected = differentiate(lambda: tf.nn.conv2d(images, kernel, 2, "SAME"), images, kernel)
+    ours = differentiate(lambda: convolve(images, kernel, (2, 2), "SAME"), images, kernel)
+    for own, of_tensorflow in zip(ours, expected, strict=True):
+        assert own.shape == of_tensorflow.shape
+        np.testing.assert_allclose(own, of_tensorflow, atol=1e-11)
+
+
 @pytest.mark.parametrize("change", [{"groups": 2}, {"dilation_rate": 2}])
 def test_other_kinds_of_convolution_stay_those_of_keras(change: dict[str, int]) -> None:
     assert Conv2D.suits(keras.layers.Conv2D(4, 3))

@@ -12,6 +12,7 @@ from stages import parameters
 from stages.common.backend import keras, tf
 from stages.common.errors import UserError
 from stages.network import build, layers, model_file, optimizers
+from stages.network.convolution import Conv2D
 from stages.network.schema import Network
 from stages.splits.arrays import Split
 from stages.train import train
@@ -58,6 +59,8 @@ def test_it_trains_as_keras_does(chosen: dict[str, object], portable: bool) -> N
         )
         model.fit(IMAGES, labels, batch_size=32, epochs=3, shuffle=False, verbose=0)
         trained.append(model.get_weights())
+    used = {layers.Dense, Conv2D} if "convolutions" in chosen else {layers.Dense}
+    assert {type(layer) for layer in model.layers} & {layers.Dense, Conv2D} == (used if portable else set())
     for keras_has, copy_has in zip(*trained, strict=True):
         assert np.allclose(keras_has, copy_has, atol=1e-5)
     fresh = small_network(**chosen).get_weights()[0]
@@ -158,6 +161,45 @@ def test_a_sparse_layer_and_its_derivative_are_those_of_a_dense_one(use_bias: bo
         found.append([outputs, *tape.gradient(loss, layer.trainable_weights)])
     for expected, own in zip(*found, strict=True):
         assert np.allclose(own, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("rows", [1, 8, 40, 700])
+@pytest.mark.parametrize(("width", "units"), [(400, 5), (16, 3), (7, 400), (100, 90)])
+def test_a_portable_dense_layer_and_its_derivatives_are_those_of_keras(
+    rows: int, width: int, units: int
+) -> None:
+    random = np.random.default_rng(0)
+    inputs = tf.constant(random.normal(size=(rows, width)).astype(np.float32))
+    dense = keras.layers.Dense(units, "relu", bias_initializer="ones")
+    dense.build(inputs.shape)
+    portable = layers.Dense.from_config(dense.get_config())
+    portable.build(inputs.shape)
+    portable.set_weights(dense.get_weights())
+    found = []
+    for layer in (dense, portable):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            outputs = layer(inputs)
+            loss = tf.reduce_sum(outputs**2)
+        found.append([outputs, *tape.gradient(loss, [inputs, *layer.trainable_weights])])
+    for expected, own in zip(*found, strict=True):
+        assert own.shape == expected.shape
+        assert np.allclose(own, expected, rtol=1e-4, atol=1e-3)
+
+
+def test_networks_of_other_layers_predict_as_keras_does() -> None:
+    image = keras.Input((5, 6), dtype="uint8")
+    values = keras.layers.Dense(7)(keras.layers.Flatten()(image))  # whole numbers, not scaled
+    for changes in ({"center": False}, {"scale": False}):
+        values = keras.layers.BatchNormalization(**changes)(values)
+    model = keras.Model(image, keras.layers.Softmax()(keras.layers.Dense(3)(values)))
+    found = keras.ops.softmax(layers.build_logits_model(model, portable=True).predict(IMAGES, verbose=0))
+    assert np.allclose(found, model.predict(IMAGES, verbose=0), atol=1e-5)
+
+
+def test_a_dense_layer_of_other_shapes_stays_that_of_keras() -> None:
+    layer = layers.Dense(3)
+    assert layer(tf.ones((2, 5, 4))).shape == (2, 5, 3)
 
 
 @pytest.mark.parametrize(("value", "kind"), [(0, layers.SparseDense), (9, keras.layers.Dense)])
