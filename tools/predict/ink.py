@@ -177,7 +177,7 @@ def _measure_differences(picture: Grey) -> Iterator[tuple[Background, Grey, Grey
 
 def _estimate_paper(picture: Grey) -> Grey:
     """Return the brightness of the paper under each pixel: the median of large windows, smoothed."""
-    small = ndimage.zoom(picture, min(1.0, PAPER_SIDE / max(picture.shape)), order=1)
+    small = ndimage.zoom(picture, min(1.0, PAPER_SIDE / max(picture.shape)), order=1, mode="nearest")
     size = max(3, int(PAPER_WINDOW * max(small.shape)))
     median = ndimage.gaussian_filter(ndimage.median_filter(small, size, mode="nearest"), size / 6)
     image = Image.fromarray(median.astype(np.float32))

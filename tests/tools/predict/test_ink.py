@@ -44,6 +44,11 @@ def compare(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
 
 
+def test_even_paper_is_even_to_its_edges_whatever_its_size() -> None:
+    for width in range(60, 257):
+        assert ink._estimate_paper(np.full((256, width), 200.0)).min() == pytest.approx(200)
+
+
 @pytest.fixture
 def seven(tmp_path: Path) -> np.ndarray:
     return read(tmp_path / "seven.png", draw_seven())
