@@ -3,7 +3,15 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from stages.common.fields import Augmentation, Key, Positive, Seed
 from stages.common.validation import Section, validate
@@ -85,8 +93,15 @@ def _expect_other_name(name: str) -> str:
     return name
 
 
-# Hyperparameters of a data set by a name, such as best.
-Configurations = dict[Annotated[Key, AfterValidator(_expect_other_name)], Values]
+def _accept_computation(name: Any, validate_hyperparameter: ValidatorFunctionWrapHandler) -> Any:
+    return name if name == "computation" else validate_hyperparameter(name)
+
+
+# Hyperparameters of a data set, and the way to compute, by a name such as best.
+Configuration = Annotated[
+    dict[Annotated[Hyperparameter, WrapValidator(_accept_computation)], Any], Field(min_length=1)
+]
+Configurations = dict[Annotated[Key, AfterValidator(_expect_other_name)], Configuration]
 
 
 class Study(Section):

@@ -32,24 +32,29 @@ def perform_runs(runs: Sequence[Run], total: int, keep: Callable[[str, Outcome],
     Raises:
         UserError: if there is no cluster.
     """
-    if not runs:
-        return []
     errors: dict[str, None] = {}  # in order, and each once, as when a worker has other code
-    with (
-        cluster.connect() as client,
-        tqdm(initial=total - len(runs), total=total, unit="training") as progress,
-    ):
-        futures = {}
-        for number, run in enumerate(runs):
-            call = (run.dataset.computation, *FUNCTION, run, PROGRAM)
-            key = hashlib.sha256(f"{run.key} {PROGRAM}".encode()).hexdigest()
-            futures[cluster.submit(client, call, key=f"{run}, {key:.16}", priority=-number)] = run
-        for future in as_completed(futures):
-            run = futures.pop(future)
-            progress.set_description(str(run))
-            try:
-                keep(run.name, cluster.take_result(future, str(run)))
-            except UserError as error:
-                errors[str(error)] = None
-            progress.update()
+    with tqdm(initial=total - len(runs), total=total, unit="training") as progress:
+        # A process computes in one way for good, so that each way needs workers of its own.
+        for computation in dict.fromkeys(run.dataset.computation for run in runs):
+            with cluster.connect() as client:
+                futures = {
+                    cluster.submit(
+                        client, (computation, *FUNCTION, run, PROGRAM), key=_name_task(run), priority=-number
+                    ): run
+                    for number, run in enumerate(runs)
+                    if run.dataset.computation == computation
+                }
+                for future in as_completed(futures):
+                    run = futures.pop(future)
+                    progress.set_description(str(run))
+                    try:
+                        keep(run.name, cluster.take_result(future, str(run)))
+                    except UserError as error:
+                        errors[str(error)] = None
+                    progress.update()
     return list(errors)
+
+
+def _name_task(run: Run) -> str:
+    key = hashlib.sha256(f"{run.key} {PROGRAM}".encode()).hexdigest()
+    return f"{run}, {key:.16}"

@@ -152,6 +152,17 @@ def test_a_killed_study_continues_and_ends_with_the_records_of_an_undisturbed_on
 
 
 @pytest.mark.slow
+def test_each_way_to_compute_has_workers_of_its_own(planned_project: Project) -> None:
+    native = {"network.hidden": [16], "computation": "native"}
+    planned_project.edit_tools(
+        lambda content: content["datasets"][TWIN]["configurations"].update(small=native)
+    )
+    planned_project.here("tools.study", TWIN)
+    ways = [line["run"].get("computation") for line in read_lines(planned_project)]
+    assert sorted(ways, key=str) == [None] * 6 + ["native"] * 4
+
+
+@pytest.mark.slow
 def test_a_killed_worker_loses_no_training(
     studied_project: Project,
     planned_project: Project,
