@@ -9,7 +9,7 @@ ADD = python -m pip install --quiet --disable-pip-version-check --require-hashes
 quote = '$(subst ','\'',$(value $(1)))'
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo repro review merge test lint verify new refresh remove try search experiments study share bench
+.PHONY: help demo repro explore review merge test lint verify new refresh remove try search experiments study share bench
 .PHONY: ready install repair audit coverage mutants torture emulate pictures comment lock
 
 help:
@@ -20,12 +20,18 @@ demo: ready ## the whole pipeline on the small data set: no data to download, un
 	dvc repro evaluate@digits
 	dvc metrics show metrics/digits.json
 	dvc plots show plots/confusion/digits.csv plots/history/digits.csv
+	@echo "To look at the mistakes, and to try the network: make explore DATASET=digits"
 
 repro: ready ## the whole pipeline: what changed, and nothing else; JOBS=2 runs two data sets at a time
 	python -m tools.repair --quick
 	$(if $(JOBS),-dvc stage list --name-only | grep ^evaluate@ | xargs -P "$(JOBS)" -n 1 sh -c 'dvc repro "$$0" || exit 1')
 	dvc repro
 	@rm -f models/.*.checkpoint.npz # of trainings that were given up
+
+# BASE has a default for make review alone.
+explore: ready ## mistakes of DATASET=digits to look at, and the network to try, as explore/digits.html; BASE=main
+	@$(if $(DATASET),,$(error expected make explore DATASET=digits))
+	python -m tools.explore $(call quote,DATASET) $(if $(filter file,$(origin BASE)),,--base $(call quote,BASE))
 
 # With CODE=../base, the code of the review is that of another checkout, so that a change does not judge itself.
 # NATIVE=1 lets the trainings use all of the machine, with other bits; so does NATIVE=1 make search.
@@ -138,6 +144,9 @@ emulate: ready
 # The README's pictures and its example of a review.
 pictures: ready
 	python -m tools.plots.pictures fashion_mnist
+	python -m tools.explore fashion_mnist
+	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --virtual-time-budget=5000 --window-size=1300,760 \
+		--screenshot=docs/explore.png "file://$(CURDIR)/explore/fashion_mnist.html"
 	docs/example.sh fashion_mnist network.batch_normalization false
 
 # Post review/report.md on its pull request, in a GitHub workflow.

@@ -2,10 +2,12 @@
 
 import base64
 
+from jinja2.utils import htmlsafe_json_dumps
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from tools.common import page
+from tools.gallery import parts
 from tools.review import report
 from tools.review.review import Comparison, Picture, Review
 from tools.review.statistics import Difference, Verdict
@@ -30,11 +32,15 @@ def build(review: Review) -> str:
         details=_render("\n\n".join(summary[name] for name in ("stale", "pipeline", "parameters"))),
         summaries=[_summarize(comparison) for comparison in review.comparisons],
         sections=[
-            (comparison.dataset, _build_section(review, comparison))
+            (comparison.dataset, _build_section(review, comparison), comparison.contents)
             for comparison in review.comparisons
             if report.describe_section(review, comparison)
         ],
         explanation=_render(report.explain(review)),
+        base=review.base.name,
+        style=parts.read(parts.STYLE),
+        script=parts.read(parts.SCRIPT),
+        dump=htmlsafe_json_dumps,
     )
 
 
@@ -66,7 +72,13 @@ def _build_section(review: Review, comparison: Comparison) -> Markup:
     """Return the section of a data set; a picture of confusions stands in place of their table."""
     parts = report.describe_section(review, comparison)
     drawn = [picture for picture in comparison.pictures if picture.path.stem.endswith("-confusion")]
-    others = [picture for picture in comparison.pictures if picture not in drawn]
+    # In place of the galleries, the page has images to choose from.
+    galleries = ("-right-to-wrong", "-wrong-to-right", "-mistakes")
+    others = [
+        picture
+        for picture in comparison.pictures
+        if picture not in drawn and not picture.path.stem.endswith(galleries)
+    ]
     if drawn:
         parts["confusions"] = "### Confusions"
     blocks = []
@@ -75,7 +87,7 @@ def _build_section(review: Review, comparison: Comparison) -> Markup:
         if name == "confusions":
             blocks += map(_embed, drawn)
     blocks.append(Markup('<div class="pictures">') + Markup("").join(map(_embed, others)) + Markup("</div>"))
-    if not any(picture.path.stem.endswith(("-right-to-wrong", "-mistakes")) for picture in others):
+    if comparison.contents is None:
         blocks.append(
             _render(
                 f"*The images are not drawn, as the {review.split} split of these predictions is not in this "

@@ -1,6 +1,7 @@
 """Pictures of a review, as PNG files: confusions, changed images, mistakes and learning curves."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -11,6 +12,7 @@ from stages.splits import arrays
 from stages.splits.arrays import Split
 from tools.common import dvc
 from tools.common.revision import WORKSPACE, Revision
+from tools.gallery.contents import describe_split
 from tools.plots.pictures import draw_chart
 from tools.review import confusion_picture, predictions
 from tools.review.inputs import find_split
@@ -63,6 +65,7 @@ def _draw_images(review: Review, comparison: Comparison, folder: Path) -> list[P
     if split is None:
         return []
     name = comparison.dataset
+    comparison.contents = _collect_contents(review, comparison, split)
     if comparison.is_shown_alone:
         path = folder / f"{name}-mistakes.png"
         gallery.draw_mistakes(path, split.images, after)
@@ -95,6 +98,22 @@ def _draw_images(review: Review, comparison: Comparison, folder: Path) -> list[P
         )
         pictures.append(Picture(path, f"{title}: {len(table):,} images{seed}", is_half_wide=True))
     return pictures
+
+
+def _collect_contents(review: Review, comparison: Comparison, images: Split) -> dict[str, Any]:
+    """Return what tools/gallery/static/explorer.js reads, of the seed in params.yaml."""
+    after = comparison.after[0]
+    before = None if comparison.is_shown_alone else comparison.before[0]
+    section = review.later.datasets()[comparison.dataset]
+    described = describe_split(
+        after, before, images, comparison.classes, section["largest_pixel"], with_right=False
+    )
+    return {
+        "name": comparison.dataset,
+        "base": review.base.name if before else None,
+        "classes": comparison.classes,
+        "splits": {review.split: described},
+    }
 
 
 def read_images(later: Revision, dataset: str, split: str, actual: "pd.Series[str]") -> Split | None:

@@ -83,6 +83,7 @@ class Comparison:
         classes: the names of the classes that occur or are predicted, in the order of params.yaml.
         renamed: the new name of each class that was renamed, by its old name; `before` has the new names.
         pictures: for the page.
+        contents: of the part of the page that shows the images; None without images.
         is_native: whether all seeds but the first were trained natively.
     """
 
@@ -100,6 +101,7 @@ class Comparison:
     classes: list[str] = field(default_factory=list)
     renamed: dict[str, str] = field(default_factory=dict)
     pictures: list[Picture] = field(default_factory=list)
+    contents: dict[str, Any] | None = None
     is_native: bool = False
 
     @cached_property

@@ -31,8 +31,8 @@ def review(project: Project, *arguments: str, expect: int = 0) -> str:
     return report
 
 
-def predictions(project: Project, revision: str, dataset: str) -> pd.DataFrame:
-    text = project.run("git", "show", f"{revision}:predictions/{dataset}/validation.csv").stdout
+def predictions(project: Project, revision: str, dataset: str, split: str = "validation") -> pd.DataFrame:
+    text = project.run("git", "show", f"{revision}:predictions/{dataset}/{split}.csv").stdout
     rows = [row.split(",") for row in text.splitlines()]
     return pd.DataFrame(rows[1:], columns=rows[0])
 
@@ -145,16 +145,22 @@ def test_the_confusion_matrix_has_the_change_of_each_cell(reviewed: Project, rep
     assert marks > 3
 
 
-def test_images_that_went_wrong_are_drawn(reviewed: Project, report: str) -> None:
-    assert report
+@pytest.fixture
+def report_of_test_images(reviewed: Project) -> str:
+    """The report on the test images, some of which became right; anew, as other tests write other reports."""
+    return review(reviewed, "main", "--split", "test", expect=1)
+
+
+def test_images_that_went_wrong_are_drawn(reviewed: Project, report_of_test_images: str) -> None:
+    assert report_of_test_images
     assert (reviewed.folder / f"review/{TWIN}-right-to-wrong.png").exists()
     assert (reviewed.folder / f"review/{TWIN}-wrong-to-right.png").exists()
 
 
 def test_the_page_contains_every_picture_and_loads_nothing(
-    reviewed: Project, report: str, open_page: Callable[[Path], Opened]
+    reviewed: Project, report_of_test_images: str, open_page: Callable[[Path], Opened]
 ) -> None:
-    assert report
+    assert report_of_test_images
     page = reviewed.folder / "review/report.html"
     opened = open_page(page)
     assert [url for url in opened.requests if not url.startswith("data:image/png;base64,")] == [page.as_uri()]
@@ -163,13 +169,31 @@ def test_the_page_contains_every_picture_and_loads_nothing(
         "images => images.map(image => [image.alt, image.naturalWidth])"
     )
     captions = [name.partition(",")[0] for name, width in pictures if width > 100]
-    assert captions == ["Confusion matrices", "Right before", "Wrong before", "Learning curves"]
+    assert captions == ["Confusion matrices", "Learning curves"]
     assert {path.name for path in (reviewed.folder / "review").glob("*.png")} == {
         f"{TWIN}-{kind}.png" for kind in ("confusion", "right-to-wrong", "wrong-to-right", "history")
     }
     title = f"main ({commit(reviewed, 'main')}, {date(reviewed, 'main')}) → workspace"
     assert opened.page.locator("h1").text_content() == title
     assert opened.page.locator(".chip.worse").count() >= 3
+    explorer = opened.page.locator(f"#{TWIN} .explorer")
+    after, before = (predictions(reviewed, revision, TWIN, "test") for revision in ("slower", "main"))
+    changed = (after["predicted"] != before["predicted"]).sum()
+    assert explorer.locator(".count").inner_text().startswith(f"{changed} images")
+    explorer.locator("[name=change]").select_option("lost")
+    lost = (after["predicted"] != after["actual"]) & (before["predicted"] == before["actual"])
+    assert explorer.locator(".count").inner_text().startswith(f"{lost.sum()} images")
+    assert explorer.locator(".tile .missing").count() == 0
+    explorer.locator(".tile").first.click()
+    assert explorer.locator(".tile.large").count() == 1
+    (actual, predicted), _ = max(
+        after.value_counts(["actual", "predicted"]).sub(before.value_counts(["actual", "predicted"])).items(),
+        key=lambda cell: cell[1],
+    )
+    explorer.locator(f'[data-actual="{actual}"][data-predicted="{predicted}"]').click()
+    moved = (after["actual"] == actual) & (after["predicted"] != before["predicted"])
+    moved &= (after["predicted"] == predicted) | (before["predicted"] == predicted)
+    assert explorer.locator(".count").inner_text().startswith(f"{moved.sum()} images")
     width = opened.page.evaluate(
         "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     )

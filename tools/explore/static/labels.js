@@ -1,0 +1,29 @@
+"use strict";
+// Labels that the network contradicts, as tools/explore/labels.py found them.
+const LABELS_AT_ONCE = 24;
+
+function startLabels(root, contents, pictures) {
+  const find = selector => root.querySelector(selector), names = contents.classes;
+  const all = Object.entries(contents.splits).flatMap(([split, { suspicious }]) => suspicious.map(row => [split, ...row]));
+  // A spreadsheet would compute a name that begins like a formula.
+  const quote = value => `"${(/^[=+@-]/.test(value) ? `'${value}` : value).replaceAll('"', '""')}"`;
+  let shown = LABELS_AT_ONCE;
+
+  function draw() {
+    const name = find("[name=split]").value, rows = all.filter(([split]) => split === name);
+    find(".count").textContent = `${plural(rows.length, "label")} of ${count(contents.splits[name].actual.length)} ${name} images; ` +
+      `confident learning, too, takes ${count(rows.filter(row => row.at(-1)).length)} of them for wrong`;
+    find(".images").replaceChildren(...rows.slice(0, shown).map(([split, number, , , sure, , isIssue]) => makeTile(contents, split, pictures[split], number, `its label: ${percent(sure)}`, ...(isIssue ? ["confident learning: wrong"] : []))));
+    find(".more").hidden = rows.length <= shown;
+  }
+
+  for (const name of Object.keys(contents.splits)) find("[name=split]").append(new Option(name, name));
+  find("[name=split]").value = Object.keys(contents.splits).at(-1);
+  find("[name=split]").addEventListener("input", () => { shown = LABELS_AT_ONCE; draw(); });
+  find(".more").addEventListener("click", () => { shown += LABELS_AT_ONCE; draw(); });
+  const lines = [["split", "image", "label", "likelier", "probability_of_label", "probability", "confident_learning"],
+    ...all.map(([split, number, label, likelier, ...numbers]) => [split, number, quote(names[label]), quote(names[likelier]), ...numbers])];
+  const text = lines.map(line => `${line.join(",")}\n`).join("");
+  Object.assign(find("a[download]"), { download: `${contents.name}-labels.csv`, href: URL.createObjectURL(new Blob([text], { type: "text/csv" })) });
+  draw();
+}

@@ -1,0 +1,1 @@
+"""Images of predictions to choose from, by a confusion matrix and filters: a part of web pages."""
