@@ -298,6 +298,7 @@ def test_a_file_gets_the_answer_of_predict(changed: Project, digits: Opened, tmp
     enlarged.resize((4000, 4000)).save(tmp_path / "large.png")
     digits.page.locator("[type=file]").set_input_files(tmp_path / "large.png")
     digits.page.locator("[type=file]").set_input_files(tmp_path / "inverted.png")
+    digits.page.wait_for_function("document.querySelector('.notes').textContent.includes('inverted')")
     digits.page.wait_for_timeout(1500)
     assert "inverted" in digits.page.locator(".notes").inner_text()
 
