@@ -34,7 +34,7 @@ def main() -> int:
         print("Nothing to settle. (After a merge without conflicts, dvc repro runs what is out of date.)")
         return 0
     generated = _select_generated(declared, versions)
-    _expect_settled_by_hand(declared.keys() - generated.keys())
+    _expect_settled_by_hand(declared, generated)
     load_parameters()
     _write_whole_files(generated, versions)
     before = _drop_undefined_stages()
@@ -76,10 +76,10 @@ def _is_in(path: Path, outputs: Iterable[Path]) -> bool:
     return any(path.is_relative_to(output) for output in outputs)
 
 
-def _expect_settled_by_hand(others: Iterable[Path]) -> None:
+def _expect_settled_by_hand(declared: Iterable[Path], generated: Iterable[Path]) -> None:
     written = [path for path in conflicts.list_changed("HEAD") if path.exists()]
     marked = conflicts.list_marked({*written, PARAMETERS_FILE})
-    names = sorted({*map(str, others), *map(str, marked)} - {str(dvc_lock.FILE)})
+    names = sorted(map(str, {*declared, *marked} - {*generated, dvc_lock.FILE}))
     if names:
         raise UserError(
             f"{', '.join(names)}: expected conflicts only in results and {dvc_lock.FILE}, found some here; "

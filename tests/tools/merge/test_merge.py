@@ -210,6 +210,15 @@ def test_results_that_were_edited_or_removed_meanwhile_are_ours_again(same_line:
     assert is_up_to_date(same_line)
 
 
+def test_results_with_marks_are_ours_again(same_line: Project) -> None:
+    """Git leaves marks where our branch is older than the `.gitattributes` that forbids them."""
+    settle_by_hand(same_line, 0.01)
+    for name in (f"metrics/{TWIN}.json", f"plots/classes/{TWIN}.csv"):
+        (same_line.folder / name).write_text("<<<<<<< HEAD\n1\n=======\n2\n>>>>>>> theirs\n")
+    assert stages_run(same_line.run(*MERGE).stdout) == []
+    assert same_line.run("git", "diff", "--cached", "--stat", "ours").stdout == ""
+
+
 def test_a_cherry_pick_goes_on(same_line: Project) -> None:
     same_line.run("git", "merge", "--abort")
     same_line.run("git", "cherry-pick", "theirs", expect=1)
