@@ -3,7 +3,7 @@
 `qemu-x86_64 -cpu MODEL` runs a program with the instructions and cache sizes of a processor, some thirty
 times slower. It has no AVX-512. Real processors approximate 1 / x and 1 / sqrt(x), each in its own way, and
 qemu computes both exactly: so results that depend on them differ from this machine's. The stages run once on
-this processor and once on each emulated one.
+this processor and once on each emulated one, by portable computation: native bits stay on a machine.
 
     python -m tools.verify.processors DATASET                   # all four stages, all epochs
     python -m tools.verify.processors DATASET --images 1024     # train and evaluate, on so many images
@@ -81,7 +81,10 @@ def emulator(model: str) -> tuple[str, ...]:
 
 
 def prepare(dataset: str, images: int | None, project: Path, values: Values) -> None:
-    """Copy the code, the parameters with some values, and the first images of each split, if so many."""
+    """Copy the code, the parameters with some values, and the first images of each split, if so many.
+
+    The copy computes portably, whatever the parameters say.
+    """
     project.mkdir()
     shutil.copytree("stages", project / "stages", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(packages.FILE, project)
@@ -93,6 +96,7 @@ def prepare(dataset: str, images: int | None, project: Path, values: Values) -> 
         for part in path:
             section = section.setdefault(part, {})  # whose defaults params.yaml may leave out
         section[key] = value
+    content["datasets"][dataset]["computation"] = "portable"
     if images is not None:
         content["datasets"][dataset]["training"].update(epochs=EPOCHS, warmup_epochs=1)
     yaml.dump(content, project / parameters.FILE)

@@ -258,12 +258,13 @@ def test_a_configuration_is_what_the_emulated_stages_get(
 ) -> None:
     monkeypatch.chdir(project.folder)
     project.edit_parameters(lambda content: content["datasets"][TWIN]["training"].pop("augmentation"))
-    values = {"network.convolutions": [[4]], "training.augmentation.shift": 1}
+    values = {"network.convolutions": [[4]], "training.augmentation.shift": 1, "computation": "native"}
     processors.prepare(TWIN, 200, tmp_path / "copy", values)
     dataset = parameters.load(tmp_path / "copy/params.yaml").dataset(TWIN)
     assert dataset.network.convolutions == [[4]]
     assert dataset.training.augmentation.shift == 1
     assert dataset.training.epochs == processors.EPOCHS
+    assert dataset.computation == "portable"
 
 
 def test_stages_that_write_nothing_are_not_the_same_everywhere(
