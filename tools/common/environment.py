@@ -7,23 +7,31 @@ from pathlib import Path
 
 LOCK_FILE = Path("requirements.lock")
 # A line of the lock file: a name, a version, and after a semicolon the systems that need the package.
-LOCKED = re.compile(r"^([\w.-]+)==[^\s;]+(?: ; (.*?))?(?: \\)?$", re.MULTILINE)
+LOCKED = re.compile(r"^([\w.-]+)==([^\s;]+)(?: ; (.*?))?(?: \\)?$", re.MULTILINE)
 MOST_NAMES = 3  # in the message
 
 
 def find_missing(lock: str) -> list[str]:
-    """Return the packages of a lock file that are not installed, or of which a module or folder is gone."""
+    """Return the packages of a lock file that are not installed in its version, or of which a part is gone.
+
+    A part is a module or a folder.
+
+    Returns:
+        Names with versions, such as `numpy 2.4.6`.
+    """
     missing = []
-    for name, marker in LOCKED.findall(lock):
+    for name, version, marker in LOCKED.findall(lock):
+        if marker and not _is_for_this_system(marker):
+            continue
+        package = f"{name} {version}"
         distribution = _find(name) or _find(name.removesuffix("-cpu"))  # as after make install CUDA=1
-        if distribution is None:
-            if not marker or _is_for_this_system(marker):
-                missing.append(name)
+        if distribution is None or distribution.version != version:
+            missing.append(package)
             continue
         record = distribution.read_text("RECORD") or ""
         tops = {line.partition(",")[0].partition("/")[0] for line in record.splitlines()} - {"..", ""}
         if not all(Path(str(distribution.locate_file(top))).exists() for top in tops):
-            missing.append(name)
+            missing.append(package)
     return missing
 
 
