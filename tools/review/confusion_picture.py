@@ -28,7 +28,7 @@ def draw(review: Review, comparison: Comparison, folder: Path) -> list[Picture]:
     """Draw the confusion matrices of a data set; nothing if it has too many classes.
 
     In the difference, green is better and red is worse. The strength of a colour is 1 - p, to the third
-    power, p being the p-value of the cell alone: the paler, the more likely chance. A frame marks what is
+    power, p being the p-value of the cell alone: the paler, the weaker the evidence. A frame marks what is
     better or worse, allowing for the number of cells.
     """
     tables = {
@@ -53,8 +53,8 @@ def draw(review: Review, comparison: Comparison, folder: Path) -> list[Picture]:
             _draw_difference(axes[-1], comparison)
         figure.savefig(new, format="png", dpi=110)
     caption = (
-        "Confusion matrices, and their difference: green is better, red is worse, the paler the more likely "
-        "chance; a frame marks what is too much for chance"
+        "Confusion matrices, and their difference: green is better, red is worse, the paler the weaker the "
+        "evidence; a frame marks what is better or worse even allowing for the number of cells"
         if len(tables) > 1
         else "Confusion matrix"
     )

@@ -145,20 +145,30 @@ def test_the_derivative_of_the_normalisation_is_that_which_tensorflow_finds() ->
         assert np.allclose(own, expected, rtol=1e-10)
 
 
+def copy_as(layer_class: type[keras.layers.Dense], dense: keras.layers.Dense, width: int) -> keras.Layer:
+    """Return a layer of another class with the configuration and the weights of a dense one."""
+    layer = layer_class.from_config(dense.get_config())
+    layer.build((None, width))
+    layer.set_weights(dense.get_weights())
+    return layer
+
+
+def call_and_differentiate(layer: keras.Layer, inputs: tf.Tensor, *sources: tf.Tensor) -> list[tf.Tensor]:
+    """Return the outputs, and the derivatives of a loss of them by the sources and the weights."""
+    with tf.GradientTape() as tape:
+        tape.watch(sources)
+        outputs = layer(inputs)
+        loss = tf.reduce_sum(outputs**2)
+    return [outputs, *tape.gradient(loss, [*sources, *layer.trainable_weights])]
+
+
 @pytest.mark.parametrize("use_bias", [True, False])
 def test_a_sparse_layer_and_its_derivative_are_those_of_a_dense_one(use_bias: bool) -> None:
     inputs = tf.constant(np.maximum(np.random.default_rng(0).normal(size=(9, 40)), 0).astype(np.float32))
     dense = keras.layers.Dense(5, use_bias=use_bias, kernel_initializer=keras.initializers.GlorotUniform(0))
     dense.build(inputs.shape)
-    sparse = layers.SparseDense.from_config(dense.get_config())
-    sparse.build(inputs.shape)
-    sparse.set_weights(dense.get_weights())
-    found = []
-    for layer in (dense, sparse):
-        with tf.GradientTape() as tape:
-            outputs = layer(inputs)
-            loss = tf.reduce_sum(outputs**2)
-        found.append([outputs, *tape.gradient(loss, layer.trainable_weights)])
+    sparse = copy_as(layers.SparseDense, dense, 40)
+    found = [call_and_differentiate(layer, inputs) for layer in (dense, sparse)]
     for expected, own in zip(*found, strict=True):
         assert np.allclose(own, expected, rtol=1e-5, atol=1e-6)
 
@@ -172,16 +182,8 @@ def test_a_portable_dense_layer_and_its_derivatives_are_those_of_keras(
     inputs = tf.constant(random.normal(size=(rows, width)).astype(np.float32))
     dense = keras.layers.Dense(units, "relu", bias_initializer="ones")
     dense.build(inputs.shape)
-    portable = layers.Dense.from_config(dense.get_config())
-    portable.build(inputs.shape)
-    portable.set_weights(dense.get_weights())
-    found = []
-    for layer in (dense, portable):
-        with tf.GradientTape() as tape:
-            tape.watch(inputs)
-            outputs = layer(inputs)
-            loss = tf.reduce_sum(outputs**2)
-        found.append([outputs, *tape.gradient(loss, [inputs, *layer.trainable_weights])])
+    portable = copy_as(layers.Dense, dense, width)
+    found = [call_and_differentiate(layer, inputs, inputs) for layer in (dense, portable)]
     for expected, own in zip(*found, strict=True):
         assert own.shape == expected.shape
         assert np.allclose(own, expected, rtol=1e-4, atol=1e-3)
