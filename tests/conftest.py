@@ -13,7 +13,7 @@ from servers import Answer, Server
 
 # Those that take minutes come first, so that both processes are busy to the end.
 LONG = (
-    "review",
+    *("aims", "review"),
     "memory",  # needs no finished project, which the first one makes meanwhile
     *("branches", "merge"),
     *("search", "experiments", "study", "verify", "new", "disk", "page", "sharing", "readme", "statistics"),
