@@ -77,7 +77,7 @@ experiments: ready ## the experiments of DATASET=digits, the best on the validat
 	@$(if $(DATASET),,$(error expected make experiments DATASET=digits, or another key of datasets in params.yaml))
 	@python -m tools.search.experiments "$(DATASET)"
 
-study: ready ## docs/accuracy.md: several seeds of each network; six hours, goes on after a stop; DASK_SCHEDULER=
+study: ready ## docs/accuracy.md: several seeds of each network; four hours, goes on after a stop; DASK_SCHEDULER=
 	python -m tools.study
 
 share: ready ## data and models to REMOTE=folder, s3://bucket/project or ssh://host/folder, for dvc pull

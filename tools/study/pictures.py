@@ -29,13 +29,7 @@ def draw_sizes(results_by_dataset: Mapping[str, Results]) -> None:
         figure = Figure(figsize=(6, 4), layout="constrained")
         axes = figure.subplots()
         for name, results in results_by_dataset.items():
-            accuracies = {
-                run.images or results.training_images: results.runs_of(DEFAULT, images=run.images)[
-                    "test.accuracy"
-                ]
-                for run, _ in results.runs
-                if run.configuration == DEFAULT and run.scores_test_images
-            }
+            accuracies = results.accuracies_by_size()
             sizes = sorted(accuracies)
             errors = [100 * (1 - accuracies[size].mean()) for size in sizes]
             deviations = [100 * accuracies[size].std() if len(accuracies[size]) > 1 else 0 for size in sizes]

@@ -8,7 +8,6 @@ import pandas as pd
 from stages.common.errors import UserError
 from tools.common import markdown
 from tools.common.markdown import number_table
-from tools.common.variations import DEFAULT
 from tools.study.results import (
     Results,
     count_confusions,
@@ -58,7 +57,10 @@ def _format_percent(values: "pd.Series[float]") -> str:
 
 
 def configuration_table(results: Results) -> str:
-    """Return the table of configurations: their scores on the test images, and their costs."""
+    """Return the table of configurations: their scores on the test images, and their costs.
+
+    The second accuracy is that of test-time augmentation: of the mean probabilities over shifts.
+    """
     rows = []
     for name in results.list_configurations():
         runs = results.runs_of(name)
@@ -68,6 +70,7 @@ def configuration_table(results: Results) -> str:
                 f"`{name}`",
                 _format_percent(runs["test.accuracy"]),
                 f"{low:.2f} to {high:.2f}" if low < high else "",
+                _format_percent(runs["averaged.accuracy"]),
                 f"{runs['test.log_loss'].mean():.4f}",
                 f"{runs['test.calibration_error'].mean():.4f}",
                 f"{runs['weights'].iloc[0]:,}",
@@ -77,28 +80,10 @@ def configuration_table(results: Results) -> str:
             ]
         )
     head = [
-        *("", "test accuracy, %", "95 % interval", "log loss", "calibration error"),
+        *("", "test accuracy, %", "95 % interval", "over shifts, %", "log loss", "calibration error"),
         *("weights", "epochs", "training", "seeds"),
     ]
     return number_table(head, rows)
-
-
-def shift_table(results: Results) -> str:
-    """Return the table of test-time augmentation: the scores of the mean probabilities over shifts."""
-    rows = []
-    for name in results.list_configurations():
-        runs = results.runs_of(name)
-        change = runs["averaged.accuracy"] - runs["test.accuracy"]
-        rows.append(
-            [
-                f"`{name}`",
-                _format_percent(runs["averaged.accuracy"]),
-                f"{100 * change.mean():+.2f}",
-                f"{runs['averaged.log_loss'].mean():.4f}",
-                f"{runs['averaged.calibration_error'].mean():.4f}",
-            ]
-        )
-    return number_table(["", "test accuracy, %", "change", "log loss", "calibration error"], rows)
 
 
 def variant_table(results: Results) -> str:
@@ -136,18 +121,6 @@ def variant_table(results: Results) -> str:
     return number_table(["", "validation accuracy, %", "change", "of log loss", "training", "seeds"], rows)
 
 
-def size_table(results: Results) -> str:
-    """Return the table of the accuracy of `default` by the number of training images."""
-    sizes = sorted({run.images for run, _ in results.runs if run.images is not None})
-    rows = []
-    for images in [*sizes, None]:
-        runs = results.runs_of(DEFAULT, images=images)
-        if len(runs):
-            size = results.training_images if images is None else images
-            rows.append([f"{size:,}", _format_percent(runs["test.accuracy"]), str(len(runs))])
-    return number_table(["training images", "test accuracy, %", "seeds"], rows)
-
-
 def pair_table(results: Results) -> str:
     """Return the table of the most confused pairs of classes, with the mean number of confusions."""
     configurations = results.list_configurations()
@@ -182,9 +155,7 @@ def mistake_table(results: Results) -> str:
 
 TABLES: dict[str, Callable[[Results], str]] = {
     "configurations": configuration_table,
-    "shifts": shift_table,
     "variants": variant_table,
-    "sizes": size_table,
     "pairs": pair_table,
     "mistakes": mistake_table,
 }

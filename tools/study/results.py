@@ -66,6 +66,14 @@ class Results:
             if (run.configuration, run.variant) == (configuration, None)
         )
 
+    def accuracies_by_size(self) -> dict[int, "pd.Series[float]"]:
+        """Return the test accuracies of `default` by the number of training images, a value for each seed."""
+        return {
+            run.images or self.training_images: self.runs_of(DEFAULT, images=run.images)["test.accuracy"]
+            for run, _ in self.runs
+            if run.configuration == DEFAULT and run.scores_test_images
+        }
+
     def list_configurations(self) -> list[str]:
         """Return the names of the configurations that have records, in the order of the plan."""
         return list(dict.fromkeys(run.configuration for run, _ in self.runs if run.variant is None))
