@@ -1,4 +1,4 @@
-"""What stops a change besides worse metrics, and files that cannot be read, in a small repository."""
+"""Obstacles that stop a change, other than worse metrics; and unreadable files: in a small repository."""
 
 import json
 from collections.abc import Callable
