@@ -14,11 +14,12 @@ from stages.common import layout, runtime
 from stages.common.backend import keras
 from stages.common.errors import UserError
 from stages.common.files import write_text
+from stages.common.pace import limit_share
 from stages.common.params_file import read_dataset
 from stages.common.seeds import derive_seed
 from stages.network import build, calibration, layers, model_file, optimizers
 from stages.network.architecture import describe_architecture
-from stages.network.checkpoint import Checkpoint, compute_fingerprint
+from stages.network.checkpoint import SHARE_OF_TIME, Checkpoint, compute_fingerprint
 from stages.network.schema import TrainParameters
 from stages.splits import arrays, batches
 from stages.splits.arrays import Split
@@ -165,10 +166,9 @@ def tabulate(epochs: Sequence[Mapping[Any, float]]) -> pd.DataFrame:
 
 
 def report_epochs(path: Path, checkpoint: Checkpoint) -> keras.callbacks.Callback:
-    """Return a callback that rewrites the history after each epoch, for whoever watches the training."""
-    return keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda *_: write_history(path, tabulate(checkpoint.epochs))
-    )
+    """Return a callback that rewrites the history after epochs, for whoever watches the training."""
+    write = limit_share(lambda: write_history(path, tabulate(checkpoint.epochs)), SHARE_OF_TIME)
+    return keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: write())
 
 
 def write_history(path: Path, history: pd.DataFrame) -> None:

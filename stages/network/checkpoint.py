@@ -3,7 +3,6 @@
 import hashlib
 import json
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,11 @@ from stages.common import checksums, packages
 from stages.common.backend import keras
 from stages.common.errors import UserError
 from stages.common.files import atomic_file
+from stages.common.pace import limit_share
 from stages.network.architecture import describe_architecture
 from stages.network.schema import TrainParameters
 
-SHARE_OF_TIME = 0.02  # of a training that may go into writing checkpoints
+SHARE_OF_TIME = 0.02  # of a training that may go into writing checkpoints, and its history as often
 FINGERPRINT, EPOCHS, VARIABLE = "fingerprint", "epochs", "variable_{}"
 
 
@@ -52,7 +52,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         self.path = path
         self.fingerprint = fingerprint
         self.epochs: list[dict[str, float]] = []
-        self._next_write = time.monotonic()
+        self._write_sparingly = limit_share(self._write, SHARE_OF_TIME)
 
     def restore(self, model: keras.Model) -> None:
         """Bring a compiled model to the state in the file, or remove a file of another training."""
@@ -92,9 +92,10 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:  # noqa: ARG002 - Keras gives it
         """Write the state, unless that would take too much of the time."""
         self.epochs.append(logs)
-        start = time.monotonic()
-        if start < self._next_write or not np.isfinite(list(logs.values())).all():
-            return
+        if np.isfinite(list(logs.values())).all():
+            self._write_sparingly()
+
+    def _write(self) -> None:
         try:
             arrays = {
                 VARIABLE.format(number): variable.numpy()
@@ -105,8 +106,6 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
                 np.savez(unfinished, **state)
         except (UserError, OSError, MemoryError) as error:  # the results may still find room
             print(f"The training goes on without a new checkpoint: {error}")
-        end = time.monotonic()
-        self._next_write = end + (end - start) / SHARE_OF_TIME
 
     def remove(self) -> None:
         """Remove the file, after the results of the training have been written."""

@@ -16,11 +16,12 @@ from stages.common.backend import keras
 from stages.common.errors import UserError
 from stages.common.fields import Augmentation
 from stages.network import build, model_file
+from stages.network.checkpoint import Checkpoint
 from stages.network.optimizers import build_schedule
 from stages.network.schema import Network, Training
 from stages.splits import batches
 from stages.splits.arrays import Split
-from stages.train import train, weigh_classes
+from stages.train import report_epochs, train, weigh_classes
 
 
 @pytest.fixture(scope="module")
@@ -244,6 +245,15 @@ def test_the_history_has_a_row_an_epoch(digits: Split, dataset: parameters.Datas
     )
     assert list(history.columns) == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
     assert history["epoch"].tolist() == [1, 2, 3, 4]
+
+
+def test_the_history_is_rewritten_on_the_way_in_its_share_of_the_time(tmp_path: Path) -> None:
+    path, checkpoint = tmp_path / "history.csv", Checkpoint(tmp_path / "checkpoint.npz", "")
+    callback = report_epochs(path, checkpoint)
+    for epoch in range(3):  # in no time, so that one write has had its share
+        checkpoint.epochs.append({"loss": 1.0, "accuracy": 0.5, "val_loss": 1.0, "val_accuracy": 0.5})
+        callback.on_epoch_end(epoch)
+    assert path.read_text() == "epoch,loss,accuracy,val_loss,val_accuracy\n1,1.0,0.5,1.0,0.5\n"
 
 
 def test_the_model_is_that_of_the_last_epoch(digits: Split, dataset: parameters.Dataset) -> None:
