@@ -11,6 +11,7 @@ import boto3
 import pytest
 from helpers import TWIN, Project, set_value
 from moto.server import ThreadedMotoServer
+from ruamel.yaml import YAML
 
 S3 = {
     "AWS_ACCESS_KEY_ID": "somebody", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "eu-west-1",
@@ -137,8 +138,34 @@ def test_make_share_refuses_a_secret(project: Project, remote: str) -> None:
 
 
 def test_a_remote_may_have_the_name_of_a_user(project: Project) -> None:
-    project.run("python", "-m", "tools.share", "ssh://me@127.0.0.1:1/x", expect=None)
-    assert b"url = ssh://me@127.0.0.1:1/x" in project.files(".dvc/config")[".dvc/config"]
+    done = project.run("python", "-m", "tools.share", "ssh://me@127.0.0.1:1/x", expect=2)
+    assert "127.0.0.1:1/x: expected a remote that takes all files" in done.stderr
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_a_remote_that_takes_no_files_leaves_the_configuration(
+    project: Project, tmp_path: Path, earlier: bool
+) -> None:
+    if earlier:
+        shared(project, str(tmp_path / "storage"))
+    (tmp_path / "file").touch()
+    config = project.files(".dvc/config")
+    done = project.run("python", "-m", "tools.share", str(tmp_path / "file/below"), expect=2)
+    last = done.stderr.splitlines()[-1]
+    assert "file/below: expected a remote that takes all files" in last
+    assert "the same command" in last
+    assert project.files(".dvc/config") == config
+
+
+def test_what_is_not_here_and_another_address_are_named(project: Project, tmp_path: Path) -> None:
+    shared(project, str(tmp_path / "first storage"))
+    lock = YAML(typ="safe").load(project.folder / "dvc.lock")["stages"]["train@digits"]["outs"]
+    (digest,) = [entry["md5"] for entry in lock if entry["path"] == "models/digits.keras"]
+    (project.folder / "models/digits.keras").unlink()
+    (project.folder / f".dvc/cache/files/md5/{digest[:2]}/{digest[2:]}").unlink()
+    done = project.run("python", "-m", "tools.share", str(tmp_path / "second"))
+    assert "Not copied, since they are not here: models/digits.keras; dvc repro makes them" in done.stdout
+    assert f"has the address, no longer {tmp_path / 'first storage'}, for" in done.stdout
 
 
 def test_a_change_pulls_no_more_than_it_needs(project: Project, tmp_path: Path) -> None:

@@ -24,7 +24,12 @@ def is_in_cache(path: Path, cache: Path) -> bool:
     """Return whether a cache has a copy of a file."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "md5").hexdigest()
-    return (cache / "files/md5" / digest[:2] / digest[2:]).is_file()
+    return find_object(cache, digest).is_file()
+
+
+def find_object(cache: Path, digest: str) -> Path:
+    """Return where a cache has the content of a hash, or would have it."""
+    return cache / "files/md5" / digest[:2] / digest[2:]
 
 
 def hash_content(content: bytes) -> str:

@@ -1,8 +1,8 @@
 """Remove a data set with its results, or rename it: python -m tools.new.remove NAME [--rename-to NEW].
 
 Sections of params.yaml and tools.yaml, stages in dvc.lock, an artifact in dvc.yaml, metrics, predictions,
-plots, the model card, raw files, arrays and the network go along. Until the next commit, `git checkout .` and
-`dvc checkout` bring back what was committed.
+plots, the model card, raw files, arrays and the network go along. Until the next commit, git and DVC can
+bring back what was committed; the last line says how.
 """
 
 import re
@@ -15,7 +15,7 @@ from stages.common.fields import Key
 from stages.common.validation import validate
 from stages.parameters import FILE as PARAMETERS_FILE
 from stages.parameters import load as load_parameters
-from tools.common import dvc, dvc_lock, settings
+from tools.common import dvc, dvc_lock, git, settings
 from tools.new import results, yaml_text
 from tools.predict import card
 
@@ -38,6 +38,7 @@ def remove(name: str) -> None:
         )
     _expect_nothing_strange(name)
     written = results.list_files(name)
+    way_back = _find_way_back(name)
     is_card_made = _is_card_made(name)
     _write_sections(*(yaml_text.remove_section(text, name) for text in _read_sections(name)))
     _forget(name)
@@ -51,7 +52,7 @@ def remove(name: str) -> None:
         _card(name).unlink()
     _remove_empty_folders(name)
     print(f"Removed {name}: its sections, its stages in {dvc_lock.FILE}, and {len(written):,} files.")
-    print("Next: git add --all, and commit. To undo this: git checkout . and dvc checkout.")
+    print(f"Next: git add --all, and commit. {way_back}")
 
 
 def rename(name: str, new_name: str) -> None:
@@ -85,11 +86,23 @@ def rename(name: str, new_name: str) -> None:
     print(f"Renamed {name} to {new_name}: its sections and its results.")
     if is_complete:
         dvc.run("commit", "--force", *(f"{stage}@{new_name}" for stage in STAGES))
-        print("Next: git add --all, and commit. To undo this: git checkout . and dvc checkout.")
+        print("Next: git add --all, and commit.")
     else:
         print(
             f"Next: dvc repro evaluate@{new_name}, as not all results were here and up to date; then commit."
         )
+    print(f"To undo this: make remove NAME={new_name} TO={name}.")
+
+
+def _find_way_back(name: str) -> str:
+    """Return a sentence on how to undo the removal of a data set, before it is removed."""
+    committed = git.try_run("show", f"HEAD:./{PARAMETERS_FILE}")
+    if committed is None or name not in yaml_text.list_sections(committed.decode(errors="replace")):
+        return f"This cannot be undone, since no commit has {name}; make new adds it again."
+    has_changes = git.run("status", "--porcelain", "--untracked-files=no") != b""
+    loss = ", which takes back every other change since the last commit, too," if has_changes else ""
+    stages = " ".join(f"{stage}@{name}" for stage in STAGES)
+    return f"To undo this: git checkout .{loss} and dvc checkout {stages}."
 
 
 def _expect_nothing_strange(name: str) -> None:
@@ -116,7 +129,7 @@ def _forget(name: str, new_name: str | None = None) -> None:
         lock = yaml_text.read(dvc_lock.FILE)
         for stage in STAGES:
             lock = re.sub(rf"^  {stage}@{name}:\r?\n(?:    .*\n|  - .*\n)*", "", lock, flags=re.MULTILINE)
-        files.write_text(dvc_lock.FILE, lock)
+        files.write_text(dvc_lock.FILE, yaml_text.fill_empty(lock, "stages"))
     pipeline = yaml_text.read(PIPELINE)
     artifact = re.compile(
         rf"^  (\S+):\r?\n    path: {re.escape(layout.model(name).as_posix())}[ ]*\r?\n(?:    .*\r?\n?)*",
@@ -130,8 +143,9 @@ def _forget(name: str, new_name: str | None = None) -> None:
         key = match[1].replace(name.replace("_", "-"), new_name.replace("_", "-"))
         block = match[0].replace(f"  {match[1]}:", f"  {key}:", 1)
         block = block.replace(layout.model(name).as_posix(), layout.model(new_name).as_posix())
+    changed = pipeline[: match.start()] + block + pipeline[match.end() :]
     with files.atomic_file(PIPELINE) as new:
-        new.write_bytes((pipeline[: match.start()] + block + pipeline[match.end() :]).encode())
+        new.write_bytes(yaml_text.fill_empty(changed, "artifacts").encode())
 
 
 def _is_card_made(name: str) -> bool:

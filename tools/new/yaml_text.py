@@ -119,6 +119,26 @@ def replace_section(text: str, name: str, section: dict[str, Any]) -> str:
     return changed
 
 
+def fill_empty(text: str, key: str) -> str:
+    """Return the text of a YAML file whose key at the left margin has `{}` where nothing is left below it.
+
+    DVC refuses a file with a key of which the value is missing.
+    """
+    content = YAML(typ="safe").load(text)
+    if not isinstance(content, dict) or key not in content or content[key] is not None:
+        return text
+    return re.sub(rf"^{key}:", f"{key}: {{}}", text, count=1, flags=re.MULTILINE)
+
+
+def list_sections(text: str) -> list[str]:
+    """Return the keys under `datasets` in the text of a YAML file; none if the text cannot be read."""
+    try:
+        content = YAML(typ="safe").load(text)
+        return list(content["datasets"])
+    except (YAMLError, TypeError, KeyError):
+        return []
+
+
 def _update(content: Any, values: dict[str, Any]) -> None:
     """Give keys of a mapping other values in place; mappings whose value is None are removed."""
     for key, value in values.items():

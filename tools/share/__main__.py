@@ -1,22 +1,28 @@
 """Copy data and models to a DVC remote, for dvc pull: python -m tools.share s3://bucket/project."""
 
-from stages.common import addresses, command
+from pathlib import Path
+
+from stages import parameters
+from stages.common import addresses, command, files
 from stages.common.errors import UserError
-from tools.common import dvc, git
+from stages.common.wording import join_names
+from tools.common import dvc, dvc_hashes, dvc_lock, git
 
 NAME = "storage"
-CONFIG = ".dvc/config"
+CONFIG = Path(".dvc/config")
 WITH_USERS = ("ssh://", "hdfs://")  # addresses in which the name of a user is no secret
 
 
-def share(remote: str) -> int:
-    """Name a remote in DVC's configuration, copy everything to it, and return the exit code.
+def share(remote: str) -> None:
+    """Name a remote in DVC's configuration, and copy everything to it.
+
+    After an error or an interrupt, the configuration is as it was.
 
     Args:
         remote: a folder or an address, without a secret: git keeps the configuration.
 
     Raises:
-        UserError: if the remote has a secret, or if DVC does not know its kind.
+        UserError: if the remote has a secret, if DVC does not know its kind, or if DVC cannot copy all files.
     """
     secret = addresses.find_secret(remote)
     if secret and not (secret == addresses.NAME and remote.startswith(WITH_USERS)):
@@ -24,16 +30,49 @@ def share(remote: str) -> int:
             f"REMOTE: expected no secret in an address, which git keeps, found {secret}; leave it out, and "
             "give it to DVC as docs/sharing.md says"
         )
+    configuration = CONFIG.read_text(encoding="utf-8")
     names = [line.split()[0] for line in dvc.run("remote", "list", "--project").splitlines()]
-    if NAME in names:
-        dvc.run("remote", "modify", "--project", NAME, "url", remote)
-    else:
-        dvc.run("remote", "add", "--project", "--default", NAME, remote)
+    earlier = _read_address() if NAME in names else None
+    try:
+        if earlier is None:
+            dvc.run("remote", "add", "--project", "--default", NAME, remote)
+        else:
+            dvc.run("remote", "modify", "--project", NAME, "url", remote)
+        _push(remote)
+    except BaseException:
+        files.write_text(CONFIG, configuration)
+        raise
+    if missing := _list_missing():
+        print(f"Not copied, since they are not here: {join_names(missing)}; dvc repro makes them")
+    if git.run("status", "--porcelain", "--", str(CONFIG)):
+        is_other = earlier not in (None, _read_address())
+        note = f", no longer {addresses.hide_secrets(str(earlier))}" if is_other else ""
+        print(f"Next: commit {CONFIG}, which has the address{note}, for dvc pull of others")
+
+
+def _read_address() -> str:
+    return dvc.run("config", "--project", f"remote.{NAME}.url").strip()
+
+
+def _push(remote: str) -> None:
     if code := dvc.run_visibly("push", "--remote", NAME):
-        return code
-    if git.run("status", "--porcelain", "--", CONFIG):
-        print(f"Next: commit {CONFIG}, which has the address, for dvc pull of others")
-    return 0
+        raise UserError(
+            f"{remote}: expected a remote that takes all files, found that dvc push ends with {code}, for "
+            "the reason above; mend that, then run the same command again, which goes on where this one "
+            f"stopped; {CONFIG} is as it was"
+        )
+
+
+def _list_missing() -> list[str]:
+    """Return the outputs in dvc.lock that are neither in the working folder nor in DVC's cache."""
+    cache = Path(dvc.run("cache", "dir").strip())
+    stages = dvc_lock.parse(dvc_lock.read_text())
+    return [
+        path
+        for name in parameters.load().datasets
+        for path, digest in dvc_lock.collect_outputs(dvc_lock.read_stages(stages, name)).items()
+        if not Path(path).exists() and not dvc_hashes.find_object(cache, digest).exists()
+    ]
 
 
 if __name__ == "__main__":

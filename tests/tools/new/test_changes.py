@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -191,9 +192,55 @@ def test_a_data_set_goes_with_all_that_came_of_it(project: Project) -> None:
         assert TWIN not in (project.folder / name).read_text()
     assert list_results(project, "digits") == others
     assert "up to date" in project.run("dvc", "status").stdout
-    project.run("git", "checkout", ".")
-    project.run("dvc", "checkout")
-    assert list_results(project, TWIN)
+
+
+@pytest.mark.parametrize("others", [False, True])
+def test_the_last_line_undoes_a_removal(project: Project, others: bool) -> None:
+    before = list_results(project, TWIN)
+    (project.folder / "models/digits.keras").unlink()  # nor in the cache, and of no concern here
+    content = YAML(typ="safe").load(project.folder / "dvc.lock")["stages"]["train@digits"]["outs"]
+    (digest,) = [entry["md5"] for entry in content if entry["path"] == "models/digits.keras"]
+    (project.folder / f".dvc/cache/files/md5/{digest[:2]}/{digest[2:]}").unlink()
+    if others:
+        (project.folder / "README.md").write_text("mine")
+    last = project.here("tools.new.remove", TWIN).stdout.splitlines()[-1]
+    assert ("every other change since the last commit" in last) == others
+    (commands,) = re.findall(r"To undo this: (git checkout \.).* and (dvc checkout .*)\.$", last)
+    for command in commands:
+        project.run(*command.split())
+    assert list_results(project, TWIN) == before
+    assert project.run("git", "status", "--porcelain").stdout == ""
+
+
+def test_what_was_never_committed_cannot_be_brought_back(project: Project, pets: Path) -> None:
+    project.here("tools.new", "pets", pets)
+    done = project.here("tools.new.remove", "pets")
+    assert "This cannot be undone, since no commit has pets" in done.stdout
+    assert "To undo this" not in done.stdout
+
+
+def test_another_name_is_undone_by_the_first_one(project: Project) -> None:
+    before = list_results(project, TWIN)
+    done = project.here("tools.new.remove", TWIN, "--rename-to", "other")
+    assert f"To undo this: make remove NAME=other TO={TWIN}" in done.stdout
+    project.here("tools.new.remove", "other", "--rename-to", TWIN)
+    assert list_results(project, TWIN) == before
+    assert project.run("git", "status", "--porcelain").stdout in ("", " M dvc.lock\n")  # in another order
+    assert "up to date" in project.run("dvc", "status").stdout
+
+
+def test_dvc_reads_what_the_last_data_set_of_a_file_leaves(project: Project) -> None:
+    """The last one with an artifact, and the last one that has been run."""
+    yaml = YAML()
+    for file, section in (("dvc.yaml", "artifacts"), ("dvc.lock", "stages")):
+        content = yaml.load(project.folder / file)
+        content[section] = {key: value for key, value in content[section].items() if "digits" in key}
+        yaml.dump(content, project.folder / file)
+    project.here("tools.new.remove", "digits")
+    status = project.run("dvc", "status").stdout
+    assert f"evaluate@{TWIN}" in status
+    assert "digits" not in status
+    project.run("dvc", "repro", f"fetch@{TWIN}")
 
 
 def add_artifact(project: Project) -> None:
