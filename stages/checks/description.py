@@ -43,14 +43,14 @@ def read(path: Path) -> Description:
     Raises:
         UserError: if there is no such file, or another content.
     """
-    remedy = "run dvc repro preprocess"
+    stage = f"preprocess@{path.stem}"
+    remedy = f"run dvc repro {stage}"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         description: Description = validate(Description, content, f"{path}")
     except FileNotFoundError:
         raise UserError(
-            f"{path}: expected the description of a data set, found no file; "
-            f"{remedies.get_or_make('preprocess')}"
+            f"{path}: expected the description of a data set, found no file; {remedies.get_or_make(stage)}"
         ) from None
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: expected JSON, found {error}; {remedy}") from None

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from stages.common.validation import Section
+from stages.common.validation import KEY_PATTERN, Section
 
 MOST_CLASSES = 10_000
 CODE = ("${", "</", "<!--")  # begins an interpolation of DVC, ends a script in a page, begins a comment
@@ -13,7 +13,7 @@ CODE = ("${", "</", "<!--")  # begins an interpolation of DVC, ends a script in 
 UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069]")
 
 # The name of a data set or of a configuration.
-Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
+Key = Annotated[str, Field(pattern=KEY_PATTERN, max_length=64)]
 Positive = Annotated[int, Field(gt=0, le=1_000_000_000)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 LargestPixel = Annotated[int, Field(ge=1, lt=2**31)]

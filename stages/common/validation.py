@@ -8,6 +8,13 @@ from stages.common.errors import UserError
 
 MOST_ERRORS = 3
 MOST_FOUND_CHARACTERS = 100
+KEY_PATTERN = r"^[a-z][a-z0-9_]*$"
+SHA256_PATTERN = r"^[0-9a-f]{64}$"
+# Patterns in plain words.
+PLAIN_PATTERNS = {
+    KEY_PATTERN: "small letters, numbers and _, with a letter first",
+    SHA256_PATTERN: "64 characters from 0 to 9 and a to f",
+}
 # pydantic's expectations, in plain words, by the type of the error.
 PLAIN_EXPECTATIONS = {
     "dict_type": "a mapping of keys to values",
@@ -65,7 +72,8 @@ def _describe(detail: Any, content: Any) -> str:
             least = detail["ctx"]["min_length"]
             expected = "at least one item" if least == 1 else f"at least {least} items"
         case "string_pattern_mismatch":
-            expected = f"to match {detail['ctx']['pattern']!r}"
+            pattern = detail["ctx"]["pattern"]
+            expected = PLAIN_PATTERNS.get(pattern, f"to match {pattern!r}")
         case other:
             expected = PLAIN_EXPECTATIONS.get(other, detail["msg"].removeprefix("Input should be "))
     return f"{place}expected {expected}, found {found}"

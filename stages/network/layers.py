@@ -169,7 +169,7 @@ def build_logits_model(model: keras.Model, *, sparse: bool = False, portable: bo
     """
     last = model.layers[-1]
     if not isinstance(last, keras.layers.Softmax):
-        raise UserError(f"the model: expected a last layer Softmax, found {last!r}; run dvc repro train")
+        raise UserError(f"the model: expected a last layer Softmax, found {last!r}; run dvc repro")
     first = _find_dense_of_pixels(model) if sparse else None
 
     def copy_layer(layer: keras.layers.Layer) -> keras.layers.Layer:

@@ -39,7 +39,9 @@ def load(path: Path) -> keras.Model:
         UserError: if there is no such file, or the file has another checksum, or no network.
     """
     if not path.exists():
-        raise UserError(f"{path}: expected a trained network, found no file; {remedies.get_or_make('train')}")
+        raise UserError(
+            f"{path}: expected a trained network, found no file; {remedies.get_or_make(f'train@{path.stem}')}"
+        )
     checksums.check(checksums.checksum_path(path), [path])
     try:
         with zipfile.ZipFile(path) as archive:
@@ -49,7 +51,7 @@ def load(path: Path) -> keras.Model:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # noqa: BLE001 - a file from elsewhere makes Keras raise anything
         raise UserError(
-            f"{path}: expected a network of this project, found: {error}; run dvc repro train"
+            f"{path}: expected a network of this project, found: {error}; run dvc repro train@{path.stem}"
         ) from None
 
 

@@ -97,7 +97,8 @@ class Training(Section):
     def _expect_end_of_warmup(self) -> "Training":
         if self.warmup_epochs >= self.epochs:
             raise ValueError(
-                f"expected warmup_epochs less than epochs ({self.epochs}), found {self.warmup_epochs}"
+                f"expected warmup_epochs less than epochs ({self.epochs}), found {self.warmup_epochs}; lower "
+                "warmup_epochs"
             )
         return self
 

@@ -32,11 +32,19 @@ def write_files(source: Pictures, folder: Path) -> None:
 
 
 def write_parts(source: Pictures, parts: Mapping[str, LabelledFiles], root: Path, folder: Path) -> None:
-    """Write the IDX files of parts, as `picture_parts.divide` returns them, and the list of pictures."""
+    """Write the IDX files of parts, as `picture_parts.divide` returns them, and the list of pictures.
+
+    Raises:
+        UserError: if files of any part are no pictures, or if the memory is too small.
+    """
+    problems = []
     for part, files in parts.items():
         images, labels = layout.PARTS[part]
-        idx.write(folder / images, read_all(files, source.image_shape, root, part))
+        pixels, problems_of_part = read_all(files, source.image_shape, root, part)
+        problems += problems_of_part
+        idx.write(folder / images, pixels)
         idx.write(folder / labels, np.array([label for _, label in files], np.int32))
+    refuse_bad_files(problems, sum(map(len, parts.values())))
     picture_list.write(
         folder,
         {part: [file.relative_to(root).as_posix() for file, _ in files] for part, files in parts.items()},
@@ -44,7 +52,9 @@ def write_parts(source: Pictures, parts: Mapping[str, LabelledFiles], root: Path
     )
 
 
-def read_all(files: LabelledFiles, shape: tuple[int, ...], root: Path, part: str) -> NDArray[np.uint8]:
+def read_all(
+    files: LabelledFiles, shape: tuple[int, ...], root: Path, part: str
+) -> tuple[NDArray[np.uint8], list[str]]:
     """Read pictures, in parallel, as images of one shape.
 
     Args:
@@ -54,10 +64,10 @@ def read_all(files: LabelledFiles, shape: tuple[int, ...], root: Path, part: str
         part: for the bar of progress.
 
     Returns:
-        Shape (n, *shape).
+        The pixels, shape (n, *shape); and of each file that is no picture its path, the reason, the remedy.
 
     Raises:
-        UserError: naming the first few of the files that are no pictures; or if the memory is too small.
+        UserError: if the memory is too small.
     """
     try:
         pixels = np.empty((len(files), *shape), np.uint8)
@@ -76,23 +86,29 @@ def read_all(files: LabelledFiles, shape: tuple[int, ...], root: Path, part: str
 
     with picture_files.ignore_warnings(), ThreadPoolExecutor() as pool:
         results = tqdm(pool.map(read, range(len(files))), part, len(files), unit=" pictures", disable=None)
-        refuse_bad_files([problem for problem in results if problem], len(files))
-    return pixels
+        problems = [problem for problem in results if problem]
+    return pixels, problems
 
 
 def refuse_bad_files(problems: Sequence[str], files: int) -> None:
     """Raise a UserError that says how many files are no pictures, and which the first ones are, if any are.
 
+    If there are more, all of them are printed before, a line each.
+
     Args:
         problems: of each bad file its path, the reason and the remedy.
         files: the number of files that were read.
     """
-    if problems:
-        noun = "file" if len(problems) == 1 else "files"
-        raise UserError(
-            f"expected {files:,} pictures, found {len(problems):,} {noun} that cannot be read: "
-            f"{join_names(problems, MOST_PROBLEMS_SHOWN, '; ')}"
-        )
+    if not problems:
+        return
+    noun, above = "file" if len(problems) == 1 else "files", ""
+    if len(problems) > MOST_PROBLEMS_SHOWN:
+        print(*problems, sep="\n")
+        above = ", as listed above"
+    raise UserError(
+        f"expected {files:,} pictures, found {len(problems):,} {noun} that cannot be read: "
+        f"{join_names(problems, MOST_PROBLEMS_SHOWN, '; ')}{above}"
+    )
 
 
 def read_sizes(files: Sequence[Path]) -> list[tuple[int, int]]:

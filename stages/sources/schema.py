@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 from stages.common import layout
 from stages.common.addresses import refuse_secrets, refuse_secrets_anywhere
 from stages.common.fields import ClassName, Positive, Seed
-from stages.common.validation import Section
+from stages.common.validation import SHA256_PATTERN, Section
 
 Name = Annotated[str, Field(min_length=1, max_length=255)]
 Side = Annotated[int, Field(gt=0, le=10_000)]
@@ -47,7 +47,7 @@ class RawFile(Section):
     """Size and SHA-256 of a file once decompressed, and the file's name at the source, if another."""
 
     bytes: Annotated[int, Field(gt=0)]
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    sha256: Annotated[str, Field(pattern=SHA256_PATTERN)]
     name: Name | None = None
 
 

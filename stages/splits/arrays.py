@@ -17,7 +17,6 @@ from stages.common.shapes import COLOUR_BATCH_NDIM, GREY_BATCH_NDIM
 IMAGES = "images.npy"
 LABELS = "labels.npy"
 CHECKSUMS = "SHA256SUMS"
-REMEDY = "run dvc repro preprocess"
 CHUNK_BYTES = 4 << 20  # of images in memory at once; more is no faster
 
 
@@ -71,11 +70,12 @@ def read(folder: Path) -> Split:
         UserError: if files are missing, have other checksums, or are no split.
     """
     checksums.check(folder / CHECKSUMS, [folder / IMAGES, folder / LABELS])
+    remedy = f"run dvc repro {_name_stage(folder)}"
     try:
         images = np.load(folder / IMAGES, mmap_mode="r", allow_pickle=False)
         labels = np.load(folder / LABELS, mmap_mode="r", allow_pickle=False)
     except Exception as error:  # noqa: BLE001 - a header may be anything, and NumPy raise anything
-        raise UserError(f"{folder}: expected {IMAGES} and {LABELS}, found: {error}; {REMEDY}") from None
+        raise UserError(f"{folder}: expected {IMAGES} and {LABELS}, found: {error}; {remedy}") from None
     for name, array, kinds, dimensions in (
         (IMAGES, images, "iuf", (GREY_BATCH_NDIM, COLOUR_BATCH_NDIM)),
         (LABELS, labels, "iu", (1,)),
@@ -83,10 +83,10 @@ def read(folder: Path) -> Split:
         is_array = isinstance(array, np.ndarray)
         if not is_array or array.dtype.kind not in kinds or array.ndim not in dimensions:
             found = f"{array.dtype.name} of shape {array.shape}" if is_array else "no array"
-            raise UserError(f"{folder}: expected images and labels, found {found} in {name}; {REMEDY}")
+            raise UserError(f"{folder}: expected images and labels, found {found} in {name}; {remedy}")
     if len(images) != len(labels):
         raise UserError(
-            f"{folder}: expected as many labels as images, found {len(labels)} and {len(images)}; {REMEDY}"
+            f"{folder}: expected as many labels as images, found {len(labels)} and {len(images)}; {remedy}"
         )
     return Split(images, labels)
 
@@ -98,8 +98,15 @@ def compute_fingerprint(folders: Iterable[Path]) -> str:
         UserError: if a split is missing.
     """
     digest = hashlib.sha256()
-    for path in (folder / CHECKSUMS for folder in folders):
+    for folder in folders:
+        path = folder / CHECKSUMS
         if not path.exists():
-            raise UserError(f"{path}: expected a file, found none; {remedies.get_or_make('preprocess')}")
+            remedy = remedies.get_or_make(_name_stage(folder))
+            raise UserError(f"{path}: expected a file, found none; {remedy}")
         digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def _name_stage(folder: Path) -> str:
+    """Return the stage that writes the folder of a split, data/processed/NAME/SPLIT."""
+    return f"preprocess@{folder.parent.name}"

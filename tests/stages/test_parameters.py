@@ -69,7 +69,7 @@ def test_the_committed_file_is_valid_and_has_the_three_data_sets() -> None:
         (
             "files.t10k-labels-idx1-ubyte.sha256",
             "abc",
-            "expected to match '^[0-9a-f]{64}$', found 'abc'",
+            "expected 64 characters from 0 to 9 and a to f, found 'abc'",
         ),
     ],
 )
@@ -233,7 +233,7 @@ def test_classes_must_differ(tmp_path: Path, content: Any) -> None:
 def test_the_warm_up_must_end_before_the_training(tmp_path: Path, content: Any) -> None:
     content["datasets"]["mnist"]["training"].update(warmup_epochs=3, epochs=3)
     assert load_error(tmp_path, dump(content)) == (
-        "datasets.mnist.training: expected warmup_epochs less than epochs (3), found 3"
+        "datasets.mnist.training: expected warmup_epochs less than epochs (3), found 3; lower warmup_epochs"
     )
 
 

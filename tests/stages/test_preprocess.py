@@ -195,7 +195,7 @@ def test_arrays_that_are_no_split_are_refused(tmp_path: Path, labels: np.ndarray
     arrays.write(tmp_path / "split", whole([3, 3]))
     np.save(tmp_path / "split" / arrays.LABELS, labels)
     sign(tmp_path / "split")
-    with pytest.raises(UserError, match=r"expected .* found.*; run dvc repro preprocess"):
+    with pytest.raises(UserError, match=r"expected .* found.*; run dvc repro preprocess@"):
         arrays.read(tmp_path / "split")
 
 

@@ -9,8 +9,6 @@ import os
 import tempfile
 from pathlib import Path
 
-from stages import preprocess
-from stages.checks import findings
 from stages.common import command, files, layout
 from stages.common.errors import UserError
 from stages.common.fields import Key
@@ -19,7 +17,7 @@ from stages.parameters import FILE as PARAMETERS_FILE
 from stages.parameters import load as load_parameters
 from stages.sources import places
 from tools.common import lock, settings
-from tools.new import defaults, importer, results, section, yaml_text
+from tools.new import defaults, examination, importer, results, section, yaml_text
 
 LOCK = Path(".dvc/tmp/new.lock")
 
@@ -37,7 +35,8 @@ def _add(name: str, origin: str, groups: str | None) -> None:
         raise UserError("FROM: expected a folder, a file or an address, found nothing; name one")
     if name in parameters.datasets:
         raise UserError(
-            f"{PARAMETERS_FILE}: expected a new name, found {name!r} there already; choose another"
+            f"{PARAMETERS_FILE}: expected a new name, found {name!r} there already; choose another, or, for "
+            f"its source as it is now, run: make refresh NAME={name}"
         )
     if name in settings.load().datasets:
         raise UserError(
@@ -56,7 +55,10 @@ def _add(name: str, origin: str, groups: str | None) -> None:
     print(f"{settings.FILE}: added {name}: about")
     if "://" not in origin:
         print(f"With dvc push, {layout.raw(name)} goes to others; {origin} stays on this machine.")
-    print(f"Next: correct both where you know better, then run: dvc repro evaluate@{name}")
+    print(
+        f"Next: correct both where you know better, then run: dvc repro evaluate@{name}, then git add --all, "
+        "and commit"
+    )
 
 
 def _expect_nothing_of(name: str) -> None:
@@ -92,18 +94,15 @@ def _build_texts(name: str, origin: str, groups: str | None, folder: Path) -> tu
         files.write_text(folder / settings.FILE, settings_text)
         updated = load_parameters(folder / PARAMETERS_FILE)
         settings.load(updated, folder / settings.FILE)
-        splits = preprocess.divide(updated.dataset(name), folder)
+        splits, warnings = examination.examine(updated, name, folder, origin)
     except UserError as error:  # in the names that the files or arrays have at their source
         text = str(error)
         for file, own_name in imported.names.items():
             text = text.replace(f"{folder / file}", own_name).replace(file, own_name)
         raise UserError(text) from None
-    found = findings.list_findings(preprocess.examine(updated.dataset(name), folder, splits))
-    if updated.checks.strict:
-        findings.expect_nothing_grave(found, origin)
     lines = [section.summarize(dataset, folder), *imported.notes]
     lines += defaults.choose(len(splits["train"][1]), splits["train"][0].images.shape[1:]).reasons
-    lines += [f"warning: {finding.text}" for finding in found]
+    lines += warnings
     return lines, parameters_text, settings_text
 
 

@@ -81,8 +81,9 @@ def choose(images: int, shape: Sequence[int]) -> Choice:
     )
     training = _build_training(batch_size, epochs, 0.002, 0.05, augmentation)
     kind = "colour" if in_colour else f"fewer than {MANY_IMAGES:,} images"
+    light = "colours" if in_colour else "brightness and contrast"
     reasons = [
-        f"{kind}: convolutions, on images that are shifted, turned, scaled and given other colours; not "
+        f"{kind}: convolutions, on images that are shifted, turned, scaled and given other {light}; not "
         "mirrored, since letters and signs must not be: training.augmentation.flip",
         _explain_steps(images, training),
     ]

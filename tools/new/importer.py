@@ -49,7 +49,7 @@ def _expect_known_kind(origin: str) -> None:
     ):
         raise UserError(
             f"{origin}: expected a folder, or a .zip, .tar or .npz file, found a file of another kind; "
-            "unpack it, or name its folder"
+            "unpack it, if it is an archive, and name the folder"
         )
 
 

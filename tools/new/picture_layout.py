@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from stages.common.errors import UserError
@@ -81,10 +81,18 @@ def find_layout(root: Path) -> Layout:
             notes.append(f"{', '.join(others)} beside {inner['train'].name}: left out")
         layout = Layout(**{part: _relate(place, root) for part, place in inner.items()}, notes=notes)
     if len(classes) < 2:  # noqa: PLR2004 - one class is nothing to choose from
-        raise UserError(
-            f"{folder}: {EXPECTED}, found {_list_names(folder)}; put the pictures of a class into a folder"
-        )
-    return layout
+        only = f", and pictures only in {classes[0].name}/" if classes else ""
+        remedy = "add pictures of another class" if classes else "put the pictures of a class into a folder"
+        raise UserError(f"{folder}: {EXPECTED}, found {_list_names(folder)}{only}; {remedy}")
+    places = [root / place for place in (layout.train, layout.validation, layout.test) if place is not None]
+    return replace(layout, notes=[*layout.notes, *(note for place in places for note in note_empty(place))])
+
+
+def note_empty(part: Path) -> list[str]:
+    """Return a note if folders of a part have no picture, so that they are no classes."""
+    folders = picture_folders.list_folders(part)
+    empty = [path.name for path in folders if not picture_folders.list_all_files(path)]
+    return [f"warning: no pictures in {join_names(empty)} of {part}: left out"] if empty else []
 
 
 def _expect_classes_within_parts(classes: Sequence[Path]) -> None:

@@ -44,7 +44,13 @@ def import_pictures(origin: str, folder: Path, groups: str | None) -> tuple[dict
         # One to train on, one for validation, and one for the test unless there are test pictures.
         _expect_enough(files, 2 if layout.test else 3, classes, root / layout.train)
         notes = [*layout.notes, *_note_nested_classes(root / layout.train, classes)]
-        height, width, channels = choose_shape([file for file, _ in files])
+        others = [
+            file
+            for place in (layout.validation, layout.test)
+            if place is not None
+            for file, _ in picture_folders.list_by_class(root / place, classes)
+        ]
+        height, width, channels = choose_shape([file for file, _ in files], others)
         source: dict[str, Any] = {"kind": "pictures", "folder": origin, "train": layout.train}
         draw = {"images": max(len(classes), round(DRAWN_SHARE * len(files))), "seed": SEED}
         source["test"] = layout.test or draw
@@ -65,16 +71,21 @@ def import_pictures(origin: str, folder: Path, groups: str | None) -> tuple[dict
         return source, notes
 
 
-def choose_shape(files: Sequence[Path]) -> tuple[int, int, int]:
+def choose_shape(files: Sequence[Path], others: Sequence[Path] = ()) -> tuple[int, int, int]:
     """Return one height, width and number of channels for pictures of any sizes.
 
     These are the medians, made smaller until no side has more than `LONGEST_SIDE` pixels; 3 channels if any
     picture has colours, whatever its file could have.
 
+    Args:
+        files: the training pictures.
+        others: pictures that do not count, but are refused at the same time if they are none.
+
     Raises:
-        UserError: naming the first few of the files that are no pictures.
+        UserError: naming the files that are no pictures.
     """
-    height, width = (int(side) for side in np.median(pictures.read_sizes(files), axis=0))
+    sizes = pictures.read_sizes([*files, *others])[: len(files)]
+    height, width = (int(side) for side in np.median(sizes, axis=0))
     scale = min(1, LONGEST_SIDE / max(height, width))
     height, width = (max(round(side * scale), min(side, SHORTEST_SIDE)) for side in (height, width))
     return height, width, 3 if pictures.any_has_colours(files) else 1
@@ -107,12 +118,13 @@ def _expect_test_classes(layout: Layout, classes: Sequence[str], root: Path) -> 
 
 def _expect_enough(files: Sequence[tuple[Path, int]], least: int, classes: Sequence[str], part: Path) -> None:
     counts = np.bincount([label for _, label in files], minlength=len(classes))
-    for name, count in zip(classes, counts, strict=True):
-        if count < least:
-            raise UserError(
-                f"{part / name}: expected at least {least} pictures of a class, found {count}; add "
-                "pictures, or move the folder elsewhere"
-            )
+    few = [(name, count) for name, count in zip(classes, counts, strict=True) if count < least]
+    if few:
+        found = join_names([f"{count} of {name}" for name, count in few])
+        raise UserError(
+            f"{part}: expected at least {least} pictures of a class, found {found}; add pictures, or move "
+            "the folders of these classes elsewhere"
+        )
 
 
 def _note_nested_classes(part: Path, classes: Sequence[str]) -> list[str]:

@@ -10,9 +10,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from stages import preprocess
 from stages.common import command, files, layout
 from stages.common.errors import UserError
+from stages.common.wording import join_names
 from stages.parameters import FILE as PARAMETERS_FILE
 from stages.parameters import Dataset
 from stages.parameters import load as load_parameters
@@ -20,7 +20,7 @@ from stages.sources import bundled, idx, npz, picture_folders, picture_parts, pi
 from stages.sources.mirrors import MIRROR_VARIABLE
 from stages.sources.schema import Mirrors, Npz, Pictures, ScikitLearn
 from tools.common import settings
-from tools.new import download, picture_layout, section, yaml_text
+from tools.new import download, examination, picture_layout, section, yaml_text
 
 
 def main(name: str) -> None:
@@ -37,7 +37,7 @@ def main(name: str) -> None:
         return
     yaml_text.write_both(text, settings_text)
     print(f"{PARAMETERS_FILE}: changed {name}:", *lines, sep="\n- ")
-    print(f"Next: dvc repro evaluate@{name}")
+    print(f"Next: dvc repro evaluate@{name}, then git add --all, and commit")
 
 
 def _build_text(name: str, dataset: Dataset, folder: Path) -> tuple[str, list[str]]:
@@ -48,7 +48,7 @@ def _build_text(name: str, dataset: Dataset, folder: Path) -> tuple[str, list[st
         dataset: its parameters.
         folder: an empty folder, which gets the raw files.
     """
-    changes = _write_raw_files(name, dataset, folder)
+    changes, notes = _write_raw_files(name, dataset, folder)
     names = dataset.files.items_by_file()
     found = {
         file: download.describe(folder / file)
@@ -64,6 +64,8 @@ def _build_text(name: str, dataset: Dataset, folder: Path) -> tuple[str, list[st
     for key, value in changes.items():
         if key == "classes":
             lines.append(f"classes: {', '.join(map(str, value))}")
+            if gone := [own_name for own_name in dataset.classes if own_name not in value]:
+                lines.append(f"warning: no training images any more of {join_names(gone)}")
     changes["files"] = {file: found.get(file) for file in dict.fromkeys([*names, *found])}
     if (folder / layout.VALIDATION_LABELS).exists():
         changes["validation_images"] = len(idx.read(folder / layout.VALIDATION_LABELS))
@@ -76,10 +78,21 @@ def _build_text(name: str, dataset: Dataset, folder: Path) -> tuple[str, list[st
         lines.append(f"validation_images: {changes['validation_images']:,}")
     text = yaml_text.replace_section(yaml_text.read(PARAMETERS_FILE), name, changes)
     files.write_text(folder / PARAMETERS_FILE, text)
-    updated = load_parameters(folder / PARAMETERS_FILE).dataset(name)
-    preprocess.divide(updated, folder)
-    lines.append(section.summarize(updated.model_dump(by_alias=True), folder))
-    return text, lines
+    updated = load_parameters(folder / PARAMETERS_FILE)
+    _, warnings = examination.examine(updated, name, folder, f"{PARAMETERS_FILE}: datasets.{name}")
+    lines.append(section.summarize(updated.dataset(name).model_dump(by_alias=True), folder))
+    return text, [*lines, *_compare_counts(name, folder), *notes, *warnings]
+
+
+def _compare_counts(name: str, folder: Path) -> list[str]:
+    """Return a line with how many images each part has more or fewer than the raw files that are there."""
+    changes = []
+    for part, (_, labels) in layout.PARTS.items():
+        old, new = (place / labels for place in (layout.raw(name), folder))
+        if old.exists() and new.exists():
+            change = len(idx.read(new)) - len(idx.read(old))
+            changes.append(f"{part} {change:+,}")
+    return [f"images: {', '.join(changes)}"] if changes else []
 
 
 def _update_background(name: str, dataset: Dataset, folder: Path, lines: list[str]) -> str:
@@ -94,8 +107,12 @@ def _update_background(name: str, dataset: Dataset, folder: Path, lines: list[st
     return yaml_text.replace_section(text, name, {"about": {"background": background}})
 
 
-def _write_raw_files(name: str, dataset: Dataset, folder: Path) -> dict[str, Any]:
-    """Write the raw files of the source as it is now; return the changes of the section but for the files."""
+def _write_raw_files(name: str, dataset: Dataset, folder: Path) -> tuple[dict[str, Any], list[str]]:
+    """Write the raw files of the source as it is now.
+
+    Returns:
+        The changes of the section but for the files, and notes on what was left out.
+    """
     match dataset.source:
         case Pictures():
             return _write_pictures(dataset, dataset.source, folder)
@@ -105,14 +122,14 @@ def _write_raw_files(name: str, dataset: Dataset, folder: Path) -> dict[str, Any
             archive = folder / dataset.source.archive.name
             _copy_first(name, dataset.source.urls, dataset.source.archive.name, archive)
             npz.write_files(dataset.source, archive, folder)
-            return {"source": {"archive": download.describe(archive)}}
+            return {"source": {"archive": download.describe(archive)}}, []
         case Mirrors():
             for file, expected in dataset.files.items_by_file().items():
                 _copy_first(name, dataset.source.urls, expected.name or file, folder / file)
-    return {}
+    return {}, []
 
 
-def _write_pictures(dataset: Dataset, source: Pictures, folder: Path) -> dict[str, Any]:
+def _write_pictures(dataset: Dataset, source: Pictures, folder: Path) -> tuple[dict[str, Any], list[str]]:
     with picture_folders.open_folder(source.folder) as root:
         if not (root / source.train).is_dir():
             raise UserError(
@@ -125,9 +142,14 @@ def _write_pictures(dataset: Dataset, source: Pictures, folder: Path) -> dict[st
         own_names = dict(zip(source.classes, dataset.classes, strict=True))
         changed = source.model_copy(update={"classes": folders})
         pictures.write_parts(changed, picture_parts.divide(changed, root), root, folder)
+        parts = (source.train, source.validation, source.test)
+        notes = [
+            note for part in parts if isinstance(part, str) for note in picture_layout.note_empty(root / part)
+        ]
     if folders == source.classes:
-        return {}
-    return {"source": {"classes": folders}, "classes": [own_names.get(name, name) for name in folders]}
+        return {}, notes
+    names = [own_names.get(name, name) for name in folders]
+    return {"source": {"classes": folders}, "classes": names}, notes
 
 
 def _copy_first(dataset: str, urls: list[str], name: str, target: Path) -> None:

@@ -7,6 +7,8 @@ background is light and that of the training images is dark, or the other way ro
 """
 
 import json
+import re
+import shlex
 import sys
 from collections.abc import Sequence
 from itertools import groupby
@@ -16,10 +18,13 @@ from typing import Any
 from stages import parameters
 from stages.common import command
 from stages.common.errors import UserError
+from stages.common.wording import join_names
 from tools.common.text import make_printable
 from tools.predict import images, prediction, show
 from tools.predict.ink import Background
 from tools.predict.prediction import Prediction
+
+ADDRESS = re.compile(r"[a-z0-9+]{2,}:/", re.IGNORECASE)  # of https://host/file, as a path has it
 
 
 def describe(found: Prediction) -> dict[str, Any]:
@@ -81,7 +86,7 @@ def list_warnings(predictions: Sequence[Prediction]) -> list[str]:
 def main(
     dataset: str, paths: list[Path], background: Background | None, *, as_json: bool, shown: Path | None
 ) -> None:
-    """Print the predictions.
+    """Print the predictions of all files that can be read.
 
     Args:
         dataset: the key of the data set whose network predicts.
@@ -89,19 +94,25 @@ def main(
         background: the background of all files; None to judge each picture.
         as_json: whether to print JSON.
         shown: gets a picture of what the network saw; None for no picture.
+
+    Raises:
+        UserError: naming the files that cannot be read, after the predictions of the others.
     """
     parameters.load().dataset(dataset)
-    for path in paths:
-        if path.is_dir():
-            raise UserError(f"{path}: expected a file of images, found a folder; name its files, {path}/*")
-        if not path.is_file():
-            raise UserError(f"{path}: expected a file of images, found none; check its name")
     if shown is not None and (shown.suffix.lower() != ".png" or shown.is_dir()):
         raise UserError(
             f"--show: expected the name of a PNG file, such as seen.png, found {shown}; rename it"
         )
     network = prediction.load(dataset)
-    files = [images.read(path, network.image_format, background) for path in paths]
+    files, problems = [], []
+    for path in paths:
+        try:
+            _expect_file(path)
+            files.append(images.read(path, network.image_format, background))
+        except UserError as error:
+            problems.append(str(error))
+    if not files:
+        raise UserError(join_names(problems, separator="; and "))
     predictions = list(network.predict(files))
     for warning in list_warnings(predictions):
         print(f"warning: {make_printable(warning)}", file=sys.stderr)
@@ -112,6 +123,18 @@ def main(
         print("\n".join(map(format_line, predictions)))
     if shown is not None:
         show.draw(shown, predictions, network.image_format.largest_pixel)
+    if problems:
+        raise UserError(join_names(problems, separator="; and "))
+
+
+def _expect_file(path: Path) -> None:
+    if ADDRESS.match(str(path)):
+        raise UserError(f"{path}: expected a file of images, found an address; download what it leads to")
+    if path.is_dir():
+        files = f"{shlex.quote(str(path))}/*"
+        raise UserError(f"{path}: expected a file of images, found a folder; name its files, {files}")
+    if not path.is_file():
+        raise UserError(f"{path}: expected a file of images, found none; check its name")
 
 
 if __name__ == "__main__":

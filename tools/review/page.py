@@ -91,7 +91,7 @@ def _build_section(review: Review, comparison: Comparison) -> Markup:
         blocks.append(
             _render(
                 f"*The images are not drawn, as the {review.split} split of these predictions is not in this "
-                "folder. `dvc repro preprocess` makes the split.*"
+                f"folder. `dvc repro preprocess@{comparison.dataset}` makes the split.*"
             )
         )
     return Markup("").join(blocks)

@@ -145,5 +145,5 @@ def test_a_wrong_description_is_one_line(tmp_path: Path, content: str | None, me
     with pytest.raises(UserError) as error:
         description.read(path)
     assert f"{path}: {message}" in str(error.value)
-    assert str(error.value).endswith("; run dvc repro preprocess")
+    assert str(error.value).endswith("; run dvc repro preprocess@birds")
     assert "\n" not in str(error.value)

@@ -15,9 +15,9 @@ from stages.splits import arrays
 
 READERS: dict[str, Callable[[], object]] = {
     "dvc repro": lambda: checksums.check(Path("SHA256SUMS"), []),
-    "dvc repro train": lambda: model_file.load(Path("models/pets.keras")),
-    "dvc repro preprocess": lambda: description.read(Path("models/pets.json")),
-    "dvc repro preprocess ": lambda: arrays.compute_fingerprint([Path("data/processed/pets/train")]),
+    "dvc repro train@pets": lambda: model_file.load(Path("models/pets.keras")),
+    "dvc repro preprocess@pets": lambda: description.read(Path("models/pets.json")),
+    "dvc repro preprocess@pets ": lambda: arrays.compute_fingerprint([Path("data/processed/pets/train")]),
 }
 
 

@@ -75,16 +75,34 @@ def test_pictures_that_the_memory_does_not_hold_are_refused(folder: Path) -> Non
         pictures.write_files(large, folder)
 
 
-def test_bad_files_are_named_at_once_the_first_few_with_reasons(folder: Path) -> None:
+def test_bad_files_are_named_at_once_the_first_few_in_the_error(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for number in range(20):
         (folder / f"train/b/note {number:02}.txt").write_text("no picture")
     (folder / "train/a c/cut.png").write_bytes((folder / "train/a c/0.png").read_bytes()[:40])
     with pytest.raises(UserError) as error:
         pictures.write_files(source(folder), folder)
-    assert str(error.value).startswith("expected 26 pictures, found 21 files that cannot be read: ")
+    assert str(error.value).startswith("expected 27 pictures, found 21 files that cannot be read: ")
     assert "train/a c/cut.png: a damaged one" in str(error.value)
     assert "train/b/note 01.txt: a file of another format; move it elsewhere" in str(error.value)
-    assert str(error.value).endswith("; and 18 more")
+    assert str(error.value).endswith("; and 18 more, as listed above")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 21
+    assert lines[-1].endswith(
+        "train/b/note 19.txt: a file of another format; move it elsewhere, or save it as PNG"
+    )
+
+
+@pytest.mark.parametrize("content", ["cut in the header", "cut in the pixels"])
+def test_bad_files_of_all_parts_are_named_at_once(folder: Path, content: str) -> None:
+    for place in ("train/b", "test/b"):
+        whole = next((folder / place).glob("*.png")).read_bytes()
+        (folder / place / "bad.png").write_bytes(whole[: 20 if "header" in content else len(whole) // 2])
+    with pytest.raises(UserError, match="found 2 files that cannot be read") as error:
+        pictures.write_files(source(folder), folder)
+    assert "train/b/bad.png" in str(error.value)
+    assert "test/b/bad.png" in str(error.value)
 
 
 @pytest.mark.parametrize("name", [".DS_Store", "._0.png", "Thumbs.db", "thumbs.db", "desktop.ini", ".hidden"])

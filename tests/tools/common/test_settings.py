@@ -51,7 +51,7 @@ STUDY = "study."
         (f"{SPACE}network.dropout", {"choices": [0.1]}, "expected at least 2 items, found [0.1]"),
         (f"{SPACE}network.dropout", {"choice": [0.1, 0.2]}, "expected a value, found nothing"),
         (f"{CONFIGURATION}default", {"network.dropout": 0.1}, "expected another name than default"),
-        (f"{CONFIGURATION}Wide", {"network.dropout": 0.1}, "expected to match"),
+        (f"{CONFIGURATION}Wide", {"network.dropout": 0.1}, "expected small letters, numbers and _"),
         (f"{CONFIGURATION}wide", {}, "wide: expected at least one item, found {}"),
         (f"{CONFIGURATION}wide", {"network.colour": 1}, "expected one of network.convolutions"),
         (

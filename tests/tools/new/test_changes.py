@@ -49,14 +49,30 @@ def test_more_pictures_and_a_new_class_keep_the_numbers_of_classes(parameters: P
     save_pictures(pets / "bird", 10)
     out = parameters.here("tools.new.refresh", "pets").stdout
     assert "classes: Katze, Hund, bird" in out
+    assert "no training images any more" not in out
     section = read_section(parameters)
     assert section["source"]["classes"] == ["cat", "dog", "bird"]
     assert section["classes"] == ["Katze", "Hund", "bird"]
     assert sum(count_images(parameters).values()) == 30
 
     shutil.rmtree(pets / "cat")
-    parameters.here("tools.new.refresh", "pets")
+    out = parameters.here("tools.new.refresh", "pets").stdout
+    assert "- warning: no training images any more of Katze\n" in out
     assert read_section(parameters)["classes"] == ["Hund", "bird"]
+
+
+def test_a_refresh_counts_new_pictures_and_finds_leaks(parameters: Project, pets: Path) -> None:
+    for part in ("train", "test"):
+        for name in ("cat", "dog"):
+            save_pictures(pets.with_name("set") / part / name, 10)
+    parameters.here("tools.new", "pets", pets.with_name("set"))
+    count_images(parameters)
+    file = pets.with_name("set") / "train/cat/000.png"
+    shutil.copy(file, pets.with_name("set") / "test/cat/copy.png")
+    save_pictures(pets.with_name("set") / "train/dog", 13)
+    out = parameters.here("tools.new.refresh", "pets").stdout
+    assert "- images: train +3, test +1\n" in out
+    assert re.search(r"^- warning: test images identical to a training image: \d", out, re.MULTILINE)
 
 
 def test_a_test_class_without_training_pictures_gets_them_and_all_is_well(
@@ -290,7 +306,10 @@ def test_a_file_of_the_user_is_kept(project: Project, arguments: tuple[str, ...]
     [
         (("none",), "expected one of digits, twin"),
         ((TWIN, "--rename-to", "digits"), "expected a new name, found 'digits' in use"),
-        ((TWIN, "--rename-to", "No"), "the new name: expected to match"),
+        (
+            (TWIN, "--rename-to", "No"),
+            "the new name: expected small letters, numbers and _, with a letter first",
+        ),
     ],
 )
 def test_a_wrong_name_is_one_line(finished: Project, arguments: tuple[str, ...], message: str) -> None:

@@ -198,7 +198,7 @@ def test_links_that_lead_upwards_end(parameters: Project, tmp_path: Path) -> Non
         (loose_pictures, "found 000.png, 001.png"),
         (only_test_pictures, "expected a folder train beside Test, found Test/"),
         (two_trainings, "expected one folder of train pictures, found "),
-        (one_picture, "pets/dog: expected at least 3 pictures of a class, found 1; add pictures"),
+        (one_picture, "pets: expected at least 3 pictures of a class, found 1 of dog; add pictures"),
         (strange_test_class, "test/cow: expected folders of the same classes as in "),
         (no_utf8, "expected a name in UTF-8, found other bytes; rename the folder"),
         (carriage_return, "rename the folder"),
@@ -247,6 +247,36 @@ def test_classes_that_may_be_a_level_deeper_are_told(parameters: Project, tmp_pa
     assert "warning: every class has the same folders in it: cat, dog. If these are the classes, put" in out
 
 
+@pytest.mark.parametrize("parts", [("",), ("train", "test")])
+def test_a_folder_without_pictures_is_told_and_is_no_class(
+    parameters: Project, tmp_path: Path, parts: tuple[str, ...]
+) -> None:
+    for part in parts:
+        for name in ("cat", "dog"):
+            save_pictures(tmp_path / "pets" / part / name)
+        (tmp_path / "pets" / part / "cow").mkdir()
+    out = parameters.here("tools.new", "pets", tmp_path / "pets").stdout
+    assert out.count("warning: no pictures in cow of ") == len(parts)
+    (tmp_path / "pets" / parts[-1] / "pig").mkdir()
+    save_pictures(tmp_path / "pets" / parts[0] / "dog", 9)
+    out = parameters.here("tools.new.refresh", "pets").stdout
+    assert "warning: no pictures in cow, pig of " in out
+
+
+def test_a_single_class_with_pictures_is_named(parameters: Project, tmp_path: Path) -> None:
+    save_pictures(tmp_path / "pets/cat")
+    (tmp_path / "pets/dog").mkdir()
+    error = parameters.here("tools.new", "pets", tmp_path / "pets", expect=2).stderr
+    assert "found cat/, dog/, and pictures only in cat/; add pictures of another class" in error
+
+
+def test_all_classes_with_too_few_pictures_are_named_at_once(parameters: Project, tmp_path: Path) -> None:
+    for name, count in (("cat", 1), ("cow", 9), ("dog", 2)):
+        save_pictures(tmp_path / "pets" / name, count)
+    error = parameters.here("tools.new", "pets", tmp_path / "pets", expect=2).stderr
+    assert "expected at least 3 pictures of a class, found 1 of cat, 2 of dog; add pictures" in error
+
+
 def test_all_bad_files_are_counted_at_once(parameters: Project, tmp_path: Path) -> None:
     for name in ("cat", "dog"):
         save_pictures(tmp_path / "pets" / name)
@@ -257,6 +287,17 @@ def test_all_bad_files_are_counted_at_once(parameters: Project, tmp_path: Path) 
     assert "expected 14 pictures, found 2 files that cannot be read: " in done.stderr
     assert "note.txt: a file of another format" in done.stderr
     assert "cut.png: a damaged one" in done.stderr
+
+
+def test_bad_files_of_all_parts_are_named_at_once(parameters: Project, tmp_path: Path) -> None:
+    for part in ("train", "val", "test"):
+        for name in ("cat", "dog"):
+            save_pictures(tmp_path / "pets" / part / name)
+        (tmp_path / "pets" / part / "dog/note.txt").write_text("no picture")
+    done = parameters.here("tools.new", "pets", tmp_path / "pets", expect=2)
+    assert "found 3 files that cannot be read: " in done.stderr
+    for part in ("train", "val", "test"):
+        assert f"{part}/dog/note.txt: a file of another format" in done.stderr
 
 
 def test_a_group_that_is_a_whole_class_is_told(parameters: Project, tmp_path: Path) -> None:
@@ -289,10 +330,10 @@ def test_a_home_directory_of_nobody_is_one_line(parameters: Project, name: str) 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("pets.7z", "found a file of another kind; unpack it, or name its folder"),
-        ("pets.rar", "found a file of another kind; unpack it, or name its folder"),
-        ("cat.png", "found a file of another kind; unpack it, or name its folder"),
-        ("pets.csv", "found a file of another kind; unpack it, or name its folder"),
+        ("pets.7z", "found a file of another kind; unpack it, if it is an archive"),
+        ("pets.rar", "found a file of another kind; unpack it, if it is an archive"),
+        ("cat.png", "found a file of another kind; unpack it, if it is an archive"),
+        ("pets.csv", "found a file of another kind; unpack it, if it is an archive"),
         ("http://localhost:1/pets.zip", "found another file; download it, and name what you have then"),
         ("https://localhost:1/pets.npz?download=1", "found a query after ?; download the file, and name it"),
         ("https://localhost:1/pets.7z", "found another file; download it, and name what you have then"),

@@ -267,7 +267,10 @@ def test_files_that_a_stage_would_refuse_are_not_added(
 
 @pytest.mark.parametrize("name", ["Letters", "../letters", "-letters", "letters\n"])
 def test_a_name_is_checked_before_anything_else(parameters: Project, name: str) -> None:
-    with pytest.raises(UserError, match="the name: expected to match"), contextlib.chdir(parameters.folder):
+    with (
+        pytest.raises(UserError, match="the name: expected small letters, numbers and _"),
+        contextlib.chdir(parameters.folder),
+    ):
         new.main(name, "no-such-folder")
 
 

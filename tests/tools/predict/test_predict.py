@@ -240,6 +240,7 @@ def test_what_is_unlike_the_training_images_is_told(finished: Project, tmp_path:
     [
         (["digits", "no-such.png"], "no-such.png: expected a file of images, found none"),
         (["digits", "docs"], "docs: expected a file of images, found a folder; name its files, docs/*"),
+        (["digits", "https://example.org/a.png"], "found an address; download what it leads to"),
         (["letters", "README.md"], "expected one of digits, twin, found 'letters'"),
         (["digits"], "the following arguments are required: FILE"),
         (["digits", RAW, "--show", "seen.jpg"], "--show: expected the name of a PNG file, such as seen.png"),
@@ -250,6 +251,21 @@ def test_a_wrong_argument_is_one_line(finished: Project, arguments: list[str], m
     completed = finished.here("tools.predict", *arguments, expect=2)
     assert completed.stderr.count("\n") == 1
     assert message in completed.stderr
+
+
+def test_what_can_be_read_is_predicted_and_all_else_is_named(finished: Project, tmp_path: Path) -> None:
+    Image.new("L", (8, 8), 120).save(tmp_path / "good.png")
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "a folder").mkdir()
+    files = [tmp_path / name for name in ("empty.png", "good.png", "a folder", "none.png")]
+    done = finished.here("tools.predict", "digits", *files, expect=2)
+    assert done.stdout.startswith(f"{tmp_path / 'good.png'}: ")
+    assert done.stdout.count("\n") == 1
+    (error,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert "empty.png: expected a picture, found an empty file" in error
+    assert f"name its files, '{tmp_path / 'a folder'}'/*; and {tmp_path / 'none.png'}: expected" in error
+    as_json = finished.here("tools.predict", "digits", *files, "--json", expect=2).stdout
+    assert [row["file"] for row in json.loads(as_json)] == [str(files[1])]
 
 
 def test_a_card_says_what_the_repository_holds(project: Project) -> None:

@@ -210,7 +210,7 @@ def test_a_clone_without_data_gives_the_same_report(reviewed: Project, report: s
     first = clone.files("review/*")
     assert f"review/{TWIN}-confusion.png" in first
     assert f"review/{TWIN}-right-to-wrong.png" not in first  # git does not keep the images
-    assert b"<code>dvc repro preprocess</code> makes the split" in first["review/report.html"]
+    assert f"<code>dvc repro preprocess@{TWIN}</code> makes the split".encode() in first["review/report.html"]
     review(clone, "origin/main", "slower", expect=1)
     assert clone.files("review/*") == first
     assert clone.run("git", "status", "--porcelain").stdout == ""
