@@ -55,7 +55,8 @@ def train(
         val_accuracy.
 
     Raises:
-        UserError: if the training diverged, or if TensorFlow computes otherwise than the parameters say.
+        UserError: if the network cannot be saved, if the training diverged, or if TensorFlow computes
+            otherwise than the parameters say.
     """
     runtime.choose(parameters.computation)
     # Keras's global seed is for what a copy of the project may add: everything here has a seed of its own.
@@ -72,6 +73,7 @@ def train(
         parameters.seed,
         training_split.images.dtype.name,
     )
+    model_file.expect_savable(model)
     # oneDNN's dense product is faster than a sparse one, and a graphics card has no sparse one.
     is_portable = parameters.computation == "portable"
     is_sparse = is_portable and layers.is_mostly_zero(training_split.images)
@@ -120,7 +122,7 @@ def train(
             checkpoint.remove()
         raise UserError(
             f"params.yaml: training: expected a loss that stays finite, found {table['loss'].iloc[-1]} after "
-            f"{len(table)} epochs; lower learning_rate ({hyperparameters.learning_rate:g}) or weight_decay"
+            f"epoch {len(table)}; lower learning_rate ({hyperparameters.learning_rate:g}) or weight_decay"
         )
     model.set_weights(logits_model.get_weights())
     if parameters.network.temperature_scaling:

@@ -1,5 +1,6 @@
 """Validation of content against a type, with errors of one line."""
 
+from difflib import get_close_matches
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -7,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from stages.common.errors import UserError
 
 MOST_ERRORS = 3
+CLOSE = 0.75  # the likeness of two keys, from 0 to 1, from which one may be meant by the other
 MOST_FOUND_CHARACTERS = 100
 KEY_PATTERN = r"^[a-z][a-z0-9_]*$"
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
@@ -57,6 +59,12 @@ def _describe(detail: Any, content: Any) -> str:
     place = f"{'.'.join(keys)}: " if keys else ""
     if detail["type"] == "value_error":
         return f"{place}{detail['ctx']['error']}"
+    expected, found = _explain(detail)
+    return f"{place}expected {expected}, found {found}"
+
+
+def _explain(detail: Any) -> tuple[str, str]:
+    """Return what was expected and what was found, of one of pydantic's errors."""
     found = repr(detail["input"])
     if len(found) > MOST_FOUND_CHARACTERS:
         found = f"{found[:MOST_FOUND_CHARACTERS]}..."
@@ -74,6 +82,26 @@ def _describe(detail: Any, content: Any) -> str:
         case "string_pattern_mismatch":
             pattern = detail["ctx"]["pattern"]
             expected = PLAIN_PATTERNS.get(pattern, f"to match {pattern!r}")
+        case "extra_forbidden":
+            expected = PLAIN_EXPECTATIONS["extra_forbidden"]
+            if alike := get_close_matches(str(detail["loc"][-1]), _list_keys(Section), 1, CLOSE):
+                found = f"{found}; did you mean {alike[0]}?"
+        case "float_type" | "int_type" if isinstance(detail["input"], str) and _is_number(detail["input"]):
+            expected, found = "a number", f"{found}, a text; leave out the quotes"
         case other:
             expected = PLAIN_EXPECTATIONS.get(other, detail["msg"].removeprefix("Input should be "))
-    return f"{place}expected {expected}, found {found}"
+    return expected, found
+
+
+def _list_keys(section: type[Section]) -> list[str]:
+    """Return the keys of all sections that are of a kind."""
+    keys = [key for kind in section.__subclasses__() for key in _list_keys(kind)]
+    return sorted({*section.model_fields, *keys})
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -32,6 +32,19 @@ def save(model: keras.Model, path: Path) -> None:
     checksums.write(checksums.checksum_path(path), [path])
 
 
+def expect_savable(model: keras.Model) -> None:
+    """Raise a UserError if `save` could not write a model, as is better known before the training."""
+    try:
+        type(model).from_config(model.get_config())
+    except Exception as error:  # noqa: BLE001 - a layer of one's own may raise anything
+        reason = (str(error) or type(error).__name__).partition(" Full object config:")[0]
+        raise UserError(
+            "stages/network: expected layers that Keras can save, and build again from their configuration, "
+            f"found: {reason}; give each layer of your own a get_config with the arguments of its __init__, "
+            "and the line @keras.saving.register_keras_serializable() above its class"
+        ) from None
+
+
 def load(path: Path) -> keras.Model:
     """Read a model that `save` has written; no code from the file is run.
 

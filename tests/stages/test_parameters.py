@@ -43,7 +43,7 @@ def test_the_committed_file_is_valid_and_has_the_three_data_sets() -> None:
         ("training.learning_rate", float("nan"), "expected a finite number, found nan"),
         ("training.learning_rate", True, "expected a valid number, found True"),
         ("training.epochs", 2.5, "expected a valid integer, found 2.5"),
-        ("training.epochs", "20", "expected a valid integer, found '20'"),
+        ("training.epochs", "20", "expected a number, found '20', a text; leave out the quotes"),
         ("training.epochs", 0, "expected greater than 0, found 0"),
         ("training.label_smoothing", 1, "expected less than 1, found 1"),
         ("training.schedule", "linear", "expected 'constant' or 'cosine', found 'linear'"),
@@ -79,6 +79,29 @@ def test_a_wrong_value_is_named_with_key_expectation_and_finding(
     set_value(content["datasets"]["digits"], key, value)
     found = load_error(tmp_path, dump(content))
     assert f"datasets.digits.{key}: {message}" in found
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong", "message"),
+    [
+        ("network", "droput", "expected no such key, found 0.5; did you mean dropout?"),
+        ("training", "warmup_epoch", "expected no such key, found 0.5; did you mean warmup_epochs?"),
+        ("source", "test_image", "expected no such key, found 0.5; did you mean test_images?"),
+        ("network", "anything", "expected no such key, found 0.5"),
+    ],
+)
+def test_an_unknown_key_is_named_with_the_one_that_is_meant(
+    tmp_path: Path, content: Any, key: str, wrong: str, message: str
+) -> None:
+    content["datasets"]["digits"][key][wrong] = 0.5
+    assert load_error(tmp_path, dump(content)).endswith(f"{wrong}: {message}")
+
+
+@pytest.mark.parametrize(("key", "value"), [("network.dropout", "0.2"), ("training.epochs", "30")])
+def test_a_number_in_quotes_is_told(tmp_path: Path, content: Any, key: str, value: str) -> None:
+    set_value(content["datasets"]["digits"], key, value)
+    expected = f"{key}: expected a number, found '{value}', a text; leave out the quotes"
+    assert load_error(tmp_path, dump(content)).endswith(expected)
 
 
 def test_a_list_of_convolutions_is_not_empty(tmp_path: Path, content: Any) -> None:

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -245,6 +246,28 @@ def test_the_history_has_a_row_an_epoch(digits: Split, dataset: parameters.Datas
     )
     assert list(history.columns) == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
     assert history["epoch"].tolist() == [1, 2, 3, 4]
+
+
+class Scaled(keras.layers.Layer):  # type: ignore[misc]
+    """A layer of one's own that nobody has registered."""
+
+    def call(self, inputs: Any) -> Any:
+        return inputs * 2
+
+
+def test_a_network_that_cannot_be_saved_is_refused_before_the_training(
+    digits: Split, dataset: parameters.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build_with_own_layer(*_: Any) -> keras.Model:
+        inputs = keras.Input((8, 8))
+        outputs = keras.layers.Dense(10)(Scaled()(keras.layers.Flatten()(inputs)))
+        return keras.Model(inputs, keras.layers.Softmax(dtype="float64")(outputs))
+
+    monkeypatch.setattr(build, "build_network", build_with_own_layer)
+    began = keras.callbacks.LambdaCallback(on_epoch_begin=lambda *_: pytest.fail("it trains"))
+    with pytest.raises(UserError, match=r"stages/network: expected layers .*Scaled.*register_keras") as error:
+        train(dataset, part(digits, 0, 1000), part(digits, 1000, 1300), [began])
+    assert "\n" not in str(error.value)
 
 
 def test_the_history_is_rewritten_on_the_way_in_its_share_of_the_time(tmp_path: Path) -> None:

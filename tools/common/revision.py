@@ -82,7 +82,13 @@ class Revision:
         """Return the content of a YAML file; an empty mapping if there is no file."""
         if path not in self._parsed:
             try:
-                content = YAML(typ="safe").load((self.read(path) or b"").decode())
+                text = (self.read(path) or b"").decode()
+                if git.CONFLICT_MARK.search(text):
+                    raise UserError(
+                        f"{path} at {self.name}: expected one version of each line, found marks of a "
+                        "conflict between two; run make merge, which settles it or says how"
+                    )
+                content = YAML(typ="safe").load(text)
             except (YAMLError, ValueError, RecursionError) as error:
                 raise UserError(f"{path} at {self.name}: not valid YAML: {error}") from None
             self._parsed[path] = self._mapping(content, str(path))

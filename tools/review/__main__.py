@@ -51,6 +51,7 @@ def main(base_name: str, later_name: str, rules: Rules, trainings: int, *, nativ
         files.write_text(folder / "report.html", page.build(review))
     print(markdown.unescape(text))
     print(f"With pictures: {FOLDER / 'report.html'}")
+    print(markdown.unescape(report.judge(review)))  # which has scrolled away
     return 1 if review.stopped else 0
 
 

@@ -175,7 +175,10 @@ def _find_outcome(
     hashes = {inputs.find_split(revision, dataset, split) for revision in revisions} - {None}
     if before.predictions["actual"].tolist() != after.predictions["actual"].tolist() or len(hashes) > 1:
         return Outcome.OTHER_IMAGES
-    if before.metrics == after.metrics and before.predictions.equals(after.predictions):
+    columns = [name for name in before.predictions if name in after.predictions]
+    metrics = before.metrics.keys() & after.metrics.keys()
+    same_metrics = all(before.metrics[name] == after.metrics[name] for name in metrics)
+    if same_metrics and before.predictions[columns].equals(after.predictions[columns]):
         return Outcome.SAME_PREDICTIONS
     return Outcome.COMPARED
 

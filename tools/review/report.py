@@ -7,6 +7,7 @@ from tools.review.estimates import CONFIDENCE
 from tools.review.metrics import METRICS
 from tools.review.review import Comparison, Outcome, Review
 from tools.review.sections import describe, describe_alone, describe_parameters, join, shorten
+from tools.review.statistics import Verdict
 
 ROOM = MOST_CHARACTERS - 2000  # for what the comment says besides
 MOST_DATASETS = 30  # of which the head has a line each
@@ -52,11 +53,24 @@ def summarize(review: Review) -> dict[str, str]:
     return {
         "title": f"# {describe_revision(review.base)} → {describe_revision(review.later)}",
         "verdict": judge(review),
+        "scope": _describe_scope(review),
         "datasets": "\n".join(lines),
         "stale": "\n".join(stale),
         "pipeline": f"Changed for every data set: {join(review.pipeline)}." if review.pipeline else "",
         "parameters": describe_parameters(review, review.shared),
     }
+
+
+def _describe_scope(review: Review) -> str:
+    """Return what is compared, in a line; nothing if no predictions are."""
+    if not any(comparison.differences for comparison in review.comparisons):
+        return ""
+    trainings = (
+        f"Means over {review.seeds} trainings of each revision, with other seeds,"
+        if review.seeds > 1
+        else "One training of each revision,"
+    )
+    return f"{trainings} on the {review.split} images."
 
 
 def judge(review: Review) -> str:
@@ -74,6 +88,11 @@ def judge(review: Review) -> str:
     ]
     if not worse and not obstacles:
         passed = f"**Passed**: nothing is shown to be worse than {base} by more than its tolerance."
+        verdicts = {
+            difference.verdict for comparison in review.comparisons for difference in comparison.differences
+        }
+        if verdicts and not verdicts & {Verdict.BETTER, Verdict.WORSE}:
+            passed += " Nothing is shown to be better or worse: the differences may be noise."
         alone = [comparison.dataset for comparison in review.comparisons if comparison.is_shown_alone]
         if alone:  # of which nothing can be shown to be worse
             passed += f" **Compared with nothing**: {join(alone)}."
@@ -179,4 +198,9 @@ def _summarize_outcome(comparison: Comparison) -> str:
     if comparison.outcome is not Outcome.SAME_PREDICTIONS:
         return f"{name}: {escape(comparison.reason)}"
     changed = join([*comparison.parameters, *comparison.code, *comparison.data])
-    return f"{name}: {escape(comparison.reason)}" + (f"; changed: {changed}" if changed else "")
+    other = join([name for name, *values in comparison.list_other_metrics() if None in values])
+    return (
+        f"{name}: {escape(comparison.reason)}"
+        + (f"; metrics of one revision alone: {other}" if other else "")
+        + (f"; changed: {changed}" if changed else "")
+    )

@@ -153,10 +153,15 @@ def _count_needed(review: Review, difference: Difference) -> str:
     images, seeds = estimate.count_images_for(size), estimate.count_seeds_for(size)
     texts = []
     if seeds < inf:
-        texts.append(f"about {seeds:,.0f} seeds each")
+        texts.append(f"about {_round(seeds):,} seeds each")
     if images < inf:
-        texts.append(f"about {images:,.0f} {review.split} images")
+        texts.append(f"about {_round(images):,} {review.split} images")
     return " or ".join(texts) or "more seeds and more images"
+
+
+def _round(count: float) -> int:
+    """Return a number with two figures, which are more than such an estimate has."""
+    return int(float(f"{count:.2g}"))
 
 
 def _describe_confusions(review: Review, comparison: Comparison) -> str:

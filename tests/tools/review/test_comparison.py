@@ -5,6 +5,8 @@ import json
 import pytest
 from review_repository import IMAGES, MANY, RULES, SPLIT, TOLERANCE, Repository, compare, compare_all, review
 
+from stages.common.errors import UserError
+from tools.common.markdown import unescape
 from tools.common.revision import find_revision
 from tools.review.comparison import compare_dataset, list_datasets
 from tools.review.report import build_markdown
@@ -76,6 +78,42 @@ def test_a_metric_without_a_verdict_is_shown_and_named_where_it_is_missing(repos
     text = build_markdown(review())
     assert "| calibration_error | 0.0200 | 0.0400 | +0.0200 |  | no verdict |" in text
     assert "| new_metric | none | 0.5000 |  |  | not at main |" in text
+
+
+def test_a_new_metric_of_the_same_predictions_is_no_change_of_the_network(repository: Repository) -> None:
+    metrics = json.loads((repository.folder / "metrics/first.json").read_text())
+    metrics[SPLIT]["top_2_accuracy"] = 1.0
+    repository.write("metrics/first.json", json.dumps(metrics))
+    path = repository.folder / f"predictions/first/{SPLIT}.csv"
+    head, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([f"{head},second", *(f"{row},cat" for row in rows)]) + "\n")
+    repository.lock()
+    assert compare().outcome is Outcome.SAME_PREDICTIONS
+    assert (
+        "**first**: the same predictions for all 40 validation images; metrics of one revision alone: "
+        "top_2_accuracy" in unescape(build_markdown(review()))
+    )
+
+
+def test_marks_of_a_conflict_are_named_with_what_settles_them(repository: Repository) -> None:
+    path = repository.folder / "dvc.lock"
+    path.write_text(f"<<<<<<< HEAD\n{path.read_text()}=======\n>>>>>>> other\n")
+    with pytest.raises(UserError, match=r"dvc\.lock at workspace: expected one version .* run make merge"):
+        review()
+
+
+def test_a_difference_that_may_be_noise_is_called_so(repository: Repository) -> None:
+    repository.predict("first", wrong=1)
+    repository.lock()
+    text = build_markdown(review())
+    assert (
+        "**Passed**: nothing is shown to be worse than main by more than its tolerance. Nothing is shown"
+        in text
+    )
+    assert "One training of each revision, on the validation images." in text
+    repository.predict("first", wrong=MANY)
+    repository.lock()
+    assert "may be noise" not in build_markdown(review())
 
 
 @pytest.mark.parametrize("hidden", ["order", "hash"])

@@ -25,7 +25,7 @@ def test_the_commands_of_the_document_run_one_after_the_other(project: Project) 
     assert max(map(len, rows)) <= 120
     changed = {re.split(r"  +", row)[0]: re.split(r"  +", row)[1] for row in rows}
     assert len(changed) == 5  # the workspace, the commit, the experiment, and two of the grid
-    assert changed["dropout"] == "network.dropout=0.4"
+    assert changed["more-dropout"] == "network.dropout=0.4"
     # The grid does not inherit the dropout of the experiment before it.
     assert sorted(changed.values()) == [
         "network.dropout=0.4", "training.learning_rate=0.001", "training.learning_rate=0.01", "unchanged",
