@@ -31,6 +31,7 @@ REMEDIES = {
     ".zip": "unpack it",
     ".pdf": "save its pages as PNG",
     ".svg": "save it as PNG",
+    **dict.fromkeys((".mov", ".mp4", ".avi", ".mkv", ".webm"), "move the video elsewhere"),
 }
 GZIP_MAGIC = b"\x1f\x8b"
 PICTURE_MAGICS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*")

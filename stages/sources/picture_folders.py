@@ -121,7 +121,8 @@ def _find_place(folder: Path, name: str, member: str) -> Path:
 
 
 def _build_archive_error(archive: Path, folder: str, error: Exception) -> UserError:
-    reason = str(error).replace(folder, str(archive)) or type(error).__name__
+    # tarfile tells in further lines what each way of compression says.
+    reason = str(error).partition(":\n")[0].replace(folder, str(archive)) or type(error).__name__
     return UserError(
         f"{archive}: expected a whole .zip or .tar file of pictures, without a password, found: {reason}; "
         "copy it again, or unpack it yourself and name the folder"

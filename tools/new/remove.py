@@ -22,6 +22,7 @@ from tools.predict import card
 PIPELINE = Path("dvc.yaml")
 STAGES = ("fetch", "preprocess", "train", "evaluate")
 CARDS = Path("cards")
+EXPLORED = Path("explore")
 
 
 def remove(name: str) -> None:
@@ -42,6 +43,7 @@ def remove(name: str) -> None:
     is_card_made = _is_card_made(name)
     _write_sections(*(yaml_text.remove_section(text, name) for text in _read_sections(name)))
     _forget(name)
+    _explored_page(name).unlink(missing_ok=True)
     layout.checkpoint(name).unlink(missing_ok=True)
     for path in layout.outputs(name):
         if path.is_dir() and not path.is_symlink():  # what a link leads to is the user's
@@ -72,6 +74,7 @@ def rename(name: str, new_name: str) -> None:
     is_complete = dvc.run("status", *(f"{stage}@{name}" for stage in STAGES)).strip().endswith("up to date.")
     _write_sections(*(yaml_text.rename_section(text, name, new_name) for text in _read_sections(name)))
     _forget(name, new_name)
+    _explored_page(name).unlink(missing_ok=True)  # which has the old name in it
     layout.checkpoint(name).unlink(missing_ok=True)  # of a training of the old name
     for old, new in zip(layout.outputs(name), layout.outputs(new_name), strict=True):
         if old.exists():
@@ -161,6 +164,11 @@ def _is_card_made(name: str) -> bool:
 
 def _card(name: str) -> Path:
     return CARDS / f"{name}.md"
+
+
+def _explored_page(name: str) -> Path:
+    """Return the page that `make explore` writes."""
+    return EXPLORED / f"{name}.html"
 
 
 def _remove_empty_folders(name: str) -> None:

@@ -3,6 +3,7 @@
 The sections follow Mitchell et al., "Model Cards for Model Reporting", 2019. No data or model is read.
 """
 
+import json
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stages.checks import findings
 from stages.common import command, files, layout
 from stages.common.errors import UserError
 from stages.parameters import Dataset, Parameters
@@ -62,7 +64,7 @@ def build_card(name: str, parameters: Parameters, settings: Settings) -> str:
             f"## Classes\n\n{_describe_classes(name)}",
             f"## Most frequent confusions\n\n{_describe_confusions(result.predictions)}",
         ]
-    parts.append(f"## Limits\n\n{_describe_limits(about)}")
+    parts.append(f"## Limits\n\n{_describe_limits(name, about)}")
     return "\n\n".join(parts) + "\n"
 
 
@@ -124,12 +126,25 @@ def _describe_confusions(predictions: pd.DataFrame) -> str:
     wrong = predictions[predictions["actual"] != predictions["predicted"]]
     counts = wrong.groupby(["actual", "predicted"]).size().sort_values(ascending=False, kind="stable")
     most_frequent = counts.head(MOST_CONFUSIONS).reset_index()
+    if wrong.empty:
+        return "No image is taken for another class."
     return _table(["actual", "taken for", "images"], most_frequent.to_numpy().tolist())
 
 
-def _describe_limits(about: About) -> str:
-    limits = about.limits or [f"None are stated in {SETTINGS_FILE}."]
+def _describe_limits(name: str, about: About) -> str:
+    limits = [*(about.limits or [f"None are stated in {SETTINGS_FILE}."]), *_list_findings(name)]
     return "\n".join(f"- {limit}" for limit in [*limits, LIMIT_OF_EVERY_NETWORK])
+
+
+def _list_findings(name: str) -> list[str]:
+    """Return what preprocess has found wrong with the images and labels, such as leaks between splits."""
+    path = layout.findings(name)
+    if not path.exists():
+        return []
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return [
+        f"Found before training: {markdown.escape(found.text)}." for found in findings.list_findings(content)
+    ]
 
 
 def main(names: list[str]) -> None:

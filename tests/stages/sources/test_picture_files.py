@@ -102,6 +102,7 @@ def cut_off(path: Path) -> None:
         ("a.png", lambda path: path.write_bytes(b""), "an empty file; copy it again"),
         ("a.png", lambda path: path.write_text("<html>"), "a file of another format; move it elsewhere"),
         ("a.heic", lambda path: path.write_bytes(bytes(50)), "a file of another format; save it as JPEG"),
+        ("a.MOV", lambda path: path.write_bytes(bytes(50)), "of another format; move the video elsewhere"),
         ("a.jpg", lambda path: path.write_bytes(gzip.compress(b"x")), "of another format; decompress it"),
         ("a.png", cut_off, "a damaged one (image file is truncated"),
         ("a.jpg", cut_off, "a damaged one (image file is truncated"),

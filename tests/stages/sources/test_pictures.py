@@ -188,6 +188,7 @@ def test_a_damaged_archive_is_one_line_without_a_temporary_folder(
     with pytest.raises(UserError) as error, picture_folders.open_folder(str(tmp_path / name)):
         pass
     assert str(error.value).startswith(f"{tmp_path / name}: expected a whole .zip or .tar file of pictures")
+    assert "\n" not in str(error.value)
     assert tempfile.gettempdir() not in str(error.value).replace(str(tmp_path), "")
 
 

@@ -200,9 +200,13 @@ def test_a_data_set_goes_with_all_that_came_of_it(project: Project) -> None:
     others = list_results(project, "digits")
     assert list_results(project, TWIN)
     (project.folder / layout.checkpoint(TWIN)).touch()
+    page = project.folder / f"explore/{TWIN}.html"
+    page.parent.mkdir(exist_ok=True)
+    page.touch()
     done = project.here("tools.new.remove", TWIN)
     assert f"Removed {TWIN}" in done.stdout
     assert not list_results(project, TWIN)
+    assert not page.exists()
     assert not (project.folder / f"cards/{TWIN}.md").exists()
     for name in ("params.yaml", "tools.yaml", "dvc.lock", "dvc.yaml"):
         assert TWIN not in (project.folder / name).read_text()

@@ -1,5 +1,6 @@
 """Predictions for images in files, and model cards."""
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 from helpers import ROOT, Project
 from PIL import Image, ImageDraw
+from ruamel.yaml import YAML
 
 from stages import parameters
 from stages.common.errors import UserError
@@ -251,6 +253,24 @@ def test_a_wrong_argument_is_one_line(finished: Project, arguments: list[str], m
     completed = finished.here("tools.predict", *arguments, expect=2)
     assert completed.stderr.count("\n") == 1
     assert message in completed.stderr
+
+
+def test_a_card_names_what_preprocess_has_found(project: Project) -> None:
+    path = project.folder / "plots/data/digits.json"
+    content = json.loads(path.read_text())
+    content["identical"]["test in train"] = 3
+    content["which"]["identical: test in train"] = [["a_b.png", "c.png"]]
+    path.write_text(json.dumps(content))
+    lock = project.folder / "dvc.lock"
+    old = YAML(typ="safe").load(lock)["stages"]["preprocess@digits"]["outs"]
+    (entry,) = [entry for entry in old if entry["path"] == "plots/data/digits.json"]
+    new = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    lock.write_text(lock.read_text().replace(entry["md5"], new))
+    project.here("tools.predict.card", "digits")
+    limits = (project.folder / "cards/digits.md").read_text().partition("## Limits")[2]
+    assert (
+        "- Found before training: test images identical to a training image: 3 of 360, as a_b.png" in limits
+    )
 
 
 def test_what_can_be_read_is_predicted_and_all_else_is_named(finished: Project, tmp_path: Path) -> None:
