@@ -47,6 +47,7 @@ def describe_split(
             "columns": sheets.COLUMNS,
             "imagesOfASheet": sheets.IMAGES_OF_A_SHEET,
             "sheets": drawn.addresses,
+            "rule": _describe_order(before, with_right=with_right),
             # Whether the network can get its pixels from the sheets.
             "areExact": (drawn.height, drawn.width) == images.images.shape[1:3]
             and images.images.dtype.kind in "iu"
@@ -64,6 +65,12 @@ def _order(table: pd.DataFrame, before: Result | None, *, with_right: bool) -> N
     if not with_right:
         place = place[~(place["right"] & place["same"])]
     return place.sort_values(["right", "same", "sure"], kind="stable").index.to_numpy()
+
+
+def _describe_order(before: Result | None, *, with_right: bool) -> str:
+    """Return in words which images are in the page, where it has not all of them."""
+    first = "mistakes and changes" if before else "mistakes"
+    return f"{first}, then the least sure" if with_right else f"{first} alone"
 
 
 def _find_indices(names: pd.Series, classes: list[str]) -> list[int]:

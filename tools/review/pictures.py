@@ -106,7 +106,12 @@ def _collect_contents(review: Review, comparison: Comparison, images: Split) -> 
     before = None if comparison.is_shown_alone else comparison.before[0]
     section = review.later.datasets()[comparison.dataset]
     described = describe_split(
-        after, before, images, comparison.classes, section["largest_pixel"], with_right=False
+        after,
+        before,
+        images,
+        comparison.classes,
+        section["largest_pixel"],
+        with_right=before is None,  # nobody knows the images of a new data set
     )
     return {
         "name": comparison.dataset,

@@ -11,10 +11,12 @@ function startLabels(root, contents, pictures) {
 
   function draw() {
     const name = find("[name=split]").value, rows = all.filter(([split]) => split === name);
+    const present = rows.filter(([, number]) => pictures[name].has(number));
     find(".count").textContent = `${plural(rows.length, "label")} of ${count(contents.splits[name].actual.length)} ${name} images; ` +
-      `confident learning, too, takes ${count(rows.filter(row => row.at(-1)).length)} of them for wrong`;
-    find(".images").replaceChildren(...rows.slice(0, shown).map(([split, number, , , sure, , isIssue]) => makeTile(contents, split, pictures[split], number, `its label: ${percent(sure)}`, ...(isIssue ? ["confident learning: wrong"] : []))));
-    find(".more").hidden = rows.length <= shown;
+      `confident learning, too, takes ${count(rows.filter(row => row.at(-1)).length)} of them for wrong` +
+      pictures[name].describe(rows.map(([, number]) => number));
+    find(".images").replaceChildren(...present.slice(0, shown).map(([split, number, , , sure, , isIssue]) => makeTile(contents, split, pictures[split], number, `its label: ${percent(sure)}`, ...(isIssue ? ["confident learning: wrong"] : []))));
+    find(".more").hidden = present.length <= shown;
   }
 
   for (const name of Object.keys(contents.splits)) find("[name=split]").append(new Option(name, name));

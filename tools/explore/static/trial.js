@@ -174,7 +174,7 @@ function startTrial(root, contents, pictures) {
   // Tell the likeliest classes of an image of the data set.
   document.addEventListener("showimage", async ({ detail: { split, number, tell } }) => {
     const drawn = pictures[split].draw(number);
-    if (!drawn || !contents.splits[split].images.areExact) return;
+    if (!contents.splits[split].images.areExact) return;
     const canvas = await drawn.ready, pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
     const channels = Array.from({ length: contents.shape[2] ?? 1 }, (_, channel) => readChannel(pixels, channel));
     const probabilities = predict(steps, toPixels(channels, contents.largestPixel));

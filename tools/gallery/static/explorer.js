@@ -16,16 +16,23 @@ const plural = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : 
 
 // The images of a split, drawn from its sheets.
 class Pictures {
-  constructor({ numbers, height, width, columns, imagesOfASheet, sheets }) {
-    Object.assign(this, { height, width, columns, imagesOfASheet });
+  constructor({ numbers, height, width, columns, imagesOfASheet, sheets, rule }) {
+    Object.assign(this, { height, width, columns, imagesOfASheet, rule });
     this.places = numbers && new Map(numbers.map((number, place) => [number, place]));
     this.sheets = sheets.map(address => ({ address }));
   }
 
-  // Return a canvas with an image, or null if the page does not have it.
+  has(number) { return !this.places || this.places.has(number); }
+
+  // Return how many of some images the page has, in words; nothing if it has all.
+  describe(numbers) {
+    const present = numbers.filter(number => this.has(number)).length;
+    return present === numbers.length ? "" : `; this page has ${count(present)} of them: ${this.rule}`;
+  }
+
+  // Return a canvas with an image that the page has.
   draw(number) {
     const place = this.places ? this.places.get(number) : number;
-    if (place === undefined) return null;
     const canvas = element("canvas", { width: this.width, height: this.height, className: "image" });
     canvas.ready = this.load(Math.floor(place / this.imagesOfASheet)).then(sheet => {
       const within = place % this.imagesOfASheet, row = Math.floor(within / this.columns), column = within % this.columns;
@@ -57,8 +64,7 @@ function makeTile(contents, name, pictures, number, ...more) {
   const tile = element("button", {
     type: "button", className: `tile ${isRight ? "right" : "wrong"}`,
     attributes: { "aria-label": [`image ${number}: ${label}, ${sure}`, ...was, ...more].join("; ") },
-  }, pictures.draw(number) ?? element("span", { className: "image missing", textContent: "not in this page" }),
-  ...lines.map(textContent => element("span", { textContent })));
+  }, pictures.draw(number), ...lines.map(textContent => element("span", { textContent })));
   tile.addEventListener("click", () => {
     const isLarge = tile.classList.toggle("large");
     tile.setAttribute("aria-expanded", String(isLarge));
@@ -115,12 +121,13 @@ function startExplorer(root, contents) {
   }
 
   function drawImages() {
-    const numbers = chosen(), { actual, predicted } = split();
+    const numbers = chosen(), { actual, predicted } = split(), held = pictures[form.split.value];
+    const present = numbers.filter(number => held.has(number));
     const wrong = numbers.filter(number => actual[number] !== predicted[number]).length;
     find(".count").textContent = `${plural(numbers.length, "image")}, ${count(wrong)} of them wrong` +
-      (cell ? `: ${isolate(names[cell[0]])}, taken for ${isolate(names[cell[1]])} now or before, not both` : "");
-    find(".images").replaceChildren(...numbers.slice(0, shown).map(number => makeTile(contents, form.split.value, pictures[form.split.value], number)));
-    find(".more").hidden = numbers.length <= shown;
+      (cell ? `: ${isolate(names[cell[0]])}, taken for ${isolate(names[cell[1]])} now or before, not both` : "") + held.describe(numbers);
+    find(".images").replaceChildren(...present.slice(0, shown).map(number => makeTile(contents, form.split.value, held, number)));
+    find(".more").hidden = present.length <= shown;
     for (const button of root.querySelectorAll(".matrix button[data-actual]")) {
       const pair = cell ?? [form.actual.value, form.predicted.value];
       button.setAttribute("aria-pressed", String(button.dataset.actual === String(pair[0]) && button.dataset.predicted === String(pair[1])));
