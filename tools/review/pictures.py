@@ -59,7 +59,10 @@ def draw_learning_curves(review: Review, folder: Path) -> dict[str, list[Picture
 
 
 def _draw_images(review: Review, comparison: Comparison, folder: Path) -> list[Picture]:
-    """Draw the images that became wrong and that became right, or the mistakes if nothing is compared."""
+    """Draw the images that became wrong and that became right, or the mistakes if nothing is compared.
+
+    There is no picture of no images.
+    """
     after = comparison.after[0].predictions
     split = read_images(review.later, comparison.dataset, review.split, after["actual"])
     if split is None:
@@ -67,6 +70,8 @@ def _draw_images(review: Review, comparison: Comparison, folder: Path) -> list[P
     name = comparison.dataset
     comparison.contents = _collect_contents(review, comparison, split)
     if comparison.is_shown_alone:
+        if (after["actual"] == after["predicted"]).all():
+            return []
         path = folder / f"{name}-mistakes.png"
         gallery.draw_mistakes(path, split.images, after)
         return [Picture(path, "The most confident mistakes")]

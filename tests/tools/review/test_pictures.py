@@ -102,3 +102,18 @@ def test_of_a_comparison_the_page_says_that_it_has_no_images_that_are_right_as_b
         f"{IMAGES} images, 5 of them wrong; this page has 5 of them: mistakes and changes alone"
     )
     assert explorer.locator(".tile").count() == explorer.locator(".tile canvas").count() == 5
+
+
+def test_no_picture_is_drawn_of_no_mistakes(new: Repository, draw: Draw, tmp_path: Path) -> None:
+    write_results(new, "third", 0)
+    drawn = draw()
+    assert [path.name for path in (tmp_path / "drawn").iterdir()] == ["third-confusion.png"]
+    (third,) = (comparison for comparison in drawn.comparisons if comparison.dataset == "third")
+    assert [picture.path.name for picture in third.pictures] == ["third-confusion.png"]
+    assert third.contents is not None
+
+
+@pytest.mark.usefixtures("new")
+def test_a_picture_is_drawn_of_some_mistakes(draw: Draw, tmp_path: Path) -> None:
+    draw()
+    assert (tmp_path / "drawn/third-mistakes.png").exists()
