@@ -52,7 +52,9 @@ def describe_alone(review: Review, comparison: Comparison) -> dict[str, str]:
     frequent = table["actual"].value_counts().iloc[0] / len(table)
     counts = table.groupby(["actual", "predicted"]).size().to_dict()
     if len(comparison.classes) <= MOST_CLASSES:
-        matrix = _matrix(comparison.classes, lambda *pair: f"{counts[pair]:,}" if pair in counts else NONE)
+        matrix = f"{_describe_sides(review)}.\n\n" + _matrix(
+            comparison.classes, lambda *pair: f"{counts[pair]:,}" if pair in counts else NONE
+        )
     else:
         matrix = _frequent_confusions(table)
     return {
@@ -202,9 +204,13 @@ def _describe_confusions(review: Review, comparison: Comparison) -> str:
         return f"**{text} {verdict}**" if verdict in (Verdict.BETTER, Verdict.WORSE) else text
 
     return (
-        f"Rows are the classes of the images, columns the predictions at {later}; in brackets the change "
-        f"from {base}, bold where it is too much for chance.\n\n" + _matrix(names, describe_cell)
+        f"{_describe_sides(review)}; in brackets the change from {base}, bold where it is too much for "
+        "chance.\n\n" + _matrix(names, describe_cell)
     )
+
+
+def _describe_sides(review: Review) -> str:
+    return f"Rows are the classes of the images, columns the predictions at {shorten(review.later.name)}"
 
 
 def _matrix(names: list[str], describe_cell: Callable[[str, str], str]) -> str:

@@ -111,6 +111,17 @@ def test_what_is_compared_with_nothing_is_named_beside_passed() -> None:
     assert "Compared with nothing" not in report(compared("old", ["a", "b"], 40))
 
 
+def test_the_rows_of_a_matrix_are_said_to_be_the_classes_of_the_images_with_a_base_or_without() -> None:
+    new, old = compared("new", ["a", "b"], 40), compared("old", ["a", "b"], 40)
+    new.before, new.differences = [], []
+    rows = "Rows are the classes of the images, columns the predictions at workspace"
+    assert f"### Confusions\n\n{rows}.\n\n|  | a | b |\n" in report(new)
+    assert f"### Confusions\n\n{rows}; in brackets the change from main, bold " in report(old)
+    many = compared("many", [f"class {name}" for name in range(14)], 240)
+    many.before, many.differences = [], []
+    assert "### Confusions\n\n| class | taken for | images |\n" in report(many)
+
+
 def test_results_that_lack_a_column_are_shown_without_its_intervals() -> None:
     comparison = compared("some", ["a", "b"], 40)
     table = comparison.after[0].predictions.drop(columns="sum_of_squares")
