@@ -37,7 +37,13 @@ def make_result(
     return Result(predictions, METRICS)
 
 
-def make_contents(classes: list[str], images: int = 30, right: float = 0.5, **changes: Any) -> dict[str, Any]:
+def make_contents(
+    classes: list[str],
+    images: int = 30,
+    right: float = 0.5,
+    sides: tuple[int, int] = (6, 5),
+    **changes: Any,
+) -> dict[str, Any]:
     """Return the contents of a page for a network that is right in a share of the images."""
     random = np.random.default_rng(0)
     labels = np.arange(images) % len(classes)
@@ -48,7 +54,7 @@ def make_contents(classes: list[str], images: int = 30, right: float = 0.5, **ch
         guesses = np.where(is_right, labels, others)
         results.append(make_result(classes, labels, guesses, random.uniform(0.5, 1, images).round(4)))
     base = results[1] if changes.get("base") else None
-    split = Split(random.integers(0, 256, (images, 6, 5), np.uint8), labels.astype(np.int32))
+    split = Split(random.integers(0, 256, (images, *sides), np.uint8), labels.astype(np.int32))
     described = describe_split(results[0], base, split, classes, 255)
     described["suspicious"] = [[0, 0, 1 % len(classes), 0.01, 0.9, 1]]
     return {
@@ -60,7 +66,7 @@ def make_contents(classes: list[str], images: int = 30, right: float = 0.5, **ch
         "largestPixel": 255,
         "background": None,
         "framing": None,
-        "shape": (6, 5),
+        "shape": sides,
         "network": None,
         "obstacle": classes[0],
         "splits": {"validation": described, "test": described},
@@ -171,6 +177,22 @@ def test_an_image_becomes_larger_where_the_network_says_nothing(open_contents: C
     assert opened.page.locator(".tile.large").count() == 1
     tile.click()
     assert tile.get_attribute("aria-expanded") == "false"
+
+
+@pytest.mark.parametrize("is_large", [False, True])
+@pytest.mark.parametrize("sides", [(64, 58), (10, 40), (64, 2), (3, 90), (8, 8)])
+def test_the_shape_of_a_tile_is_that_of_its_image(
+    open_contents: Callable[..., Opened], sides: tuple[int, int], is_large: bool
+) -> None:
+    opened = open_contents(["a", "b"], sides=sides)
+    tile = opened.page.locator("#confusions .tile").first
+    if is_large:
+        tile.click()
+    box = tile.locator("canvas").bounding_box()
+    assert box is not None
+    assert box["height"] / box["width"] == pytest.approx(sides[0] / sides[1], rel=0.02)
+    longest = max(box["height"], box["width"])
+    assert 97 < longest <= 281 if is_large else 80 < longest <= 97
 
 
 def describe(images: np.ndarray, largest_pixel: int = 255) -> dict[str, Any]:

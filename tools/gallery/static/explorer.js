@@ -34,6 +34,7 @@ class Pictures {
   draw(number) {
     const place = this.places ? this.places.get(number) : number;
     const canvas = element("canvas", { width: this.width, height: this.height, className: "image" });
+    canvas.style.setProperty("--ratio", this.width / this.height);
     canvas.ready = this.load(Math.floor(place / this.imagesOfASheet)).then(sheet => {
       const within = place % this.imagesOfASheet, row = Math.floor(within / this.columns), column = within % this.columns;
       const context = canvas.getContext("2d", { willReadFrequently: true });
