@@ -15,6 +15,7 @@ from tools.common import settings
 from tools.common.revision import WORKSPACE, Result, Revision, find_revision
 from tools.explore import labels, network
 from tools.gallery.contents import Json, describe_split
+from tools.gallery.names import find_names
 from tools.review.comparison import find_renamed_classes, rename_classes
 from tools.review.inputs import find_split, find_stale, find_unlocked
 
@@ -60,14 +61,17 @@ def collect(name: str, base: Revision | None) -> Json:
         contents["network"] = network.export(model)
     except network.UnsupportedNetworkError as error:
         contents["obstacle"] = str(error)
+    splits = {}
     for split in layout.SCORED_SPLITS:
         result = _expect_result(workspace, name, split)
         before = _find_before(base, workspace, name, split) if base else None
-        images = arrays.read(layout.processed(name, split))
+        splits[split] = images = arrays.read(layout.processed(name, split))
         probabilities = _predict(name, split, model, images, result, section.classes)
         contents["splits"][split] = describe_split(
             result, before, images, section.classes, section.largest_pixel
         ) | {"suspicious": _find_suspicious(images, probabilities)}
+    for split, names in find_names(name, splits).items():
+        contents["splits"][split]["files"] = names
     return contents
 
 

@@ -1,7 +1,7 @@
 """Pictures of a review, as PNG files: confusions, changed images, mistakes and learning curves."""
 
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -12,7 +12,8 @@ from stages.splits import arrays
 from stages.splits.arrays import Split
 from tools.common import dvc
 from tools.common.revision import WORKSPACE, Revision
-from tools.gallery.contents import describe_split
+from tools.gallery.contents import Json, describe_split
+from tools.gallery.names import find_names
 from tools.plots.pictures import draw_chart
 from tools.review import confusion_picture, predictions
 from tools.review.inputs import find_split
@@ -105,7 +106,7 @@ def _draw_images(review: Review, comparison: Comparison, folder: Path) -> list[P
     return pictures
 
 
-def _collect_contents(review: Review, comparison: Comparison, images: Split) -> dict[str, Any]:
+def _collect_contents(review: Review, comparison: Comparison, images: Split) -> Json:
     """Return what tools/gallery/static/explorer.js reads, of the seed in params.yaml."""
     after = comparison.after[0]
     before = None if comparison.is_shown_alone else comparison.before[0]
@@ -118,6 +119,8 @@ def _collect_contents(review: Review, comparison: Comparison, images: Split) -> 
         section["largest_pixel"],
         with_right=before is None,  # nobody knows the images of a new data set
     )
+    with suppress(UserError):  # the raw files may be those of another revision, or not here
+        described |= {"files": find_names(comparison.dataset, {review.split: images}).get(review.split)}
     return {
         "name": comparison.dataset,
         "base": review.base.name if before else None,

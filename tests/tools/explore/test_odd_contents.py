@@ -109,6 +109,42 @@ def test_a_spreadsheet_computes_no_name(open_contents: Callable[..., Opened]) ->
     assert pd.read_csv(download.value.path())["label"][0] == f"'{HOSTILE[-1]}"
 
 
+def test_tiles_and_suspicious_labels_name_the_files_of_pictures(
+    open_page: Callable[[Path], Opened], tmp_path: Path
+) -> None:
+    contents = make_contents(["a", "b"], images=30)
+    for split in contents["splits"]:  # the same images in both
+        contents["splits"][split] = contents["splits"][split] | {
+            "files": [f"{split}/b/{HOSTILE[0]} {number}.jpg" for number in range(30)]
+        }
+    contents["splits"]["test"]["files"][0] = "=1.jpg"
+    (tmp_path / "odd.html").write_text(page.build(contents), encoding="utf-8")
+    opened = open_page(tmp_path / "odd.html")
+    assert opened.page.evaluate("window.hacked") is None
+    for place in ("#confusions", "#labels"):
+        tiles = opened.page.locator(f"{place} .tile").element_handles()
+        assert tiles
+        for tile in tiles:
+            number = int(tile.inner_text().split(" ")[0].removeprefix("#"))
+            file = contents["splits"]["test"]["files"][number]
+            assert tile.inner_text().endswith(f"\n{file}")
+            assert str(tile.get_attribute("aria-label")).endswith(f"; {file}")
+    with opened.page.expect_download() as download:
+        opened.page.locator("a[download]").click()
+    saved = pd.read_csv(download.value.path())
+    assert saved.columns[:3].tolist() == ["split", "image", "file"]
+    assert saved["file"].tolist() == [contents["splits"]["validation"]["files"][0], "'=1.jpg"]
+    assert saved["label"].tolist() == ["a", "a"]
+
+
+def test_images_of_no_pictures_have_no_files(open_contents: Callable[..., Opened]) -> None:
+    opened = open_contents(["a", "b"])
+    assert opened.page.locator(".file").count() == 0
+    with opened.page.expect_download() as download:
+        opened.page.locator("a[download]").click()
+    assert "file" not in pd.read_csv(download.value.path())
+
+
 @pytest.mark.parametrize(("base", "right"), [(None, 0.5), ("main", 1.0)])  # with a base, all pairs are fewer
 def test_many_classes_are_searched_by_pairs(
     open_contents: Callable[..., Opened], base: str | None, right: float

@@ -385,3 +385,24 @@ def test_a_network_that_the_page_cannot_compute_has_a_page(
     collected = collect("digits", None)
     assert collected["network"] is None
     assert collected["obstacle"] == "17,226 weights, more than 1,000"
+
+
+def test_the_files_of_pictures_are_those_that_the_raw_files_tell(
+    changed: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(changed.folder)
+    splits = collect("digits", None)["splits"]
+    assert all("files" not in split for split in splits.values())
+    asked = {}
+
+    def find_names(dataset: str, splits: dict[str, Split]) -> dict[str, list[str]]:
+        asked.update({dataset: {split: len(images) for split, (images, _) in splits.items()}})
+        return {split: [f"{split}.jpg"] for split in splits}
+
+    monkeypatch.setattr("tools.explore.contents.find_names", find_names)
+    splits = collect("digits", None)["splits"]
+    assert asked == {"digits": {split: len(described["actual"]) for split, described in splits.items()}}
+    assert {split: described["files"] for split, described in splits.items()} == {
+        "validation": ["validation.jpg"],
+        "test": ["test.jpg"],
+    }

@@ -117,3 +117,32 @@ def test_no_picture_is_drawn_of_no_mistakes(new: Repository, draw: Draw, tmp_pat
 def test_a_picture_is_drawn_of_some_mistakes(draw: Draw, tmp_path: Path) -> None:
     draw()
     assert (tmp_path / "drawn/third-mistakes.png").exists()
+
+
+@pytest.mark.usefixtures("new")
+def test_the_page_names_the_files_of_pictures(
+    draw: Draw,
+    tmp_path: Path,
+    open_page: Callable[[Path], Opened],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = [f"cat/{number}.jpg" for number in range(IMAGES)]
+    monkeypatch.setattr(
+        pictures,
+        "find_names",
+        lambda dataset, splits: dict.fromkeys(splits, names) if dataset == "third" else {},
+    )
+    draw()
+    tile = open_page(tmp_path / "report.html").page.locator("#third .tile").first
+    assert tile.inner_text().startswith("#0 ")
+    assert tile.locator(".file").inner_text() == "cat/0.jpg"
+
+
+def test_a_damaged_list_of_pictures_leaves_the_page_without_names(
+    new: Repository, draw: Draw, tmp_path: Path, open_page: Callable[[Path], Opened]
+) -> None:
+    new.write("data/raw/third/pictures.csv", "damaged")
+    draw()
+    tile = open_page(tmp_path / "report.html").page.locator("#third .tile").first
+    assert tile.inner_text().startswith("#0 ")
+    assert tile.locator(".file").count() == 0

@@ -23,8 +23,10 @@ function startLabels(root, contents, pictures) {
   find("[name=split]").value = Object.keys(contents.splits).at(-1);
   find("[name=split]").addEventListener("input", () => { shown = LABELS_AT_ONCE; draw(); });
   find(".more").addEventListener("click", () => { shown += LABELS_AT_ONCE; draw(); });
-  const lines = [["split", "image", "label", "likelier", "probability_of_label", "probability", "confident_learning"],
-    ...all.map(([split, number, label, likelier, ...numbers]) => [split, number, quote(names[label]), quote(names[likelier]), ...numbers])];
+  // Only images that were made of pictures have files.
+  const hasFiles = Object.values(contents.splits).some(({ files }) => files);
+  const lines = [["split", "image", ...(hasFiles ? ["file"] : []), "label", "likelier", "probability_of_label", "probability", "confident_learning"],
+    ...all.map(([split, number, label, likelier, ...numbers]) => [split, number, ...(hasFiles ? [quote(contents.splits[split].files[number])] : []), quote(names[label]), quote(names[likelier]), ...numbers])];
   const text = lines.map(line => `${line.join(",")}\n`).join("");
   Object.assign(find("a[download]"), { download: `${contents.name}-labels.csv`, href: URL.createObjectURL(new Blob([text], { type: "text/csv" })) });
   draw();

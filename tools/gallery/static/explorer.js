@@ -57,15 +57,18 @@ class Pictures {
 
 // Return the tile of an image: a button that enlarges it. On "showimage", a page may tell more lines of text.
 function makeTile(contents, name, pictures, number, ...more) {
-  const { actual, predicted, probability, before } = contents.splits[name], names = contents.classes;
+  const { actual, predicted, probability, before, files } = contents.splits[name], names = contents.classes;
   const isRight = actual[number] === predicted[number], sure = percent(probability[number]);
   const was = before && before[number] !== predicted[number] ? [`before: ${isolate(names[before[number]] ?? "another class")}`] : [];
+  const file = files ? [files[number]] : [];
   const label = isRight ? `${isolate(names[actual[number]])}, rightly` : `${isolate(names[actual[number]])}, taken for ${isolate(names[predicted[number]])}`;
   const lines = [`#${number} · ${sure}`, isRight ? `✓ ${isolate(names[actual[number]])}` : `${isolate(names[actual[number]])} → ${isolate(names[predicted[number]])}`, ...was, ...more];
   const tile = element("button", {
     type: "button", className: `tile ${isRight ? "right" : "wrong"}`,
-    attributes: { "aria-label": [`image ${number}: ${label}, ${sure}`, ...was, ...more].join("; ") },
-  }, pictures.draw(number), ...lines.map(textContent => element("span", { textContent })));
+    attributes: { "aria-label": [`image ${number}: ${label}, ${sure}`, ...was, ...more, ...file].join("; ") },
+  }, pictures.draw(number), ...lines.map(textContent => element("span", { textContent })),
+  // Lines break after a folder, and elsewhere only where a name is longer than a line.
+  ...file.map(path => element("span", { className: "file" }, ...path.split(/(?<=\/)/).flatMap(name => [name, element("wbr")]))));
   tile.addEventListener("click", () => {
     const isLarge = tile.classList.toggle("large");
     tile.setAttribute("aria-expanded", String(isLarge));
