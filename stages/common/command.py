@@ -43,8 +43,11 @@ def finish(action: Callable[[], int | None]) -> NoReturn:
     After a `UserError`, or an `OSError` such as a full disk, the code is 2, and the error is one line on
     stderr, without a traceback.
     """
-    # SIGTERM becomes an exception, so that unfinished writes are removed.
+    # SIGTERM and SIGINT become exceptions, so that unfinished writes are removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(SIGTERM_EXIT_CODE))
+    is_started_alone = signal.getsignal(signal.SIGINT) is signal.SIG_DFL  # by stages/__init__.py
+    if is_started_alone:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if isinstance(sys.stdout, TextIOWrapper):  # a file's name may have bytes that stdout cannot encode
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -59,6 +62,8 @@ def finish(action: Callable[[], int | None]) -> NoReturn:
     except KeyboardInterrupt:
         sys.exit(SIGINT_EXIT_CODE)
     finally:
+        if is_started_alone:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback of the end of the process, either
         gc.freeze()  # the end of the process would look through all of TensorFlow for garbage, for a second
 
 

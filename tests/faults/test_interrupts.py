@@ -2,14 +2,17 @@
 
 import os
 import re
+import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from faults.test_interrupted_trainings import wait_for_epochs
 from faults.test_kills import Run, wait_until_it_runs, wait_until_nothing_runs
-from helpers import ROOT, TWIN, Project
+from helpers import ROOT, TWIN, Project, environment
 
 from stages.common import command, layout
 
@@ -41,6 +44,42 @@ def test_a_long_epoch_ends_at_once(project: Project) -> None:
     project.run("git", "checkout", "--", ".")
     project.run("dvc", "checkout")
     assert project.files(*RESULTS) == before
+
+
+COMMANDS = {
+    "review": ("tools.review", "HEAD"),
+    "search": ("tools.search", TWIN),
+    "verify": ("tools.verify", TWIN),
+    "card": ("tools.predict.card", TWIN),
+    "a stage": ("stages", "evaluate", TWIN),
+}
+
+
+def start_module(project: Project, *words: str) -> subprocess.Popen[str]:
+    """Start a command in a process group of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", *words], cwd=project.folder, env=environment(), start_new_session=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+def has_imported(process: subprocess.Popen[str], package: str) -> bool:
+    try:
+        return f"/{package}/" in Path(f"/proc/{process.pid}/maps").read_text()
+    except OSError:  # it has ended
+        return False
+
+
+@pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
+def test_imports_end_without_a_traceback(finished: Project, words: tuple[str, ...]) -> None:
+    process = start_module(finished, *words)
+    while not has_imported(process, "numpy"):
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert output == ""
+    assert process.returncode in (-signal.SIGINT, command.SIGINT_EXIT_CODE)  # either is 130 to a shell
 
 
 # The last commands in the page about experiments.
