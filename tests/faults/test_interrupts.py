@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
+import study_plan
 from faults.test_interrupted_trainings import wait_for_epochs
 from faults.test_kills import Run, wait_until_it_runs, wait_until_nothing_runs
 from helpers import ROOT, TWIN, Project, environment
@@ -63,7 +65,7 @@ def start_module(project: Project, *words: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def has_imported(process: subprocess.Popen[str], package: str) -> bool:
+def has_imported(process: psutil.Process | subprocess.Popen[str], package: str) -> bool:
     try:
         return f"/{package}/" in Path(f"/proc/{process.pid}/maps").read_text()
     except OSError:  # it has ended
@@ -80,6 +82,32 @@ def test_imports_end_without_a_traceback(finished: Project, words: tuple[str, ..
     output, _ = process.communicate(timeout=60)
     assert output == ""
     assert process.returncode in (-signal.SIGINT, command.SIGINT_EXIT_CODE)  # either is 130 to a shell
+
+
+ON_A_CLUSTER = {"search": ("tools.search", TWIN, "--trials", "500"), "study": ("tools.study", TWIN)}
+
+
+@pytest.mark.parametrize("package", ["numpy", "tensorflow"])  # when workers start, and when they train
+@pytest.mark.parametrize("words", ON_A_CLUSTER.values(), ids=ON_A_CLUSTER)
+def test_what_runs_on_a_cluster_says_that_the_same_command_goes_on(
+    project: Project, words: tuple[str, ...], package: str
+) -> None:
+    study_plan.add_plan(project)
+    process = start_module(project, *words)
+    program = psutil.Process(process.pid)
+    while not any(has_imported(child, package) for child in program.children(recursive=True)):
+        assert process.poll() is None
+        time.sleep(0.01)
+    start = time.monotonic()
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert time.monotonic() - start < MOST_SECONDS
+    lines = [line.strip() for line in output.splitlines()]
+    assert [line for line in lines if line and "%|" not in line] == [
+        "Interrupted. What has ended is kept: the same command goes on."
+    ]
+    assert process.returncode == command.SIGINT_EXIT_CODE
+    wait_until_nothing_runs(project.folder, 1.5)
 
 
 # The last commands in the page about experiments.

@@ -1,20 +1,27 @@
 """The Dask cluster that runs trainings: a new one on this machine, or a running one."""
 
+import logging
 import os
 import pickle
+import signal
+import sys
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
+from multiprocessing import resource_tracker
 from typing import Any
 
+import psutil
 from distributed import Client, Future, KilledWorker, LocalCluster
+from tqdm import tqdm
 
 from stages.common.errors import UserError
 from stages.common.runtime import MOST_THREADS, THREADS
-from tools.common import worker
+from tools.common import processes, worker
 
 VARIABLE = "DASK_SCHEDULER"
+LOGGER = logging.getLogger("distributed")
 TIMEOUT = 10  # seconds, to reach a scheduler, and to wait for its first worker
 
 
@@ -27,7 +34,8 @@ def is_running_elsewhere() -> bool:
 def connect(fewest_workers: int = 1) -> Iterator[Client]:
     """Yield a client of the cluster at the address in `VARIABLE`, or of a new cluster on this machine.
 
-    A new one has a worker for every two processors.
+    A new one has a worker for every two processors. After Ctrl-C, say that the same command goes on: whatever
+    uses a cluster keeps each training that has ended.
 
     Args:
         fewest_workers: of a new cluster.
@@ -36,21 +44,65 @@ def connect(fewest_workers: int = 1) -> Iterator[Client]:
         UserError: if no cluster answers at the address, or its workers run several trainings at once.
     """
     address = os.environ.get(VARIABLE)
-    if not address:
-        workers = max(fewest_workers, (os.cpu_count() or 1) // THREADS)
-        with (
-            # Port 0 is any free port, since another search may run here.
-            LocalCluster(
-                n_workers=workers,
-                threads_per_worker=1,
-                memory_limit=0,
-                dashboard_address=":0",
-                env={MOST_THREADS: os.environ.get(MOST_THREADS, str(THREADS))},  # of native computation
-            ) as cluster,
-            Client(cluster) as client,
-        ):
+    try:
+        with _join_cluster(address) if address else _start_cluster(fewest_workers) as client:
             yield client
+    except KeyboardInterrupt:
+        # Not by print, as progress bars are still there.
+        tqdm.write("Interrupted. What has ended is kept: the same command goes on.", file=sys.stderr)
+        raise
+
+
+@contextmanager
+def _start_cluster(fewest_workers: int) -> Iterator[Client]:
+    """Yield a client of a new cluster on this machine, and end its workers."""
+    with ExitStack() as stack:
+        stack.callback(LOGGER.setLevel, LOGGER.level)
+        with processes.postpone_interrupts(), _withhold_interrupts():
+            cluster = stack.enter_context(
+                LocalCluster(
+                    n_workers=max(fewest_workers, (os.cpu_count() or 1) // THREADS),
+                    threads_per_worker=1,
+                    memory_limit=0,
+                    dashboard_address=":0",  # any free port, since another search may run here
+                    env={MOST_THREADS: os.environ.get(MOST_THREADS, str(THREADS))},  # of native computation
+                )
+            )
+            client = stack.enter_context(Client(cluster))
+            stack.callback(_kill_workers, cluster)
+        yield client
+
+
+@contextmanager
+def _withhold_interrupts() -> Iterator[None]:
+    """Keep Ctrl-C from the threads and processes that the block starts: the client ends its workers."""
+    if sys.platform == "win32":
+        yield
         return
+    resource_tracker.ensure_running()  # which would let interrupts through again, once it has started
+    earlier = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
+
+
+def _kill_workers(cluster: LocalCluster) -> None:
+    """Kill the workers of a cluster on this machine, from which nothing is wanted any more.
+
+    Dask would wait four seconds for a worker to finish its training or to clean TensorFlow up, and warn.
+    """
+    LOGGER.setLevel(logging.CRITICAL)  # Dask would report each as lost
+    for nanny in cluster.workers.values():
+        nanny.close_gracefully()  # which starts no other worker
+        if nanny.pid is not None:  # it has started its worker
+            with suppress(psutil.Error):
+                psutil.Process(nanny.pid).kill()
+
+
+@contextmanager
+def _join_cluster(address: str) -> Iterator[Client]:
+    """Yield a client of the running cluster at an address."""
     try:
         client = Client(address, timeout=TIMEOUT)
     except (OSError, TypeError, ValueError) as error:
