@@ -7,6 +7,8 @@ CHECKER := $(dir $(lastword $(MAKEFILE_LIST)))tools/common/environment.py
 ADD = python -m pip install --quiet --disable-pip-version-check --require-hashes -r
 # The value of a variable as the user gave it, for the shell: $ and quotes in it mean nothing.
 quote = '$(subst ','\'',$(value $(1)))'
+# The same of each word in a variable, behind an option.
+quote_each = $(foreach word,$(value $(2)),$(1) '$(subst ','\'',$(word))')
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: help demo repro explore review merge test lint verify new refresh remove try search experiments study share bench
@@ -35,9 +37,12 @@ explore: ready ## mistakes of DATASET=digits to look at, and the network to try,
 
 # With CODE=../base, the code of the review is that of another checkout, so that a change does not judge itself.
 # NATIVE=1 lets the trainings use all of the machine, with other bits; so does NATIVE=1 make search.
-review: ready ## what changed since BASE=main, as review/report.html; SEEDS=3 judges by 3 trainings; SPLIT=test
-	$(if $(CODE),PYTHONPATH="$(abspath $(CODE))" python -P,python) -m tools.review "$(BASE)" $(LATER) \
-		$(if $(SEEDS),--seeds $(SEEDS)) $(if $(SPLIT),--split $(SPLIT)) $(if $(NATIVE),--native)
+# REMOVED=NAME accepts that a data set is gone, NEW_IMAGES=NAME that it has other images, or other names of classes.
+# Several names stand in quotes: REMOVED="letters pets".
+review: ready ## what changed since BASE=main, as review/report.html; SEEDS=3, SPLIT=test, REMOVED=NAME, NEW_IMAGES=NAME
+	@$(if $(CODE),PYTHONPATH="$(abspath $(CODE))" python -P,python) -m tools.review $(call quote,BASE) \
+		$(call quote_each,,LATER) $(if $(SEEDS),--seeds $(call quote,SEEDS)) $(if $(SPLIT),--split $(call quote,SPLIT)) \
+		$(if $(NATIVE),--native) $(call quote_each,--removed,REMOVED) $(call quote_each,--new-images,NEW_IMAGES)
 
 merge: ready ## after git merge, rebase or cherry-pick: settle dvc.lock and results, and run what must be
 	python -m tools.merge

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import TWIN, Opened, Project
+from helpers import ROOT, TWIN, Opened, Project
 from scipy.stats import ttest_1samp
 
 from stages.common import packages
@@ -19,6 +19,7 @@ from tools.common.markdown import unescape
 from tools.common.revision import Revision, find_revision, parse_predictions
 from tools.review import metrics, seeds
 from tools.review.metrics import Metric
+from tools.review.review import OPTIONS
 
 
 def review(project: Project, *arguments: str, expect: int = 0) -> str:
@@ -290,6 +291,48 @@ def test_a_change_does_not_decide_about_itself(reviewed: Project, tmp_path: Path
     assert f"**Stopped**: the network is worse than main: {TWIN}: accuracy" in done.stdout
     own = project.run("make", "-o", ".venv/installed", "review", "BASE=main")
     assert own.stdout.endswith("passed\n")
+
+
+PRINT_ARGUMENTS = "import sys\nprint(sys.argv[1:])\n"
+
+
+@pytest.mark.parametrize(
+    ("variables", "options"),
+    [
+        (["BASE=v1"], ["v1"]),
+        (["REMOVED=letters"], ["main", "--removed", "letters"]),
+        (["REMOVED=letters pets"], ["main", "--removed", "letters", "--removed", "pets"]),
+        (["NEW_IMAGES=letters pets"], ["main", "--new-images", "letters", "--new-images", "pets"]),
+        (["REMOVED=it's $x `y`"], ["main", "--removed", "it's", "--removed", "$x", "--removed", "`y`"]),
+        (
+            ["LATER=v2", "SEEDS=3", "SPLIT=test", "NATIVE=1", "REMOVED=a", "NEW_IMAGES=b"],
+            [
+                "main",
+                "v2",
+                *("--seeds", "3", "--split", "test", "--native"),
+                "--removed",
+                "a",
+                "--new-images",
+                "b",
+            ],
+        ),
+    ],
+)
+def test_make_review_prints_nothing_of_its_own_and_passes_its_variables_on(
+    tmp_path: Path, variables: list[str], options: list[str]
+) -> None:
+    """The programs are a stand-in that prints its arguments."""
+    (tmp_path / "tools/review").mkdir(parents=True)
+    (tmp_path / "tools/review/__main__.py").write_text(PRINT_ARGUMENTS, encoding="utf-8")
+    make = ("make", "--file", str(ROOT / "Makefile"), "-o", ".venv/installed", "review")
+    assert Project(tmp_path).run(*make, *variables).stdout == f"{options}\n"
+
+
+def test_make_review_has_a_variable_for_each_option_that_accepts_something() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for option in OPTIONS.values():
+        variable = option.removeprefix("--").replace("-", "_").upper()
+        assert f"$(call quote_each,{option},{variable})" in makefile
 
 
 def test_a_metric_that_the_base_lacks_is_compared_and_gated(
