@@ -9,6 +9,9 @@ ADD = python -m pip install --quiet --disable-pip-version-check --require-hashes
 quote = '$(subst ','\'',$(value $(1)))'
 # The same of each word in a variable, behind an option.
 quote_each = $(foreach word,$(value $(2)),$(1) '$(subst ','\'',$(word))')
+# The data set with the smallest raw files: digits, in the project as it is shipped. It is looked up once, when needed.
+SMALLEST = $(eval SMALLEST := $(or $(shell PATH="$(PATH)" python -m tools.common.smallest),$(error \
+	expected the name of a data set from params.yaml, found none)))$(SMALLEST)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: help demo repro explore review merge test lint verify new refresh remove try search experiments study share bench
@@ -17,12 +20,12 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: ready ## the whole pipeline on the small data set: no data to download, under a minute
+demo: ready ## the whole pipeline on the smallest data set; as shipped, nothing to download, and under a minute
 	python -m tools.repair --quick
-	dvc repro evaluate@digits
-	dvc metrics show metrics/digits.json
-	dvc plots show plots/confusion/digits.csv plots/history/digits.csv
-	@echo "To look at the mistakes, and to try the network: make explore DATASET=digits"
+	dvc repro evaluate@$(SMALLEST)
+	dvc metrics show metrics/$(SMALLEST).json
+	dvc plots show plots/confusion/$(SMALLEST).csv plots/history/$(SMALLEST).csv
+	@echo "To look at the mistakes, and to try the network: make explore DATASET=$(SMALLEST)"
 
 repro: ready ## the whole pipeline: what changed, and nothing else; JOBS=2 runs two data sets at a time
 	python -m tools.repair --quick
@@ -55,8 +58,8 @@ lint: ready ## style and types; FIX=1 mends the style
 	ruff format $(if $(FIX),,--check)
 	mypy
 
-verify: ready ## whether the committed results of digits come out again, to the bit; ALL=1 of every data set
-	python -m tools.verify $(if $(ALL),,digits)
+verify: ready ## whether the results of the smallest data set at HEAD come out again, to the bit; ALL=1 of every one
+	python -m tools.verify $(if $(ALL),,--smallest)
 
 new: ready ## a data set of your own: NAME=letters FROM=folder, .zip, address or .npz file
 	@$(if $(and $(NAME),$(FROM)),,$(error expected make new NAME=letters FROM=folder, .zip, address or .npz file))
@@ -89,10 +92,11 @@ share: ready ## data and models to REMOTE=folder, s3://bucket/project or ssh://h
 	@$(if $(REMOTE),,$(error expected make share REMOTE=folder, s3://bucket/project or ssh://host/folder))
 	@python -m tools.share $(call quote,REMOTE)
 
-bench: ready ## docs/benchmarks.md: speed and memory, beside other programs'; PYTORCH=1 installs it: 5 GB
+REACH ?= mnist:quick=0.985 fashion_mnist:quick=0.9
+bench: ready ## docs/benchmarks.md: speed and memory, beside other programs'; REACH=NAME=0.9; PYTORCH=1 installs it: 5 GB
 	$(if $(PYTORCH),$(ADD) tools/benchmarks/pytorch.lock)
 	dvc repro
-	python -m tools.benchmarks --reach mnist:quick=0.985 --reach fashion_mnist:quick=0.9
+	python -m tools.benchmarks $(call quote_each,--reach,REACH)
 
 # Seldom wanted, or done by the targets above.
 

@@ -16,9 +16,12 @@ from ruamel.yaml import YAML
 from stages.common import command, layout, params_file
 from stages.common.addresses import hide_secrets
 from stages.common.errors import UserError
+from stages.common.validation import validate
+from stages.parameters import Parameters
 from tools.common import dvc_lock
 from tools.common.dvc_lock import Stage
 from tools.common.revision import Revision, find_revision, parse_predictions
+from tools.common.smallest import find_smallest
 from tools.review import gate, inputs, statistics
 from tools.verify.rerun import ODD, ODD_NATIVE, USUAL, Surroundings, can_cut_off_network, rerun
 
@@ -26,9 +29,17 @@ RAW = Path("data/raw")
 HASH_CHARACTERS = 8  # shown
 
 
-def main(datasets: Sequence[str]) -> int:
-    """Verify data sets of HEAD, all if none is named, and return the exit code."""
+def main(datasets: Sequence[str], *, smallest: bool = False) -> int:
+    """Verify data sets of HEAD, and return the exit code.
+
+    Args:
+        datasets: their names; all data sets, if empty.
+        smallest: whether to verify the one with the smallest raw files instead.
+    """
     head = find_revision("HEAD")
+    if smallest:
+        place = f"{params_file.FILE} at {head.name}"
+        datasets = [find_smallest(validate(Parameters, head.yaml(params_file.FILE), place))]
     datasets = datasets or list(head.section(params_file.FILE, "datasets"))
     expected = {dataset: read_expected_stages(head, dataset) for dataset in datasets}
     has_raw_files = all((RAW / dataset).is_dir() for dataset in datasets)
@@ -75,6 +86,12 @@ def read_expected_stages(head: Revision, dataset: str) -> dict[str, Stage]:
     Raises:
         UserError: if there are none.
     """
+    names = head.section(params_file.FILE, "datasets")
+    if dataset not in names:
+        raise UserError(
+            f"{params_file.FILE} at {head.name}: datasets: expected one of {', '.join(names)}, "
+            f"found {dataset!r}; commit a new data set first"
+        )
     stages = head.stages(dataset)
     if not stages:
         raise UserError(
@@ -172,5 +189,8 @@ if __name__ == "__main__":
     parser.add_argument(
         "dataset", nargs="*", help="a key under `datasets:` in params.yaml; all if none is named"
     )
+    parser.add_argument(
+        "--smallest", action="store_true", help="the data set with the smallest raw files, if none is named"
+    )
     arguments = parser.parse_args()
-    command.finish(lambda: main(arguments.dataset))
+    command.finish(lambda: main(arguments.dataset, smallest=arguments.smallest and not arguments.dataset))

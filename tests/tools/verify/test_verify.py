@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from helpers import TWIN, Project, dump
+from helpers import ROOT, TWIN, Project, dump
 from ruamel.yaml import YAML
 
 from stages import parameters
 from stages.common.errors import UserError
+from tools.common import smallest
 from tools.common.revision import find_revision
 from tools.verify import __main__ as verify
 from tools.verify import processors
@@ -90,11 +91,42 @@ def test_a_terminal_gets_a_bar_a_run(
     assert shown.count("\n") == 1
 
 
+def rename_all(content: dict) -> None:
+    """Give each data set a name that a project of somebody's own may have."""
+    content["datasets"] = {f"own_{name}": section for name, section in content["datasets"].items()}
+
+
 def test_a_data_set_without_results_is_one_line(project: Project) -> None:
     done = project.here("tools.verify", "letters", expect=2)
     assert done.stderr == (
-        "error: dvc.lock at HEAD: expected stages of 'letters', found none; run dvc repro and commit\n"
+        f"error: params.yaml at HEAD: datasets: expected one of digits, {TWIN}, found 'letters'; "
+        "commit a new data set first\n"
     )
+    project.edit_parameters(rename_all)
+    project.commit("Without dvc repro")
+    done = project.here("tools.verify", "--smallest", expect=2)
+    assert done.stderr == (
+        "error: dvc.lock at HEAD: expected stages of 'own_digits', found none; run dvc repro and commit\n"
+    )
+
+
+def test_make_takes_the_smallest_data_set_of_any_project(project: Project) -> None:
+    def enlarge_the_first(content: dict) -> None:
+        rename_all(content)
+        content["datasets"]["own_digits"]["files"]["train-images-idx3-ubyte"]["bytes"] += 1
+
+    assert smallest.find_smallest(parameters.load(ROOT / "params.yaml")) == "digits"
+    project.edit_parameters(enlarge_the_first)
+    shown = project.run("make", "-n", "-o", ".venv/installed", "demo").stdout
+    assert f"dvc repro evaluate@own_{TWIN}\n" in shown
+    assert "digits" not in shown
+    project.commit("Without dvc repro")
+    error = project.run("make", "-o", ".venv/installed", "verify", expect=2).stderr
+    assert f"error: dvc.lock at HEAD: expected stages of 'own_{TWIN}', found none" in error
+    (project.folder / "params.yaml").write_text("datasets: [", encoding="utf-8")
+    done = project.run("make", "-o", ".venv/installed", "demo", expect=2)
+    assert done.stderr.startswith("error: params.yaml: expected YAML, found: ")
+    assert "Traceback" not in done.stderr
 
 
 @dataclass
