@@ -22,6 +22,8 @@ SPLIT = "validation"
 RULES = Rules(SPLIT)
 FOLDER = "stages/common"
 IMAGES = 40
+NEW_IMAGES = "--new-images first (make review NEW_IMAGES=first) accepts that"
+REMOVED = "--removed first (make review REMOVED=first) accepts that"
 MANY = 30  # wrong images: far more than by chance
 
 

@@ -104,17 +104,17 @@ def compare_dataset(
     if outcome is Outcome.PREDICTIONS_MISSING:
         comparison.obstacles.insert(0, reason)
     if outcome in OPTIONS and not rules.accept(outcome, dataset):
-        comparison.obstacles.insert(0, f"{reason}; {OPTIONS[outcome]} {dataset} accepts that")
+        comparison.obstacles.insert(0, f"{reason}; {_name_option(outcome, dataset)} accepts that")
     if after:
         comparison.obstacles += find_false_metrics(dataset, after)
     if renamed.keys() & set(renamed.values()) and not rules.accept(Outcome.OTHER_IMAGES, dataset):
-        accept = f"{OPTIONS[Outcome.OTHER_IMAGES]} {dataset} accepts that"
+        accept = f"{_name_option(Outcome.OTHER_IMAGES, dataset)} accepts that"
         comparison.obstacles.append(f"names of classes stand for other classes than before; {accept}")
     for split in layout.SCORED_SPLITS:
         if split != rules.split and before and after and not rules.accept(Outcome.OTHER_IMAGES, dataset):
             hashes = {inputs.find_split(revision, dataset, split) for revision in revisions} - {None}
             if len(hashes) > 1:
-                accept = f"{OPTIONS[Outcome.OTHER_IMAGES]} {dataset} accepts that"
+                accept = f"{_name_option(Outcome.OTHER_IMAGES, dataset)} accepts that"
                 comparison.obstacles.append(f"the {split} images differ; {accept}")
     is_comparable = outcome in (Outcome.COMPARED, Outcome.SAME_PREDICTIONS)
     comparison.before = [before] if before and is_comparable else []
@@ -145,6 +145,12 @@ def rename_classes(result: Result, renamed: Mapping[str, str]) -> Result:
         column: table[column].map(lambda name: renamed.get(name, name)) for column in ("actual", "predicted")
     }
     return result._replace(predictions=table.assign(**columns))
+
+
+def _name_option(outcome: Outcome, dataset: str) -> str:
+    """Return the option, and the variable of make, by which a person accepts an outcome for a data set."""
+    option = OPTIONS[outcome]
+    return f"{option} {dataset} (make review {option.strip('-').replace('-', '_').upper()}={dataset})"
 
 
 def find_false_metrics(dataset: str, result: Result) -> list[str]:

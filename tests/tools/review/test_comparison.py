@@ -3,7 +3,19 @@
 import json
 
 import pytest
-from review_repository import IMAGES, MANY, RULES, SPLIT, TOLERANCE, Repository, compare, compare_all, review
+from review_repository import (
+    IMAGES,
+    MANY,
+    NEW_IMAGES,
+    REMOVED,
+    RULES,
+    SPLIT,
+    TOLERANCE,
+    Repository,
+    compare,
+    compare_all,
+    review,
+)
 
 from stages.common.errors import UserError
 from tools.common.markdown import unescape
@@ -125,7 +137,7 @@ def test_other_images_are_not_compared_and_stop_the_change_until_they_are_accept
     comparison = compare()
     assert (comparison.outcome, comparison.differences) == (Outcome.OTHER_IMAGES, [])
     reason = "the validation images differ, or their labels"
-    assert comparison.obstacles == [f"{reason}; --new-images first accepts that"]
+    assert comparison.obstacles == [f"{reason}; {NEW_IMAGES}"]
     assert review().stopped
     accepted = review(rules=Rules(SPLIT, accepted={Outcome.OTHER_IMAGES: frozenset({"first"})}))
     assert not accepted.stopped
@@ -163,7 +175,7 @@ def test_classes_with_other_names_are_compared_by_their_numbers(
     write(after, wrong=5)
     comparison = compare_all("HEAD^", "HEAD")["first"]
     assert comparison.outcome is Outcome.COMPARED
-    exchanged = "names of classes stand for other classes than before; --new-images first accepts that"
+    exchanged = f"names of classes stand for other classes than before; {NEW_IMAGES}"
     assert comparison.obstacles == ([exchanged] if after == ["dog", "cat"] else [])
     accuracy = comparison.differences[0]
     assert (accuracy.before, accuracy.after) == (1 - 4 / IMAGES, 1 - 5 / IMAGES)
@@ -194,7 +206,7 @@ def test_a_new_data_set_is_shown_in_full_and_a_removed_one_stops_the_change(repo
     assert new.reason == "no predictions for validation images at main"
     assert new.data == ["data/processed/third/validation", "data/raw/third"]
     assert removed.outcome is Outcome.REMOVED
-    assert removed.obstacles == ["no such data set at workspace; --removed first accepts that"]
+    assert removed.obstacles == [f"no such data set at workspace; {REMOVED}"]
     assert review().stopped
     accepted = review(rules=Rules(SPLIT, accepted={Outcome.REMOVED: frozenset({"first"})}))
     assert not accepted.stopped

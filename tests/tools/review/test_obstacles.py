@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from helpers import dump
-from review_repository import CODE, FOLDER, SPLIT, Repository, compare, compare_all, review
+from review_repository import CODE, FOLDER, NEW_IMAGES, SPLIT, Repository, compare, compare_all, review
 from ruamel.yaml import YAML
 
 from stages.common.errors import UserError
@@ -168,7 +168,7 @@ def test_other_test_images_stop_a_review_of_the_validation_images(repository: Re
     relock("preprocess@first", "outs", place, md5="new.dir")(repository)
     relock("preprocess@first", "deps", "data/source/first", md5="new")(repository)
     comparison = compare_all("HEAD")["first"]
-    assert comparison.obstacles == ["the test images differ; --new-images first accepts that"]
+    assert comparison.obstacles == [f"the test images differ; {NEW_IMAGES}"]
     accepted = Rules(SPLIT, accepted={Outcome.OTHER_IMAGES: frozenset({"first"})})
     assert compare_all("HEAD", rules=accepted)["first"].obstacles == []
 
