@@ -122,6 +122,7 @@ ENVIRONMENT = {
     # Of `make test`, which would have a make that a test runs write that it is the second one.
     "MAKEFLAGS": None,
     "MAKELEVEL": None,
+    "ALL": None,  # of `make test ALL=1`, likewise
 }
 
 

@@ -6,6 +6,7 @@ Trial 0 has the values of params.yaml, which the others are to beat.
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,12 +88,17 @@ def find_task(name: str, *, native: bool = False) -> Task:
     return Task(name, dataset, search, trial.compute_fingerprint(name))
 
 
-def open_study(task: Task) -> optuna.Study:
-    """Return Optuna's study of a task, with the trials that have ended, from the data set's database."""
+@contextmanager
+def open_study(task: Task) -> Iterator[optuna.Study]:
+    """Yield Optuna's study of a task, with the trials that have ended, in the data set's database."""
     storage = optuna.storages.RDBStorage(f"sqlite:///{FOLDER / task.name}.db")
-    return optuna.create_study(
-        storage=storage, study_name=task.identity(), direction=task.direction, load_if_exists=True
-    )
+    try:
+        yield optuna.create_study(
+            storage=storage, study_name=task.identity(), direction=task.direction, load_if_exists=True
+        )
+    finally:  # or Python 3.13 warns of connections that nobody closes
+        storage.remove_session()
+        storage.engine.dispose()
 
 
 def index_trials(study: optuna.Study) -> dict[int, FrozenTrial]:
@@ -128,9 +134,9 @@ def run_search(task: Task, count: int, client: Client) -> list[FrozenTrial]:
     Raises:
         UserError: if a trial cannot be run.
     """
-    study = open_study(task)
-    trials = index_trials(study)
-    with tqdm(total=count, initial=sum(number < count for number in trials), unit="trial") as progress:
+    with open_study(task) as study, tqdm(total=count, unit="trial") as progress:
+        trials = index_trials(study)
+        progress.update(sum(number < count for number in trials))
         for first in range(0, count, task.search.generation):
             numbers = range(first, min(first + task.search.generation, count))
             earlier_trials = [trials[number] for number in range(first)]

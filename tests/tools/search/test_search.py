@@ -55,12 +55,17 @@ def read_table(project: Project) -> pd.DataFrame:
 
 def read_numbers(project: Project) -> list[int]:
     """Return the numbers of the trials in the database."""
-    storage = f"sqlite:///{project.folder}/searches/{TWIN}.db"
-    if not (project.folder / f"searches/{TWIN}.db").exists():
+    path = project.folder / f"searches/{TWIN}.db"
+    if not path.exists():
         return []
-    names = optuna.get_all_study_names(storage)
-    studies = [optuna.load_study(study_name=name, storage=storage) for name in names]
-    return sorted(trial.user_attrs[trials.NUMBER] for study in studies for trial in study.get_trials())
+    storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
+    try:
+        studies = storage.get_all_studies()
+        found = [trial for study in studies for trial in storage.get_all_trials(study._study_id)]
+        return sorted(trial.user_attrs[trials.NUMBER] for trial in found)
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
 
 
 @pytest.mark.slow
