@@ -13,16 +13,26 @@ from servers import Answer, Server
 
 # Those that take minutes come first, so that both processes are busy to the end.
 LONG = (
-    *("aims", "review"),
-    "memory",  # needs no finished project, which the first one makes meanwhile
+    *("aims", "memory", "review"),
+    *(
+        "layers",
+        "layouts",
+        "fetch",
+        "checkpoint",
+    ),  # need no finished project, which another one makes meanwhile
     *("branches", "merge"),
     *("search", "experiments", "study", "verify", "new", "disk", "page", "sharing", "readme", "statistics"),
-    *("pipeline", "kills", "concurrency", "dependencies", "inputs", "training", "repair", "fetch", "bytes"),
+    *("pipeline", "kills", "concurrency", "dependencies", "inputs", "training", "repair", "bytes"),
 )
+SLOW_FIXTURE = "studied_project"  # trains a dozen networks
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest leaves out what is slow
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the long files of tests first, the longest before all."""
+    """Put the long files of tests first, the longest before all, and mark what needs a slow fixture."""
+    for item in items:
+        if SLOW_FIXTURE in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
     place = {f"test_{name}": number for number, name in enumerate(LONG)}
     items.sort(key=lambda item: place.get(item.path.stem, len(LONG)))
 

@@ -55,6 +55,7 @@ def nothing_wrong(project: Project, expected: dict[str, bytes]) -> Callable[[], 
     return look
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_two_runs_at_once(project: Project, tally: Tally) -> None:
     expected = project.files(*RESULTS)
@@ -70,6 +71,7 @@ def test_two_runs_at_once(project: Project, tally: Tally) -> None:
             assert project.files(*RESULTS) == expected
 
 
+@pytest.mark.slow
 def test_metrics_are_shown_during_a_run(project: Project, tally: Tally) -> None:
     expected = project.files(*RESULTS)
     right = json.loads(expected[f"metrics/{TWIN}.json"])
@@ -88,6 +90,7 @@ def test_metrics_are_shown_during_a_run(project: Project, tally: Tally) -> None:
         assert run.returncode == 0
 
 
+@pytest.mark.slow
 def test_fetches_of_the_same_data_set_at_once(project: Project, tally: Tally) -> None:
     expected = project.files(f"data/raw/{TWIN}/*")
     for number in range(tally.number(1, 4)):

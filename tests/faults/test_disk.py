@@ -85,6 +85,7 @@ def check_the_error(done: subprocess.CompletedProcess[str], stage: str, reason: 
     assert done.stderr.endswith("then run the same command again\n")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_a_disk_that_is_full_for_a_stage(small: Project, tally: Tally) -> None:
     expected = small.files(*RESULTS)
@@ -103,6 +104,7 @@ def test_a_disk_that_is_full_for_a_stage(small: Project, tally: Tally) -> None:
     assert small.files(*RESULTS) == expected
 
 
+@pytest.mark.slow
 def test_a_full_disk_costs_no_network(small: Project) -> None:
     """DVC removes the last network before it starts the training of the next."""
     expected = small.files(*RESULTS)

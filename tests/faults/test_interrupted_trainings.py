@@ -31,6 +31,7 @@ def wait_for_epochs(project: Project, number: int, run: Run) -> None:
         time.sleep(0.005)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_a_killed_training_goes_on(project: Project, tally: Tally) -> None:
     project.edit_parameters(lambda content: set_epochs(content, EPOCHS))
@@ -59,6 +60,7 @@ def test_a_killed_training_goes_on(project: Project, tally: Tally) -> None:
     assert project.files(*RESULTS) == expected
 
 
+@pytest.mark.slow
 def test_a_changed_parameter_begins_anew(project: Project) -> None:
     checkpoint = project.folder / layout.checkpoint(TWIN)
     project.edit_parameters(lambda content: set_epochs(content, EPOCHS))

@@ -29,6 +29,7 @@ def take_long(content: dict) -> None:
     section["training"]["batch_size"] = 1
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_long_epoch_ends_at_once(project: Project) -> None:
     before = project.files(*RESULTS)
@@ -87,6 +88,7 @@ def test_imports_end_without_a_traceback(finished: Project, words: tuple[str, ..
 ON_A_CLUSTER = {"search": ("tools.search", TWIN, "--trials", "500"), "study": ("tools.study", TWIN)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", ["numpy", "tensorflow"])  # when workers start, and when they train
 @pytest.mark.parametrize("words", ON_A_CLUSTER.values(), ids=ON_A_CLUSTER)
 def test_what_runs_on_a_cluster_says_that_the_same_command_goes_on(
@@ -145,6 +147,7 @@ def stop_in_training(
     return code
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("way", WAYS)
 def test_ctrl_c_in_an_experiment_leaves_git_on_its_branch(project: Project, way: str) -> None:
@@ -159,6 +162,7 @@ def test_ctrl_c_in_an_experiment_leaves_git_on_its_branch(project: Project, way:
     assert "up to date" in project.run("dvc", "status").stdout
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_sigterm_to_make_try_leaves_git_on_its_branch(project: Project) -> None:
     project.edit_tools(name_a_long_configuration)
@@ -168,6 +172,7 @@ def test_sigterm_to_make_try_leaves_git_on_its_branch(project: Project) -> None:
     assert state_of_git(project) == ("main", "")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_killed_experiment_is_repaired(project: Project) -> None:
     """Changes of before the experiment are kept, and the next experiment works."""

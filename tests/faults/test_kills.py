@@ -85,6 +85,7 @@ def wait_until_it_is_written(file: Path, run: Run) -> None:
         pass
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_killed_run_is_made_good_by_the_next_one(project: Project, tally: Tally, kind: str) -> None:

@@ -75,6 +75,7 @@ def test_files_where_stages_write_are_refused_and_kept(project: Project, kind: s
     assert "pets" not in (project.folder / "params.yaml").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_source_that_is_moved_to_where_stages_write_is_kept(project: Project, kind: str) -> None:
     """Edit params.yaml by hand; DVC must not remove the folder before the stage can refuse it."""
@@ -136,6 +137,7 @@ def test_files_in_the_way_of_a_new_data_set_are_kept(project: Project) -> None:
     project.here("tools.new", "pets", "own")
 
 
+@pytest.mark.slow
 def test_a_data_set_whose_results_dvc_keeps_can_be_added_anew(project: Project) -> None:
     put_pictures(project.folder / "own")
     texts = {name: (project.folder / name).read_bytes() for name in ("params.yaml", "tools.yaml")}
@@ -152,6 +154,7 @@ REASONS: dict[str, Callable[[dict], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", REASONS)
 def test_a_stage_replaces_no_folder_with_files_of_others(project: Project, place: str) -> None:
     """Name the file that a user has put beside those of a stage, and not the one that a system has."""
@@ -176,6 +179,7 @@ MISTAKES: dict[str, Callable[[dict], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_in_the_parameters_costs_nothing(project: Project, mistake: str) -> None:
     project.edit_parameters(lambda content: MISTAKES[mistake](content["datasets"][TWIN]))

@@ -19,6 +19,7 @@ BAD: list[Answer] = [
 FOR_GOOD = 0.3  # of the answers
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_a_mirror_that_fails(tally: Tally, tmp_path: Path, serve: Callable[..., Server]) -> None:
     def unreliable(request: object) -> None:

@@ -41,6 +41,7 @@ def cached(project: Project, content: bytes) -> Path:
     return project.folder / ".dvc/cache/files/md5" / name[:2] / name[2:]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("place", ["results", "cache"])
 def test_a_byte_that_has_changed(project: Project, tally: Tally, place: str) -> None:

@@ -221,6 +221,7 @@ DRAWING = sorted(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", DRAWING)
 def test_a_tool_that_draws_needs_no_home(module: str) -> None:
     home = HOMES[len(module) % 2]
@@ -230,6 +231,7 @@ def test_a_tool_that_draws_needs_no_home(module: str) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_stages_that_draw_need_no_home(project: Project) -> None:
     for stage in (f"preprocess@{TWIN}", f"evaluate@{TWIN}"):
         home = HOMES[0]  # in the other, DVC itself does not start

@@ -18,6 +18,7 @@ SECRETS = {
 PASSWORD = "hunter2-not-real"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "address", [f"https://me:{PASSWORD}@example.org", f"https://example.org/?sig={PASSWORD}"]
 )
@@ -49,6 +50,7 @@ def test_a_line_that_is_no_yaml_is_quoted_without_its_secret(project: Project) -
     assert PASSWORD not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_a_run_and_a_review_leave_no_secret_behind(project: Project, serve: Callable[..., Server]) -> None:
     raw = project.folder / "data/raw/digits"
 

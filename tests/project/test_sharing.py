@@ -91,6 +91,7 @@ def has_everything(clone: Project, project: Project) -> None:
     assert clone.run("git", "status", "--porcelain").stdout == ""
 
 
+@pytest.mark.slow
 def test_a_colleague_gets_everything_from_a_shared_folder(project: Project, tmp_path: Path) -> None:
     shared(project, str(tmp_path / "storage"))
     project.run("dvc", "push")
@@ -102,6 +103,7 @@ def test_a_colleague_gets_everything_from_a_shared_folder(project: Project, tmp_
     has_everything(clone, project)
 
 
+@pytest.mark.slow
 def test_make_share_says_to_commit_a_new_address(project: Project, tmp_path: Path) -> None:
     share = ("make", "-o", ".venv/installed", "share", f"REMOTE={tmp_path / 'storage'}")
     says = "Next: commit .dvc/config, which has the address"
@@ -142,6 +144,7 @@ def test_a_remote_may_have_the_name_of_a_user(project: Project) -> None:
     assert "127.0.0.1:1/x: expected a remote that takes all files" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("earlier", [False, True])
 def test_a_remote_that_takes_no_files_leaves_the_configuration(
     project: Project, tmp_path: Path, earlier: bool
@@ -168,6 +171,7 @@ def test_what_is_not_here_and_another_address_are_named(project: Project, tmp_pa
     assert f"has the address, no longer {tmp_path / 'first storage'}, for" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_change_pulls_no_more_than_it_needs(project: Project, tmp_path: Path) -> None:
     shared(project, str(tmp_path / "storage"))
     project.run("dvc", "push")
@@ -204,6 +208,7 @@ def test_a_lost_connection_to_s3_is_an_error_and_the_second_try_goes_on(
     has_everything(clone, project)
 
 
+@pytest.mark.slow
 def test_another_project_takes_a_model(project: Project, tmp_path: Path) -> None:
     shared(project, str(tmp_path / "storage"))
     project.run("dvc", "push")

@@ -59,6 +59,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return folders
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", FILES)
 def test_the_same_content_is_the_same_bytes(written: list[Path], kind: str) -> None:
     first, second = written

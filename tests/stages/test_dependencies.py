@@ -189,6 +189,7 @@ def test_importing_a_stage_sets_none_of_our_variables_and_needs_no_tensorflow() 
     Project(ROOT).run("python", "-c", code, **dict.fromkeys(names, "mine"))
 
 
+@pytest.mark.slow
 def test_nothing_is_imported_for_what_a_stage_does_not_do() -> None:
     for module, unwanted in (
         ("stages.common.backend", {"sklearn", "scipy.stats", "matplotlib"}),  # of Keras's wrappers and plots
@@ -200,6 +201,7 @@ def test_nothing_is_imported_for_what_a_stage_does_not_do() -> None:
     Project(ROOT).run("python", "-c", "import stages.common.backend, sklearn, matplotlib")
 
 
+@pytest.mark.slow
 def test_tensorflow_that_was_imported_before_is_an_error_of_one_line() -> None:
     done = Project(ROOT).run("python", "-c", "import tensorflow; import stages.train", expect=1)
     assert done.stderr.splitlines()[-1].startswith(

@@ -207,6 +207,7 @@ def authority() -> trustme.CA:
     return trustme.CA()
 
 
+@pytest.mark.slow
 def test_a_certificate_is_checked(
     project: Project, authority: trustme.CA, serve: Callable[..., Server], tmp_path: Path
 ) -> None:

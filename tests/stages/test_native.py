@@ -47,6 +47,7 @@ def find_kernels(done: subprocess.CompletedProcess[str]) -> set[str]:
     return set(OF_ONE_DNN.findall(done.stdout))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sections", [{}, CONVOLUTIONS], ids=["dense", "convolutional"])
 def test_native_computation_gives_the_same_bytes_twice_with_other_kernels(
     project: Project, sections: Mapping[str, Mapping[str, object]]
@@ -75,6 +76,7 @@ def test_native_computation_gives_the_same_bytes_twice_with_other_kernels(
     assert "native" not in native["models/digits.architecture"].decode()
 
 
+@pytest.mark.slow
 def test_scoring_is_portable_wherever_a_network_was_trained(project: Project) -> None:
     change(project, "native", {})
     project.run(*TRAINING)

@@ -142,6 +142,7 @@ def test_classes_may_be_their_number(tmp_path: Path, content: Any) -> None:
     assert "classes: expected a valid list, found 10001" in load_error(tmp_path, dump(content))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("values", "message"),
     [

@@ -100,6 +100,7 @@ def test_a_learning_rate_reruns_the_training_and_evaluation_of_its_data_set(slow
     assert stages_run(printed) == [f"train@{TWIN}", f"evaluate@{TWIN}"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "value", "stages"),
     [
@@ -121,6 +122,7 @@ def test_a_parameter_makes_out_of_date_what_reads_it(
     assert sorted(changed) == sorted(f"{stage}@{TWIN}" for stage in stages)
 
 
+@pytest.mark.slow
 def test_the_validation_split_depends_on_the_seed_alone(project: Project) -> None:
     before = project.files(f"data/processed/{TWIN}/**/*")
     project.edit_parameters(lambda content: content["datasets"][TWIN]["training"].update(batch_size=32))
@@ -179,6 +181,7 @@ def test_a_damaged_input_is_named_in_one_line(
     assert {name for name in before if before[name] != after.get(name)} == {file}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_that_fails_leaves_all_outputs_as_they_were(project: Project, stage: str) -> None:
     before = project.files(*RESULTS)
@@ -212,6 +215,7 @@ def test_metrics_diff_shows_what_changed_and_no_more(slower: Project) -> None:
     assert diff[f"metrics/{TWIN}.json"]["validation.accuracy"]["diff"] < -0.2
 
 
+@pytest.mark.slow
 def test_an_experiment_changes_one_line_of_the_committed_parameters(tmp_path: Path) -> None:
     """DVC writes the whole file anew, in a form of its own."""
     project = copy_of_the_project(tmp_path)
@@ -232,6 +236,7 @@ def test_before_a_commit_results_must_be_those_of_the_parameters(project: Projec
     project.run("bash", "-c", entry)
 
 
+@pytest.mark.slow
 def test_an_error_in_one_of_two_data_sets_is_reported(project: Project) -> None:
     project.edit_parameters(lambda parameters: set_value(parameters, f"datasets.{TWIN}.training.epochs", 0))
     project.edit_parameters(lambda parameters: set_value(parameters, "datasets.digits.seed", 5))

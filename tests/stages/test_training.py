@@ -379,6 +379,7 @@ print(np.round(model.predict(images, verbose=0).astype(float), 5).tolist())
 """
 
 
+@pytest.mark.slow
 def test_the_file_is_loaded_by_plain_keras_in_another_process(tmp_path: Path) -> None:
     chosen = Network(hidden=[8, 4], dropout=0.5, batch_normalization=True)
     model = build.build_network(chosen, (5, 6), 16, 3, 0)
@@ -428,6 +429,7 @@ def draw_two_classes(common: int, rare: int, seed: int) -> Split:
     return Split(pixels.clip(0, 255).astype(np.uint8), labels)
 
 
+@pytest.mark.slow
 def test_a_rare_class_is_found_by_balance(dataset: parameters.Dataset) -> None:
     training, test = draw_two_classes(5000, 50, 0), draw_two_classes(500, 500, 1)
     recalls = []

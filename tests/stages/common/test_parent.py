@@ -107,6 +107,7 @@ subprocess.Popen([sys.argv[1], "-c", sys.argv[2]], start_new_session=True)
 """
 
 
+@pytest.mark.slow
 def test_a_stage_that_no_dvc_has_started_goes_on(tmp_path: Path) -> None:
     assert not psutil.Process(1).name().startswith(("python", "dvc"))  # else this would show nothing
     airflow = tmp_path / "airflow"

@@ -56,6 +56,7 @@ def read_metrics(project: Project, split: str) -> dict[str, float]:
     return json.loads((project.folder / f"metrics/{TWIN}.json").read_text())[split]
 
 
+@pytest.mark.slow
 def test_answers_stay_and_the_log_loss_of_validation_images_falls(scaled: Project, finished: Project) -> None:
     before, after = read_metrics(finished, "validation"), read_metrics(scaled, "validation")
     assert after["accuracy"] == before["accuracy"]
@@ -82,6 +83,7 @@ def test_whoever_loads_the_model_file_gets_calibrated_probabilities(scaled: Proj
     assert metrics["log_loss"] == pytest.approx(read_metrics(scaled, "validation")["log_loss"], abs=1e-5)
 
 
+@pytest.mark.slow
 def test_the_same_training_has_the_same_temperature(scaled: Project, tmp_path: Path) -> None:
     again = scaled.copy(tmp_path)
     again.run("dvc", "repro", "--force", "--single-item", f"train@{TWIN}")

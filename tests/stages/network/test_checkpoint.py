@@ -86,6 +86,7 @@ def interrupt(path: Path, splits: tuple[Split, Split], kind: parameters.Dataset,
         train(kind, *splits, [Interruption(epoch)], checkpoint=Checkpoint(path, "same"), quiet=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_interrupted_training_ends_with_the_same_bytes(
     tmp_path: Path, splits: tuple[Split, Split], kind: str
@@ -117,6 +118,7 @@ def test_a_checkpoint_of_another_training_is_removed(tmp_path: Path, splits: tup
     assert not path.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["a byte", "half", "nothing", "text"])
 def test_a_damaged_checkpoint_is_told_and_removed(
     tmp_path: Path, splits: tuple[Split, Split], capsys: pytest.CaptureFixture[str], damage: str
@@ -160,6 +162,7 @@ def test_a_training_that_diverges_late_leaves_no_checkpoint(
     assert not path.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["shape", "type"])
 def test_a_checkpoint_of_other_variables_changes_nothing(
     tmp_path: Path, splits: tuple[Split, Split], change: str

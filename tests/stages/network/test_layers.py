@@ -37,6 +37,7 @@ def test_the_copy_has_the_weights_and_ends_with_the_logits() -> None:
     assert np.allclose(probabilities, model.predict(IMAGES, verbose=0), atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("portable", [False, True])
 @pytest.mark.parametrize(
     "chosen",
@@ -95,6 +96,7 @@ def test_keras_predicts_by_approximations_and_the_copy_does_not() -> None:
     assert "DivNoNan" in of_the_copy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "chosen_training",
     [

@@ -53,6 +53,7 @@ def test_the_products_are_those_of_the_layers(digits: Dataset, chosen: dict[str,
     assert floors.count_operations(dataset, 100, SHAPE) == 6 * 100 * products
 
 
+@pytest.mark.slow
 def test_each_program_computes_with_the_kernels_that_the_page_says(
     finished: Project, digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,6 +69,7 @@ def test_each_program_computes_with_the_kernels_that_the_page_says(
         case.find_kernels(PORTABLE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "chosen",
     [

@@ -136,6 +136,7 @@ def test_the_list_of_used_files_has_the_process_of_dvc(toy: Project) -> None:
     assert (toy.folder / dvc.USED_FILES).read_bytes() in dvc.NO_USED_FILES
 
 
+@pytest.mark.slow
 def test_dvc_does_not_run_while_we_hold_its_lock(toy: Project) -> None:
     """And does not hold the lock while a stage runs: the stage has taken the lock."""
     with contextlib.closing(zc.lockfile.LockFile(str(dvc.RUN_LOCK))):

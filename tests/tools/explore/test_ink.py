@@ -80,6 +80,7 @@ def scribble(seed: int) -> Image.Image:
     return Image.eval(shaded, lambda pixel: 255 - pixel) if seed % 4 == 3 else shaded
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("centre", ["mass", "box"])
 @pytest.mark.parametrize("start", range(0, 24, 6))
 def test_ink_is_found_and_framed(opened: Opened, tmp_path: Path, start: int, centre: Any) -> None:
@@ -109,6 +110,7 @@ def test_paper_without_ink_is_nothing(opened: Opened, tmp_path: Path) -> None:
     compare(opened, tmp_path / "paper.png", Image.new("L", (90, 120), 240), image_format)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 @pytest.mark.parametrize(
     ("shape", "largest"), [((28, 28), 255), ((8, 8), 16), ((16, 12, 3), 255), ((12, 12, 1), 100)]

@@ -110,6 +110,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "chosen"), CASES)
 def test_all_test_images_get_the_probabilities_of_keras(
     opened: Opened, name: str, chosen: dict[str, Any]
@@ -120,6 +121,7 @@ def test_all_test_images_get_the_probabilities_of_keras(
     compare(opened, model, images)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sides", [(5, 6), (6, 9)])
 @pytest.mark.parametrize("padding", ["same", "valid"])
 @pytest.mark.parametrize(("kernel", "strides"), [((3, 2), 1), (4, 2), ((2, 5), (2, 3))])

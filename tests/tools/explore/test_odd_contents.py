@@ -215,6 +215,7 @@ def test_an_image_becomes_larger_where_the_network_says_nothing(open_contents: C
     assert tile.get_attribute("aria-expanded") == "false"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_large", [False, True])
 @pytest.mark.parametrize("sides", [(64, 58), (10, 40), (64, 2), (3, 90), (8, 8)])
 def test_the_shape_of_a_tile_is_that_of_its_image(

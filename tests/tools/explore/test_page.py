@@ -269,6 +269,7 @@ def test_a_drawing_gets_an_answer_until_it_is_cleared(digits: Opened) -> None:
     assert digits.page.locator(".likeliest").count() == 0
 
 
+@pytest.mark.slow
 def test_a_file_gets_the_answer_of_predict(changed: Project, digits: Opened, tmp_path: Path) -> None:
     digit = np.load(changed.folder / "data/processed/digits/test/images.npy")[11]
     enlarged = Image.fromarray((digit * 15).astype(np.uint8)).resize((90, 70), Image.Resampling.BICUBIC)
@@ -354,6 +355,7 @@ def test_images_and_networks_of_another_revision_are_refused(project: Project, k
     assert not (project.folder / "explore").exists()
 
 
+@pytest.mark.slow
 def test_renamed_classes_of_a_base_are_the_same_classes(project: Project) -> None:
     project.edit_parameters(lambda content: content["datasets"]["digits"]["classes"].__setitem__(0, "zero"))
     project.run("dvc", "repro", "evaluate@digits")

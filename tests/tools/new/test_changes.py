@@ -154,6 +154,7 @@ def test_another_seed_of_bundled_images_is_not_taken_for_the_raw_files(
     assert project.files("data/raw/digits/*") == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["pictures", "npz", "other names"])
 def test_raw_files_of_another_copy_are_a_source_for_every_kind(
     parameters: Project, pets: Path, tmp_path: Path, kind: str
@@ -214,6 +215,7 @@ def test_a_data_set_goes_with_all_that_came_of_it(project: Project) -> None:
     assert "up to date" in project.run("dvc", "status").stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("others", [False, True])
 def test_the_last_line_undoes_a_removal(project: Project, others: bool) -> None:
     before = list_results(project, TWIN)
@@ -239,6 +241,7 @@ def test_what_was_never_committed_cannot_be_brought_back(project: Project, pets:
     assert "To undo this" not in done.stdout
 
 
+@pytest.mark.slow
 def test_another_name_is_undone_by_the_first_one(project: Project) -> None:
     before = list_results(project, TWIN)
     done = project.here("tools.new.remove", TWIN, "--rename-to", "other")
@@ -249,6 +252,7 @@ def test_another_name_is_undone_by_the_first_one(project: Project) -> None:
     assert "up to date" in project.run("dvc", "status").stdout
 
 
+@pytest.mark.slow
 def test_dvc_reads_what_the_last_data_set_of_a_file_leaves(project: Project) -> None:
     """The last one with an artifact, and the last one that has been run."""
     yaml = YAML()
@@ -272,6 +276,7 @@ def add_artifact(project: Project) -> None:
     project.commit("An artifact")
 
 
+@pytest.mark.slow
 def test_a_data_set_gets_another_name_and_nothing_runs_again(project: Project) -> None:
     add_artifact(project)
     before = list_results(project, TWIN)
@@ -334,6 +339,7 @@ def test_the_last_data_set_stays(parameters: Project) -> None:
     )
 
 
+@pytest.mark.slow
 def test_own_pictures_are_predicted_as_they_were_scored(project: Project, tmp_path: Path) -> None:
     """97 of 100 pictures are dark, three are light: no picture of the set itself is inverted."""
     random = np.random.default_rng(0)

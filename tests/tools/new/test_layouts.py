@@ -15,6 +15,7 @@ from stages.common import layout
 from stages.sources import idx
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("parts", "expected"),
     [
@@ -307,6 +308,7 @@ def test_a_group_that_is_a_whole_class_is_told(parameters: Project, tmp_path: Pa
     assert "expected several groups in a class, by '(cat|dog)/', since groups are drawn whole" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["rel$x", "it's", 'q"q', "a b", "`false`", "${x}", "#1", "%s*"])
 def test_make_takes_a_folder_of_any_name(parameters: Project, tmp_path: Path, name: str) -> None:
     for label in ("cat", "dog"):

@@ -274,6 +274,7 @@ def test_a_name_is_checked_before_anything_else(parameters: Project, name: str) 
         new.main(name, "no-such-folder")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [

@@ -94,6 +94,7 @@ def test_every_chart_has_marks_labels_and_the_counts(
     assert by_title["digits: scores of each class, test images"]["axes"][:10] == CLASSES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("revisions", "base", "later"),
     [
@@ -200,6 +201,7 @@ def test_a_data_set_without_a_change_is_folded_away(
     assert opened.page.locator("#plots_confusion_digits_csv svg.marks").is_visible()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [("show",), ("diff", "main"), ("diff", "slower", "main", "slower~0")])
 @pytest.mark.parametrize("width", [1280, 700])
 def test_the_page_needs_no_sideways_scrolling(
@@ -267,6 +269,7 @@ def test_the_axes_of_learning_curves_fit_the_end_of_the_training(
     assert later.min() < max(map(float, labels)) < 3 * later.max()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [26, 50])
 def test_matrices_of_many_classes_fit_the_page(
     project: Project, open_page: Callable[[Path], Opened], classes: int
@@ -306,6 +309,7 @@ def test_a_revision_without_the_file_is_left_out(
     assert matrix["panels"] == [counts(confusion(project, "main", TWIN))]
 
 
+@pytest.mark.slow
 def test_swapped_axes_at_the_base_do_not_transpose_the_matrix(
     changed: Project, tmp_path: Path, open_page: Callable[[Path], Opened]
 ) -> None:

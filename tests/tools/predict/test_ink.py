@@ -44,6 +44,7 @@ def compare(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
 
 
+@pytest.mark.slow
 def test_even_paper_is_even_to_its_edges_whatever_its_size() -> None:
     for width in range(60, 257):
         rows_of_one_shade = np.repeat(np.linspace(100, 200, 256)[:, None], width, axis=1)

@@ -100,6 +100,7 @@ def test_a_completed_lock_has_the_form_that_dvc_gives_it(lock: Path) -> None:
     assert lock.read_text() == whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content", ["", '{"write": {"a": {"pi', "[]", '{"write": 3}', '{"write": {"a": {}}}']
 )

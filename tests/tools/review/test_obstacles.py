@@ -106,6 +106,7 @@ OUT_OF_DATE: dict[str, tuple[Callable[[Repository], object], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", OUT_OF_DATE)
 def test_what_dvc_would_run_again_is_out_of_date_and_stops(repository: Repository, case: str) -> None:
     change, expected = OUT_OF_DATE[case]

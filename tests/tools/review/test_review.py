@@ -158,6 +158,7 @@ def test_images_that_went_wrong_are_drawn(reviewed: Project, report_of_test_imag
     assert (reviewed.folder / f"review/{TWIN}-wrong-to-right.png").exists()
 
 
+@pytest.mark.slow
 def test_the_page_contains_every_picture_and_loads_nothing(
     reviewed: Project, report_of_test_images: str, open_page: Callable[[Path], Opened]
 ) -> None:
@@ -201,6 +202,7 @@ def test_the_page_contains_every_picture_and_loads_nothing(
     assert width == 0
 
 
+@pytest.mark.slow
 def test_a_clone_without_data_gives_the_same_report(reviewed: Project, report: str, tmp_path: Path) -> None:
     clone = Project(tmp_path / "clone")
     reviewed.run("git", "clone", "--quiet", str(reviewed.folder), str(clone.folder))
@@ -217,6 +219,7 @@ def test_a_clone_without_data_gives_the_same_report(reviewed: Project, report: s
     assert clone.run("git", "status", "--porcelain").stdout == ""
 
 
+@pytest.mark.slow
 def test_the_reverse_change_passes_and_an_earlier_review_is_removed(reviewed: Project, report: str) -> None:
     assert report
     stray = reviewed.folder / "review/old-confusion.png"
@@ -234,6 +237,7 @@ def test_a_tolerance_on_the_command_line_replaces_that_of_tools_yaml(reviewed: P
     assert f"**Stopped**: the network is worse than main: {TWIN}: accuracy by more than 0.1.\n" in text
 
 
+@pytest.mark.slow
 def test_a_change_of_a_comment_takes_a_line_for_each_data_set(project: Project) -> None:
     code = project.folder / "stages/preprocess.py"
     code.write_text(code.read_text(encoding="utf-8") + "# A comment.\n", encoding="utf-8")
@@ -247,6 +251,7 @@ def test_a_change_of_a_comment_takes_a_line_for_each_data_set(project: Project) 
     )
 
 
+@pytest.mark.slow
 def test_results_that_are_out_of_date_are_named(project: Project) -> None:
     project.edit_parameters(lambda content: content["datasets"][TWIN]["training"].update(epochs=9))
     metrics = project.folder / "metrics/digits.json"
@@ -269,6 +274,7 @@ def test_results_that_are_out_of_date_are_named(project: Project) -> None:
     assert "\n- **digits**: accuracy " in text
 
 
+@pytest.mark.slow
 def test_a_change_cannot_loosen_its_own_gate(reviewed: Project, tmp_path: Path) -> None:
     project = reviewed.copy(tmp_path)
     loose = {"accuracy": 1, "macro_f1": 1, "log_loss": 9, "brier_score": 2}
@@ -278,6 +284,7 @@ def test_a_change_cannot_loosen_its_own_gate(reviewed: Project, tmp_path: Path) 
     assert "| tools.yaml: review.tolerance.accuracy | 0.002 | 1" in text
 
 
+@pytest.mark.slow
 def test_a_change_does_not_decide_about_itself(reviewed: Project, tmp_path: Path) -> None:
     """The workflow's command runs the code of the base, also where the change has another review."""
     project = reviewed.copy(tmp_path / "change")
@@ -335,6 +342,7 @@ def test_make_review_has_a_variable_for_each_option_that_accepts_something() -> 
         assert f"$(call quote_each,{option},{variable})" in makefile
 
 
+@pytest.mark.slow
 def test_a_metric_that_the_base_lacks_is_compared_and_gated(
     reviewed: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -561,6 +569,7 @@ def test_damaged_predictions_are_one_line(project: Project) -> None:
     assert f"predictions/{TWIN}/validation.csv at workspace: expected a table" in error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "place", "content"),
     [

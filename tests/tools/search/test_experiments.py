@@ -41,6 +41,7 @@ def test_the_commands_of_the_document_run_one_after_the_other(project: Project) 
     assert project.run("dvc", "status").stdout == before
 
 
+@pytest.mark.slow
 def test_the_history_of_a_training_can_be_drawn_while_it_runs(project: Project) -> None:
     project.edit_parameters(lambda content: content["datasets"]["digits"]["training"].update(epochs=400))
     project.commit("A long training")

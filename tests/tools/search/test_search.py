@@ -150,6 +150,7 @@ def test_a_generation_depends_on_the_seed_and_on_earlier_trials(task: trials.Tas
         assert f"{values['network.dropout']:.3g}" == f"{values['network.dropout']:g}"
 
 
+@pytest.mark.slow
 def test_values_outside_the_space_are_the_first_trial_all_the_same(search_project: Project) -> None:
     edit_rate(search_project, 0.02)
     search_project.here("tools.search", TWIN, "--trials", 3)
@@ -159,6 +160,7 @@ def test_values_outside_the_space_are_the_first_trial_all_the_same(search_projec
     assert table.loc[1:, "training.learning_rate"].between(0.0001, 0.01).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("objective", "scaled"), [("brier_score", False), ("log_loss", True)])
 def test_the_first_trial_has_the_score_that_evaluate_reports(
     search_project: Project, objective: Objective, scaled: bool
@@ -173,6 +175,7 @@ def test_the_first_trial_has_the_score_that_evaluate_reports(
     assert table[objective].item() == pytest.approx(metrics[objective], abs=2e-6)
 
 
+@pytest.mark.slow
 def test_the_best_trial_is_compared_with_other_seeds(search_project: Project) -> None:
     """The values of params.yaml learn nothing, so that another trial is sure to be better."""
     edit_rate(search_project, 1e-9)
@@ -272,6 +275,7 @@ def test_missing_data_are_reported_in_one_line(search_project: Project) -> None:
     assert completed.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_worker_with_other_code_or_several_threads_is_refused(
     search_project: Project,
     tmp_path: Path,
@@ -370,6 +374,7 @@ def test_the_space_in_git_contains_the_parameters_in_git() -> None:
         assert space.encode_values(space.read_values(dataset, search.space), search.space) is not None
 
 
+@pytest.mark.slow
 def test_a_configuration_becomes_an_experiment(project: Project) -> None:
     configurations = {"deep": {"network.convolutions": [[4], [8, 8]], "training.epochs": 3}}
     project.edit_tools(lambda content: content["datasets"][TWIN].update(configurations=configurations))
@@ -385,6 +390,7 @@ def test_a_configuration_becomes_an_experiment(project: Project) -> None:
     assert "Ran experiment" in completed.stdout
 
 
+@pytest.mark.slow
 def test_an_experiment_adds_a_key_that_params_yaml_does_not_have(project: Project) -> None:
     def leave_out(content: dict) -> None:
         del content["datasets"][TWIN]["training"]["augmentation"]

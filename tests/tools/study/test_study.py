@@ -16,6 +16,8 @@ from tools.common import lock
 from tools.study import __main__ as study
 from tools.study import records
 
+pytestmark = pytest.mark.slow  # the fixture alone takes half a minute
+
 
 def remove_times(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return lines of records in the order of their keys, without what chance decides."""
@@ -23,7 +25,6 @@ def remove_times(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(without, key=lambda line: records.build_key(line["run"]))
 
 
-@pytest.mark.slow
 def test_a_killed_study_continues_and_ends_with_the_records_of_an_undisturbed_one(
     studied_project: Project, planned_project: Project
 ) -> None:
@@ -44,7 +45,6 @@ def test_a_killed_study_continues_and_ends_with_the_records_of_an_undisturbed_on
     assert remove_times(read_lines(planned_project)) == remove_times(read_lines(studied_project))
 
 
-@pytest.mark.slow
 def test_each_way_to_compute_has_workers_of_its_own(planned_project: Project) -> None:
     native = {"network.hidden": [16], "computation": "native"}
     planned_project.edit_tools(
@@ -55,7 +55,6 @@ def test_each_way_to_compute_has_workers_of_its_own(planned_project: Project) ->
     assert sorted(ways, key=str) == [None] * 6 + ["native"] * 4
 
 
-@pytest.mark.slow
 def test_a_killed_worker_loses_no_training(
     studied_project: Project,
     planned_project: Project,

@@ -50,6 +50,7 @@ def test_seeds_find_out_that_only_luck_differs() -> None:
     assert share(three_seeds[-1]) <= 0.05
 
 
+@pytest.mark.slow
 def test_a_larger_loss_is_found_more_often() -> None:
     for row in verdicts.measure_power(networks(luck=0.02), TOLERANCE):
         assert row[2] == "-"  # 0.2 points of 800 images are no whole number of them

@@ -67,6 +67,7 @@ def test_randomness_in_a_stage_is_found_and_named(project: Project) -> None:
     assert named == [("train", "all processors"), ("train", "one processor")]
 
 
+@pytest.mark.slow
 def test_a_stage_that_fails_is_said_to_have_failed(project: Project) -> None:
     (project.folder / "stages/fetch.py").write_text("raise SystemExit(3)")
     project.run("dvc", "commit", "--force", f"fetch@{TWIN}")
@@ -259,6 +260,7 @@ def test_what_was_committed_without_running_it_is_not_verified(
     ]
 
 
+@pytest.mark.slow
 def test_a_model_that_the_run_cache_restores_is_verified(project: Project) -> None:
     """Change epochs and go back, then make the change again: DVC trains once, and its result is verified."""
 
