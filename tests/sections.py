@@ -1,10 +1,11 @@
 """Sections of params.yaml and tools.yaml that a test has added, and what becomes of them."""
 
 import contextlib
+import shutil
 from pathlib import Path
 
 import numpy as np
-from helpers import Project
+from helpers import ROOT, Project
 from PIL import Image
 from ruamel.yaml import YAML
 
@@ -12,6 +13,14 @@ from stages import fetch, preprocess
 from stages.common import layout
 
 FILES = ("params.yaml", "tools.yaml")
+
+
+def copy_both(folder: Path) -> Project:
+    """A new folder with nothing but params.yaml and tools.yaml."""
+    folder.mkdir()
+    for name in FILES:
+        shutil.copy(ROOT / name, folder)
+    return Project(folder)
 
 
 def read_both(project: Project) -> dict[str, str]:

@@ -112,7 +112,7 @@ def main(
         except UserError as error:
             problems.append(str(error))
     if not files:
-        raise UserError(join_names(problems, separator="; and "))
+        raise UserError(join_names(problems, separator="; "))
     predictions = list(network.predict(files))
     for warning in list_warnings(predictions):
         print(f"warning: {make_printable(warning)}", file=sys.stderr)
@@ -124,7 +124,7 @@ def main(
     if shown is not None:
         show.draw(shown, predictions, network.image_format.largest_pixel)
     if problems:
-        raise UserError(join_names(problems, separator="; and "))
+        raise UserError(join_names(problems, separator="; "))
 
 
 def _expect_file(path: Path) -> None:

@@ -4,7 +4,7 @@ The sections follow Mitchell et al., "Model Cards for Model Reporting", 2019. No
 """
 
 import json
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,8 @@ def build_card(name: str, parameters: Parameters, settings: Settings) -> str:
             f"## Classes\n\n{_describe_classes(name)}",
             f"## Most frequent confusions\n\n{_describe_confusions(result.predictions)}",
         ]
-    parts.append(f"## Limits\n\n{_describe_limits(name, about)}")
+    found = _list_findings(name) if result is not None else []  # whose files have been compared with dvc.lock
+    parts.append(f"## Limits\n\n{_describe_limits(about, found)}")
     return "\n\n".join(parts) + "\n"
 
 
@@ -131,8 +132,8 @@ def _describe_confusions(predictions: pd.DataFrame) -> str:
     return _table(["actual", "taken for", "images"], most_frequent.to_numpy().tolist())
 
 
-def _describe_limits(name: str, about: About) -> str:
-    limits = [*(about.limits or [f"None are stated in {SETTINGS_FILE}."]), *_list_findings(name)]
+def _describe_limits(about: About, found: Sequence[str]) -> str:
+    limits = [*(about.limits or [f"None are stated in {SETTINGS_FILE}."]), *found]
     return "\n".join(f"- {limit}" for limit in [*limits, LIMIT_OF_EVERY_NETWORK])
 
 

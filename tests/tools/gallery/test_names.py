@@ -1,13 +1,12 @@
 """Names of the picture files of images, compared with the pictures themselves."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import ROOT, Project
+from helpers import Project
 from PIL import Image
-from sections import FILES, count_images, save_pictures
+from sections import copy_both, count_images, save_pictures
 
 from stages.common import layout
 from stages.common.errors import UserError
@@ -19,12 +18,9 @@ from tools.gallery.names import find_names
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A folder with nothing but params.yaml and tools.yaml."""
-    place = tmp_path / "work"
-    place.mkdir()
-    for name in FILES:
-        shutil.copy(ROOT / name, place)
-    monkeypatch.chdir(place)
-    return Project(place)
+    copied = copy_both(tmp_path / "work")
+    monkeypatch.chdir(copied.folder)
+    return copied
 
 
 def add_pets(project: Project, folder: Path, *parts: str) -> dict[str, Split]:

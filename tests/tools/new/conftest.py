@@ -1,19 +1,14 @@
 """Fixtures of the tests of new data sets."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 from helpers import ROOT, Project
-from sections import FILES
+from sections import copy_both
 
 
 @pytest.fixture
 def parameters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A folder with nothing but params.yaml and tools.yaml."""
-    place = tmp_path / "work"
-    place.mkdir()
-    for name in FILES:
-        shutil.copy(ROOT / name, place)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    return Project(place)
+    return copy_both(tmp_path / "work")

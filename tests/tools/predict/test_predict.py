@@ -283,7 +283,9 @@ def test_what_can_be_read_is_predicted_and_all_else_is_named(finished: Project, 
     assert done.stdout.count("\n") == 1
     (error,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert "empty.png: expected a picture, found an empty file" in error
-    assert f"name its files, '{tmp_path / 'a folder'}'/*; and {tmp_path / 'none.png'}: expected" in error
+    assert f"name its files, '{tmp_path / 'a folder'}'/*; {tmp_path / 'none.png'}: expected" in error
+    many = finished.here("tools.predict", "digits", *files[2:] * 4, expect=2)
+    assert many.stderr.endswith("check its name; and 3 more\n") or many.stderr.endswith("/*; and 3 more\n")
     as_json = finished.here("tools.predict", "digits", *files, "--json", expect=2).stdout
     assert [row["file"] for row in json.loads(as_json)] == [str(files[1])]
 
