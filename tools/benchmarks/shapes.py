@@ -1,7 +1,9 @@
 """Times of networks of many shapes against a trend, and times of the parts of a training step."""
 
+import itertools
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from scipy.optimize import nnls
@@ -15,10 +17,14 @@ from tools.common.markdown import number_table
 from tools.common.variations import training_parameters
 
 TARGET_TREND_TIMES = 1.5  # times the trend that the slowest shape should take at most
+WIDTHS = (256, 512, 1024)
+DEPTHS = (1, 2, 3)
+# By name, the dropout and whether batches are normalised.
+KINDS = {"plain": (0.0, False), "dropout": (0.3, False), "dropout and batch normalisation": (0.3, True)}
 
 
-def job(name: str, dataset: Dataset) -> str:
-    """Return the argument of the scripts `sweep` and `profile`."""
+def build_job(name: str, dataset: Dataset, **more: object) -> str:
+    """Return the argument of the scripts `sweep` and `profile`, with `more` that one of them needs."""
     return json.dumps(
         {
             "dataset": name,
@@ -27,13 +33,27 @@ def job(name: str, dataset: Dataset) -> str:
             "classes": len(dataset.classes),
             "parameters": training_parameters(dataset),
             "reach": None,
+            **more,
         }
     )
 
 
+def list_shapes() -> dict[str, dict[str, Any]]:
+    """Return the parameters of the networks to compare, by a title: each depth, width and kind."""
+    return {
+        f"{depth} x {width}, {kind}": {
+            "hidden": [width] * depth,
+            "dropout": KINDS[kind][0],
+            "batch_normalization": KINDS[kind][1],
+        }
+        for depth, width, kind in itertools.product(DEPTHS, WIDTHS, KINDS)
+    }
+
+
 def sweep(name: str, dataset: Dataset) -> Section:
     """Compare the times of many shapes with a straight line: a constant, and a time for each operation."""
-    output = measure_python("-m", "tools.benchmarks.scripts.sweep", job(name, dataset)).output
+    job = build_job(name, dataset, shapes=list_shapes())
+    output = measure_python("-m", "tools.benchmarks.scripts.sweep", job).output
     results = json.loads(output.splitlines()[-1])
     operations = np.array([count for _, count, _ in results]) / 1e9
     seconds = np.array([time for _, _, time in results])
@@ -62,7 +82,8 @@ def profile(datasets: Mapping[str, Dataset]) -> Section:
     for name, dataset in datasets.items():
         for computation in OURS:
             variant = dataset.model_copy(update={"computation": computation})
-            output = measure_python("-m", "tools.benchmarks.scripts.profile", job(name, variant)).output
+            job = build_job(name, variant)
+            output = measure_python("-m", "tools.benchmarks.scripts.profile", job).output
             parts = json.loads(output.splitlines()[-1])
             total = sum(parts.values())
             rows += [

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 
 from stages.common import layout
+from stages.common.errors import UserError
 from stages.common.fields import Augmentation
 from stages.parameters import Dataset
 from stages.splits import arrays
@@ -52,6 +53,9 @@ def measure_epochs(case: Case) -> tuple[Seconds, dict[str, float]]:
     Returns:
         By program, floor and `DISTORTED`, the seconds of an epoch in each round; and by program, the peak
         memory in MiB.
+
+    Raises:
+        UserError: as `Case.find_kernels` and `check_weights`.
     """
     split = arrays.read(layout.processed(case.name, "train"))
     images = min(len(split.labels), case.images or len(split.labels))
@@ -65,6 +69,7 @@ def measure_epochs(case: Case) -> tuple[Seconds, dict[str, float]]:
         plain.find_kernels(program)
     seconds: Seconds = defaultdict(list)
     memory: dict[str, float] = {}
+    weights: dict[str, int] = {}
     for _ in range(ROUNDS):
         rates = floors.measure_rates()
         seconds[FLOOR].append(operations / rates.fastest)
@@ -73,10 +78,26 @@ def measure_epochs(case: Case) -> tuple[Seconds, dict[str, float]]:
             result, measurement = plain.train(program, epochs=EPOCHS)
             seconds[program].append(median(result["epochs"][1:]))
             memory[program] = max(measurement.peak, memory.get(program, 0))
+            weights[program] = result["weights"]
+        check_weights(case.title, weights)
         if is_distorted:
             result, _ = case.train(PORTABLE, epochs=EPOCHS)
             seconds[DISTORTED].append(median(result["epochs"][1:]))
     return dict(seconds), memory
+
+
+def check_weights(title: str, weights: Mapping[str, int]) -> None:
+    """Check that all programs have trained the same layers, by the number of their weights.
+
+    Raises:
+        UserError: if one has more or fewer than another.
+    """
+    if len(set(weights.values())) > 1:
+        found = ", ".join(f"{program} {count:,}" for program, count in weights.items())
+        raise UserError(
+            f"{title}: expected the same number of weights in each program, found {found}; "
+            "correct the script in tools/benchmarks/scripts that builds other layers"
+        )
 
 
 def divide(numerators: Sequence[float], denominators: Sequence[float]) -> list[float]:

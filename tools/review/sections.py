@@ -223,7 +223,8 @@ def _frequent_confusions(table: pd.DataFrame) -> str:
     counts = wrong.groupby(["actual", "predicted"]).size().sort_values(ascending=False, kind="stable")
     frequent = counts.head(MOST_ROWS).reset_index(name="images").to_dict("records")
     rows = [[shorten(row["actual"]), shorten(row["predicted"]), f"{row['images']:,}"] for row in frequent]
-    return number_table(["class", "taken for", "images"], rows) if rows else "None."
+    text = number_table(["class", "taken for", "images"], rows)
+    return _count_left(text, len(counts) - len(rows)) if rows else "None."
 
 
 def _class_table(review: Review, classes: pd.DataFrame) -> str:
@@ -233,15 +234,20 @@ def _class_table(review: Review, classes: pd.DataFrame) -> str:
             f"{row['images']:,}",
             f"{row['before']:.1%}",
             f"{row['after']:.1%}",
+            f"{100 * (row['after'] - row['before']):+.1f}",
             format_count(row["lost"]),
             format_count(row["gained"]),
             emphasize(row["verdict"]),
         ]
         for row in classes.head(MOST_ROWS).to_dict("records")
     ]
-    recalls = [f"recall at {shorten(revision.name)}" for revision in (review.base, review.later)]
-    table = number_table(["class", "images", *recalls, "lost", "gained", "verdict"], rows)
-    return _count_left(table, len(classes) - len(rows))
+    base, later = shorten(review.base.name), shorten(review.later.name)
+    recalls = [f"recall at {name}" for name in (base, later)]
+    table = number_table(["class", "images", *recalls, "points", "lost", "gained", "verdict"], rows)
+    return (
+        f"The surest change first. Lost are images that only {base} has right, gained those that only "
+        f"{later} has right.\n\n{_count_left(table, len(classes) - len(rows))}"
+    )
 
 
 def _count_left(table: str, left: int) -> str:

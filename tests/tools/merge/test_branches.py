@@ -7,11 +7,9 @@ from pathlib import Path
 import pytest
 from helpers import TWIN, Project
 
-pytestmark = pytest.mark.slow  # the fixture alone takes half a minute
-
 MERGE = (sys.executable, "-m", "tools.merge")
 RESULTS = ("dvc.lock", "metrics/*", "plots/*/*", "predictions/*/*")
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow  # the fixture alone takes half a minute
 
 
 def edit(project: Project, change: Callable[[dict], None]) -> None:

@@ -120,6 +120,8 @@ def test_the_rows_of_a_matrix_are_said_to_be_the_classes_of_the_images_with_a_ba
     many = compared("many", [f"class {name}" for name in range(14)], 240)
     many.before, many.differences = [], []
     assert "### Confusions\n\n| class | taken for | images |\n" in report(many)
+    wrong = many.after[0].predictions.query("actual != predicted")
+    assert f"\n\nAnd {len(wrong.groupby(['actual', 'predicted'])) - 12} more.\n" in report(many)
 
 
 def test_results_that_lack_a_column_are_shown_without_its_intervals() -> None:

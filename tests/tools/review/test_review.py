@@ -96,18 +96,22 @@ def test_the_verdict_on_accuracy_agrees_with_a_calculation_by_hand(reviewed: Pro
 def test_each_class_has_a_verdict(reviewed: Project, report: str) -> None:
     before, after = (predictions(reviewed, revision, TWIN) for revision in ("main", "slower"))
     rows = re.findall(
-        r"^\| (\d) \| (\d+) \| ([\d.]+)% \| ([\d.]+)% \| (\d+) \| (\d+) \| (.*) \|$", report, re.MULTILINE
+        r"^\| (\d) \| (\d+) \| ([\d.]+)% \| ([\d.]+)% \| ([-+][\d.]+) \| (\d+) \| (\d+) \| (.*) \|$",
+        report,
+        re.MULTILINE,
     )
     assert sorted(row[0] for row in rows) == [str(digit) for digit in range(10)]
-    for name, images, recall, recall_after, lost, gained, verdict in rows:
+    assert "Lost are images that only main has right, gained those that only slower has right." in report
+    for name, images, recall, recall_after, points, lost, gained, verdict in rows:
         of_class = before["actual"] == name
         right = [(table["predicted"] == name)[of_class] for table in (before, after)]
         assert int(images) == of_class.sum()
         assert float(recall) == pytest.approx(100 * right[0].mean(), abs=0.06)
         assert float(recall_after) == pytest.approx(100 * right[1].mean(), abs=0.06)
+        assert float(points) == pytest.approx(100 * (right[1].mean() - right[0].mean()), abs=0.06)
         assert (int(lost), int(gained)) == ((right[0] & ~right[1]).sum(), (right[1] & ~right[0]).sum())
         assert verdict in ("**better**" if int(gained) > int(lost) else "**worse**", "cannot tell")
-    assert "**worse**" in {row[6] for row in rows}
+    assert "**worse**" in {row[-1] for row in rows}
 
 
 def test_the_metrics_are_those_in_git(reviewed: Project, report: str) -> None:

@@ -1,6 +1,8 @@
-"""Times of training for networks of many shapes: prints [shape, operations, seconds] of each in JSON."""
+"""Times of training for networks of many shapes: prints [title, operations, seconds] of each in JSON.
 
-import itertools
+Beside what `job` describes, its job has shapes: by a title, the parameters of the network that differ.
+"""
+
 import json
 from pathlib import Path
 
@@ -15,10 +17,6 @@ from stages.train import train
 from tools.benchmarks.floors import count_operations
 from tools.benchmarks.scripts.job import BATCH_SIZE, JOB, Stopwatch
 
-WIDTHS = (256, 512, 1024)
-DEPTHS = (1, 2, 3)
-# By name, the dropout and whether batches are normalised.
-KINDS = {"plain": (0.0, False), "dropout": (0.3, False), "dropout and batch normalisation": (0.3, True)}
 STEPS = 24
 EPOCHS = 4  # the first compiles, and does not count
 VALIDATION_IMAGES = 1000
@@ -30,18 +28,16 @@ validation = Split(images[:VALIDATION_IMAGES], labels[:VALIDATION_IMAGES])
 plain = {"batch_size": BATCH_SIZE, "epochs": EPOCHS, "augmentation": Augmentation()}
 settings = dataset.training.model_copy(update=plain)
 results = []
-for depth, width, kind in itertools.product(DEPTHS, WIDTHS, KINDS):
+for title, shape in JOB.shapes.items():
     stopwatch = Stopwatch()
     callback = keras.callbacks.LambdaCallback(
         on_epoch_begin=lambda *_, watch=stopwatch: watch.start(),
         on_epoch_end=lambda *_, watch=stopwatch: watch.stop(),
     )
-    dropout, batch_normalization = KINDS[kind]
-    shape = {"hidden": [width] * depth, "dropout": dropout, "batch_normalization": batch_normalization}
     network = dataset.network.model_copy(update=shape)
     changes = {"computation": "portable", "network": network, "training": settings}
     variant = dataset.model_copy(update=changes)
     train(variant, training, validation, [callback], quiet=True)
     operations = count_operations(variant, len(training.labels), training.images.shape[1:])
-    results.append([f"{depth} x {width}, {kind}", operations, float(np.median(stopwatch.epochs[1:]))])
+    results.append([title, operations, float(np.median(stopwatch.epochs[1:]))])
 print(json.dumps(results))
