@@ -95,12 +95,17 @@ def test_tensorflow_computes_in_one_way_in_a_process(
 
 @pytest.mark.slow
 def test_a_native_result_is_scored_portably_and_verified_to_the_bit_on_its_machine(project: Project) -> None:
+    """Also where it is not of the last training but of the run cache: the change is made, undone and made."""
     change(project, "native", {})
     done = project.run("dvc", "repro", **SHOW_KERNELS)
     of_training, of_scoring = done.stdout.split(f"Running stage 'evaluate@{TWIN}'")
     assert find_kernels(of_training) != set()
     assert find_kernels(of_scoring) == set()
     assert "up to date" in project.run("dvc", "status").stdout
+    project.run("git", "checkout", ".")
+    project.run("dvc", "checkout")
+    change(project, "native", {})
+    assert f"Stage 'train@{TWIN}' is cached" in project.run("dvc", "repro").stdout
     project.commit("Compute natively")
     done = project.run("python", "-m", "tools.verify", TWIN)
     assert "DIFFERENT" not in done.stdout

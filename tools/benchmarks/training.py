@@ -51,8 +51,8 @@ def measure_epochs(case: Case) -> tuple[Seconds, dict[str, float]]:
     has convolutions, by this project alone if it is another dense one.
 
     Returns:
-        By program, floor and `DISTORTED`, the seconds of an epoch in each round; and by program, the peak
-        memory in MiB.
+        By program, floor and `DISTORTED`, the seconds of an epoch in each round, the floors of no more than a
+        few images left out; and by program, the peak memory in MiB.
 
     Raises:
         UserError: as `Case.find_kernels` and `check_weights`.
@@ -71,9 +71,10 @@ def measure_epochs(case: Case) -> tuple[Seconds, dict[str, float]]:
     memory: dict[str, float] = {}
     weights: dict[str, int] = {}
     for _ in range(ROUNDS):
-        rates = floors.measure_rates()
-        seconds[FLOOR].append(operations / rates.fastest)
-        seconds[PORTABLE_FLOOR].append(operations / rates.without_fma)
+        if len(split.labels) >= LARGE:
+            rates = floors.measure_rates()
+            seconds[FLOOR].append(operations / rates.fastest)
+            seconds[PORTABLE_FLOOR].append(operations / rates.without_fma)
         for program in programs:
             result, measurement = plain.train(program, epochs=EPOCHS)
             seconds[program].append(median(result["epochs"][1:]))
@@ -114,7 +115,7 @@ def format_range(values: Sequence[float], unit: str = "") -> str:
     return f"{texts[0]}{unit} ({texts[1]} to {texts[2]})"
 
 
-def list_targets(case: Case, seconds: Seconds, is_large: bool) -> Iterator[Target]:
+def list_targets(case: Case, seconds: Seconds) -> Iterator[Target]:
     """Yield the targets of a case."""
 
     def compare_times(title: str, above: str, below: str, limit: float, at_least: bool) -> Iterator[Target]:
@@ -132,8 +133,7 @@ def list_targets(case: Case, seconds: Seconds, is_large: bool) -> Iterator[Targe
             yield from compare_times(
                 f"portable, times as fast as {program}", program, PORTABLE, limit, at_least=True
             )
-        if is_large:
-            yield from compare_times("native, in floors", NATIVE, FLOOR, TARGET_FLOORS, at_least=False)
+        yield from compare_times("native, in floors", NATIVE, FLOOR, TARGET_FLOORS, at_least=False)
     title = "with distortions, times as long as without"
     yield from compare_times(title, DISTORTED, PORTABLE, TARGET_DISTORTIONS, at_least=False)
 
@@ -146,14 +146,7 @@ def compare(datasets: Mapping[str, Dataset], settings: Settings) -> Section:
     targets: list[Target] = []
     for case in list_cases(datasets, settings):
         seconds, memory = measure_epochs(case)
-        is_large = len(arrays.read(layout.processed(case.name, "train")).labels) >= LARGE
-        shown = columns if is_large else columns[2:]
-        rows.append(
-            [
-                case.title,
-                *(format_range(seconds.get(column, []) if column in shown else []) for column in columns),
-            ]
-        )
+        rows.append([case.title, *(format_range(seconds.get(column, [])) for column in columns)])
         pairs = [
             *((NATIVE, FLOOR), (PORTABLE, PORTABLE_FLOOR)),
             *((program, PORTABLE) for program in (NATIVE, KERAS, SKLEARN, PYTORCH, DISTORTED)),
@@ -164,7 +157,7 @@ def compare(datasets: Mapping[str, Dataset], settings: Settings) -> Section:
                 case.title,
                 *(
                     format_range(divide(seconds[above], seconds[below]))
-                    if {above, below} <= seconds.keys() and (is_large or "floor" not in below)
+                    if {above, below} <= seconds.keys()
                     else "-"
                     for above, below in pairs
                 ),
@@ -174,7 +167,7 @@ def compare(datasets: Mapping[str, Dataset], settings: Settings) -> Section:
         memory_rows.append(
             [case.title, *(f"{extra[program]:.0f} MiB" if program in extra else "-" for program in SCRIPTS)]
         )
-        targets += list_targets(case, seconds, is_large)
+        targets += list_targets(case, seconds)
         if case.images is None:
             title = f"{case.title}: MiB of memory beyond the import"
             targets.append(Target(title, TARGET_MEBIBYTES, extra[PORTABLE]))

@@ -81,9 +81,8 @@ def test_from_a_folder_of_pictures_to_a_reviewed_result(project: Project, folder
     assert metrics["test"]["macro_f1"] > 0.7  # the class without test pictures does not count
     assert "things.csv" in project.run("dvc", "plots", "show", "plots/confusion/things.csv", "--json").stdout
 
-    project.edit_parameters(
-        lambda content: content["datasets"]["things"]["training"].update(learning_rate=1e-7)
-    )
+    nothing = {"learning_rate": 1e-7, "epochs": 2, "warmup_epochs": 0}
+    project.edit_parameters(lambda content: content["datasets"]["things"]["training"].update(nothing))
     project.run("dvc", "repro", "evaluate@things")
     completed = project.run(*make, "review", "BASE=HEAD", expect=2)  # it has learned nothing
     assert "Error 1" in completed.stderr  # make's own exit code is 2 whatever the recipe's

@@ -1,5 +1,6 @@
 """The trainings of a study: a killed one continues, and workers with other code are refused."""
 
+import json
 import subprocess
 import time
 from collections.abc import Callable
@@ -45,7 +46,13 @@ def test_a_killed_study_continues_and_ends_with_the_records_of_an_undisturbed_on
     assert remove_times(read_lines(planned_project)) == remove_times(read_lines(studied_project))
 
 
-def test_each_way_to_compute_has_workers_of_its_own(planned_project: Project) -> None:
+def test_each_way_to_compute_has_workers_of_its_own(
+    studied_project: Project, planned_project: Project
+) -> None:
+    # Of the portable trainings, only the last is missing.
+    lines = (studied_project.folder / RECORDS).read_bytes().splitlines(keepends=True)
+    portable = [line for line in lines if len(json.loads(line)["run"]["network"]["hidden"]) > 1]
+    (planned_project.folder / RECORDS).write_bytes(b"".join(portable[:-1]))
     native = {"network.hidden": [16], "computation": "native"}
     planned_project.edit_tools(
         lambda content: content["datasets"][TWIN]["configurations"].update(small=native)

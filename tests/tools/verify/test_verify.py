@@ -260,22 +260,6 @@ def test_what_was_committed_without_running_it_is_not_verified(
     ]
 
 
-@pytest.mark.slow
-def test_a_model_that_the_run_cache_restores_is_verified(project: Project) -> None:
-    """Change epochs and go back, then make the change again: DVC trains once, and its result is verified."""
-
-    def train_briefly() -> str:
-        project.edit_parameters(lambda content: content["datasets"][TWIN]["training"].update(epochs=3))
-        return project.run("dvc", "repro", f"evaluate@{TWIN}").stdout
-
-    train_briefly()
-    project.run("git", "checkout", ".")
-    project.run("dvc", "checkout")
-    assert f"Stage 'train@{TWIN}' is cached" in train_briefly()
-    project.commit("Three epochs")
-    project.run("python", "-m", "tools.verify", TWIN)
-
-
 def test_a_small_training_is_what_emulated_processors_are_compared_with(
     project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
