@@ -51,8 +51,8 @@ def measure_epochs(case: Case) -> tuple[Seconds, dict[str, float]]:
     has convolutions, by this project alone if it is another dense one.
 
     Returns:
-        By program, floor and `DISTORTED`, the seconds of an epoch in each round, the floors of no more than a
-        few images left out; and by program, the peak memory in MiB.
+        By program, floor and `DISTORTED`, the seconds of an epoch in each round; and by program, the peak
+        memory in MiB. A data set of fewer than `LARGE` training images has no floors.
 
     Raises:
         UserError: as `Case.find_kernels` and `check_weights`.
