@@ -65,8 +65,8 @@ def read_shared(schema: type[S], key: str) -> S:
 def _describe(error: Exception) -> str:
     """Return what is wrong and where, without the text around, which may have a secret."""
     if isinstance(error, MarkedYAMLError) and error.problem and error.problem_mark:
-        mark = error.problem_mark
-        return f"{error.problem}, line {mark.line + 1}, column {mark.column + 1}"
+        problem, mark = error.problem.partition(" with value ")[0], error.problem_mark
+        return f"{problem}, line {mark.line + 1}, column {mark.column + 1}"
     return str(error)
 
 

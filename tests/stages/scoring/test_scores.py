@@ -54,6 +54,11 @@ def test_metrics_equal_their_definitions(predictions: tuple[np.ndarray, np.ndarr
     assert found["brier_score"] == pytest.approx(np.square(errors).sum(axis=1).mean(), rel=1e-6)
 
 
+def test_the_brier_score_of_two_classes_is_their_sum_as_of_more() -> None:
+    found = compute_metrics(np.array([0, 1]), np.array([[0.75, 0.25], [0.5, 0.5]], np.float32), bins=5)
+    assert found["brier_score"] == pytest.approx((2 * 0.25**2 + 2 * 0.5**2) / 2)
+
+
 def test_metrics_are_written_with_six_decimals() -> None:
     assert round_metrics({"accuracy": 1 / 3, "log_loss": 2.0}) == {"accuracy": 0.333333, "log_loss": 2.0}
 
@@ -70,7 +75,9 @@ def test_calibration_error_by_hand() -> None:
     correct = np.array([True, False, True, True])
     by_hand = 2 / 4 * abs(0.5 - 0.65) + 2 / 4 * abs(1.0 - 0.95)
     assert calibration_error(correct, confidence, bins=4) == pytest.approx(by_hand, abs=1e-7)
-    assert reliability_table(correct, confidence, bins=4).to_dict("list") == {
+    table = reliability_table(correct, confidence, bins=4)
+    assert list(table) == ["bin", "images", "confidence", "accuracy", "low", "high"]
+    assert table.to_dict("list") == {
         "bin": [3, 4],
         "images": [2, 2],
         "confidence": [pytest.approx(0.65), pytest.approx(0.95)],
@@ -90,6 +97,10 @@ def test_intervals_of_proportions_are_those_of_scipy() -> None:
     np.testing.assert_allclose(found, expected, atol=1e-12)
     assert (found[:, 0] < found[:, 1]).all()
     assert np.isnan(wilson_interval(np.array([0]), np.array([0]))).all()
+    # Rounding leads to no share below 0 or above 1.
+    trials = np.arange(1, 2000)
+    assert wilson_interval(np.zeros_like(trials), trials)[0].min() >= 0
+    assert wilson_interval(trials, trials)[1].max() <= 1
 
 
 def test_calibration_error_agrees_with_the_calibration_curve(
@@ -152,6 +163,8 @@ def test_a_group_is_named_by_its_first_and_last_class() -> None:
     labels = np.arange(100)
     groups = confusion_table(labels, labels, [f"c{number}" for number in range(100)])["actual"]
     assert list(dict.fromkeys(groups))[:2] == ["c0 to c1", "c2 to c3"]
+    groups = confusion_table(labels[:51], labels[:51], [f"c{number}" for number in range(51)])["actual"]
+    assert list(dict.fromkeys(groups))[:2] == ["c0 to c1", "c2"]
 
 
 def test_the_confusion_table_of_fifty_classes_has_them_all() -> None:

@@ -100,6 +100,25 @@ def test_names_file_expectation_and_finding_of_a_wrong_magic(file: Path, content
     )
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "02080000 02000000 03000000 010203040506",
+        "00000802 02000000 03000000 010203040506",
+        "00000B01 03000000 0001 0002 0003",
+    ],
+    ids=["of the whole header", "of the sizes", "of the sizes, before values of two bytes"],
+)
+def test_names_another_byte_order(file: Path, content: str) -> None:
+    file.write_bytes(bytes.fromhex(content))
+    with pytest.raises(UserError) as error:
+        idx.read(file)
+    assert str(error.value) == (
+        f"{file}: expected sizes with the first byte first, as the IDX format has them, found another byte "
+        "order (little-endian); write the file anew, big-endian"
+    )
+
+
 def test_refuses_a_header_that_promises_more_than_the_file_has(file: Path) -> None:
     file.write_bytes(bytes.fromhex("00000803 FFFFFFFF FFFFFFFF FFFFFFFF") + b"few")
     with pytest.raises(UserError, match=r"expected 79228162458924105385300197391 bytes .*, found 19"):

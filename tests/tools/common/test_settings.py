@@ -82,6 +82,23 @@ def test_a_wrong_value_is_named_with_key_expectation_and_finding(
     assert message in load_error(tmp_path, dump(content))
 
 
+def test_what_a_later_version_added_is_part_of_an_identity_where_it_is_used() -> None:
+    dataset = parameters.load(ROOT / "params.yaml").dataset("mnist")
+    values = {
+        "network.temperature_scaling": True,
+        "training.balance": 0.5,
+        "training.augmentation.fill": "edge",
+    }
+    used = training_identity(vary(dataset, values, "here"))
+    assert used["network"]["temperature_scaling"] is True
+    assert used["training"]["balance"] == 0.5
+    assert used["training"]["augmentation"]["fill"] == "edge"
+    unused = training_identity(vary(dataset, {"network.temperature_scaling": False}, "here"))
+    assert not {"temperature_scaling", "residual", "average_pooling"} & unused["network"].keys()
+    assert not {"momentum", "balance"} & unused["training"].keys()
+    assert not {"colour", "fill", "erasing"} & unused["training"]["augmentation"].keys()
+
+
 def test_a_varied_data_set_is_the_same_otherwise() -> None:
     dataset = parameters.load(ROOT / "params.yaml").dataset("mnist")
     varied = vary(dataset, {"network.hidden": [8], "training.epochs": 5}, "here")

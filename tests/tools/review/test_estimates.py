@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import ttest_1samp
 
+from tools.review import estimates
 from tools.review.estimates import Estimate, estimate
 
 TINY = 1e-12  # a step that adds nothing
@@ -27,6 +28,33 @@ def test_with_one_seed_the_interval_is_that_of_a_paired_t_test() -> None:
     # Two images are added at 0; with 50 images, they matter little.
     assert one.interval == pytest.approx(tuple(test.confidence_interval(0.95)), abs=0.02)
     assert one.p_value == pytest.approx(test.pvalue, abs=0.02)
+
+
+def test_with_one_seed_two_images_are_added_to_a_t_test() -> None:
+    values = np.random.default_rng(1).normal(0.1, 1, size=(1, 5))
+    for step in (TINY, 0.7):
+        test = ttest_1samp([*values[0], step, -step], 0)
+        one = estimate(values, step)
+        assert one.interval == pytest.approx(tuple(test.confidence_interval(0.95)))
+        assert one.p_value == pytest.approx(test.pvalue)
+        assert np.isnan(one.residual_variance)
+
+
+def test_the_residual_is_that_of_a_two_way_analysis_of_variance() -> None:
+    seeds, images = 3, 8
+    values = np.random.default_rng(2).normal(0.7, 1, size=(seeds, images))
+    padded = np.hstack([values, np.tile([0.5, -0.5], (seeds, 1))])
+    squares = np.square(padded - padded.mean()).sum()
+    squares -= (images + 2) * np.square(padded.mean(axis=1) - padded.mean()).sum()
+    squares -= seeds * np.square(padded.mean(axis=0) - padded.mean()).sum()
+    found = estimate(values, 0.5)
+    assert found.residual_variance == pytest.approx(squares / ((seeds - 1) * (images + 1)))
+
+
+def test_where_images_explain_nothing_the_added_ones_do() -> None:
+    one = np.random.default_rng(3).normal(size=10)
+    found = estimate(np.stack([one, -one]), 0.5)  # the mean of each image is 0
+    assert found.variance_of_images == pytest.approx(2 * 0.5**2 / (11 * 12))
 
 
 def test_where_only_seeds_differ_the_interval_is_that_of_a_t_test_over_seeds() -> None:
@@ -147,9 +175,22 @@ def test_where_a_review_cannot_find_a_difference_it_asks_for_more_than_it_had() 
     assert asked > 100
 
 
+def test_the_most_seeds_are_not_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    estimated = Estimate(0.0, 3, 1000, 4e-5, 1e-5, 0.02)
+    needed = estimated.count_seeds_for(0.012)
+    assert 3 < needed < inf
+    monkeypatch.setattr(estimates, "MOST_SEEDS", int(needed))
+    assert estimated.count_seeds_for(0.012) == needed
+    monkeypatch.setattr(estimates, "MOST_SEEDS", int(needed) - 1)
+    assert estimated.count_seeds_for(0.012) == inf
+
+
 def test_too_few_images_or_seeds_cannot_be_made_good_by_the_other() -> None:
     estimated = Estimate(0.0, 3, 1000, 4e-5, 1e-5, 0.02)
     assert estimated.count_seeds_for(0.008) == inf  # the images alone are too few
     assert estimated.count_images_for(0.01) == inf  # three seeds alone are too few
+    nearly_sure = Estimate(0.0, 3, 1000, 1e-9, 1e-9, 0.0)
+    assert nearly_sure.count_seeds_for(0.5) == 2  # fewer say nothing
+    assert nearly_sure.count_images_for(0.5) == 2
     one_seed = estimate(np.random.default_rng(0).normal(size=(1, 100)), TINY)
     assert np.isnan(one_seed.count_seeds_for(0.1))

@@ -28,6 +28,12 @@ def test_the_confusion_matrix_is_the_mean_over_seeds() -> None:
     first = predictions(("cat", "dog", 1), ("cat", "cat", 3))
     second = predictions(("cat", "cat", 4))
     assert average_confusions([first, second]).loc["cat"].to_dict() == {"cat": 3.5, "dog": 0.5}
+    # What is confused in one seed alone, neither of them has for the other class.
+    first = predictions(("cat", "cat", 2), ("dog", "dog", 2))
+    second = predictions(("cat", "cow", 2), ("dog", "dog", 2))
+    averages = average_confusions([first, second])
+    assert averages.loc["cat"].to_dict() == {"cat": 1, "cow": 1, "dog": 0}
+    assert averages.loc["dog"].to_dict() == {"cat": 0, "cow": 0, "dog": 2}
 
 
 def test_images_that_went_wrong_and_right_are_the_most_confident_first() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import softmax
+from scipy.stats import ttest_1samp
 
 from stages.scoring import scores
 from tools.common import settings
@@ -91,6 +92,25 @@ def test_macro_f1_has_no_verdict_where_classes_have_fewer_than_five_images() -> 
         rows = pd.DataFrame({"actual": actual, "predicted": actual})
         assert ("macro_f1" in [difference.metric for difference in compare([rows], [rows], {})]) is known
         assert ("macro_f1" in estimate_intervals(rows)) is known
+
+
+def test_a_metric_that_is_left_out_hides_none_that_follows() -> None:
+    labels = np.repeat(range(5), 4)  # too few of a class for macro F1
+    rows = table(labels, np.eye(5)[labels])
+    known = [name for name in METRICS if name != "macro_f1"]
+    assert [difference.metric for difference in compare([rows], [rows], {})] == known
+    assert list(estimate_intervals(rows)) == known
+
+
+def test_the_interval_of_a_single_network_is_that_of_a_t_test_with_four_images_added() -> None:
+    (rows,) = pair(np.random.default_rng(4), 60, (1.5, 1))
+    for name, (value, low, high) in estimate_intervals(rows).items():
+        if name == "accuracy":  # which has another interval
+            continue
+        values, step = METRICS[name].compute_values(rows), METRICS[name].compute_step(5)
+        added = [1, 1, 1 - step, 1 - step] if name == "macro_f1" else [0, 0, step, step]
+        interval = ttest_1samp([*values, *added], 0).confidence_interval(0.95)
+        assert (value, low, high) == pytest.approx((values.mean(), interval.low, interval.high)), name
 
 
 @pytest.mark.parametrize("seeds", [1, 3])
