@@ -11,15 +11,20 @@ from tools.common.dvc_lock import Stage
 from tools.common.revision import find_revision
 from tools.review import inputs
 
+UNIX, WINDOWS = b"# code\n", b"# code\r\n"
 
+
+@pytest.mark.parametrize(("saved", "stored"), [(WINDOWS, UNIX), (UNIX, WINDOWS)])
 @pytest.mark.parametrize("files", [(CODE,), (f"{FOLDER}/files.py",), (CODE, f"{FOLDER}/deep/errors.py")])
-def test_line_ends_of_windows_are_no_change(repository: Repository, files: tuple[str, ...]) -> None:
-    """DVC takes the hash of the file as saved; git stores it with the line ends of Unix."""
+def test_line_ends_of_windows_are_no_change(
+    repository: Repository, files: tuple[str, ...], saved: bytes, stored: bytes
+) -> None:
+    """DVC takes the hash of the file as saved; git mostly stores it with the line ends of Unix."""
     for name in files:
-        (repository.folder / name).write_bytes(b"# code\r\n")
+        (repository.folder / name).write_bytes(saved)
     repository.lock()
     for name in files:
-        (repository.folder / name).write_bytes(b"# code\n")
+        (repository.folder / name).write_bytes(stored)
     repository.commit("Saved on Windows")
     comparison = compare_all("HEAD^", "HEAD")["first"]
     assert (comparison.stale, comparison.code) == ({"HEAD^": [], "HEAD": []}, [])
@@ -150,6 +155,24 @@ def test_differences_begin_at_the_stage_with_equal_inputs_and_other_outputs() ->
         "third": Stage("true", {"b": "other"}, {"c": "other"}, {}),
     }
     assert dvc_lock.find_culprits(expected, present) == ["second"]
+
+
+def test_every_output_that_its_stage_cannot_explain_is_named(repository: Repository) -> None:
+    def edit_by_hand(lock: dict) -> None:
+        stages = lock["stages"]
+        stages["preprocess@first"]["deps"][0]["md5"] = "other"  # explains whatever that stage makes
+        stages["preprocess@first"]["outs"][1]["md5"] = "other"
+        stages["train@first"]["outs"][0] = {"path": "models/first.keras", "md5": "other"}
+        del stages["evaluate@first"]["outs"][1]
+        stages["evaluate@first"]["outs"].append({"path": "plots/first.csv", "md5": "new"})
+
+    repository.change("dvc.lock", edit_by_hand)
+    main, workspace = find_revision("main"), find_revision("workspace")
+    assert inputs.find_unexplained(main, workspace, "first") == [
+        "models/first.keras",
+        "metrics/first.json",
+        "plots/first.csv",
+    ]
 
 
 def test_files_that_concern_every_stage_are_named(repository: Repository) -> None:

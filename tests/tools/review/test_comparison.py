@@ -1,7 +1,9 @@
 """Comparisons of two revisions, on commits of a small repository."""
 
 import json
+from collections.abc import Callable
 
+import pandas as pd
 import pytest
 from review_repository import (
     IMAGES,
@@ -19,8 +21,8 @@ from review_repository import (
 
 from stages.common.errors import UserError
 from tools.common.markdown import unescape
-from tools.common.revision import find_revision
-from tools.review.comparison import compare_dataset, list_datasets
+from tools.common.revision import Result, find_revision
+from tools.review.comparison import compare_dataset, find_false_metrics, list_datasets
 from tools.review.report import build_markdown
 from tools.review.review import Outcome, Rules
 from tools.review.statistics import Verdict
@@ -104,6 +106,51 @@ def test_a_new_metric_of_the_same_predictions_is_no_change_of_the_network(reposi
     assert (
         "**first**: the same predictions for all 40 validation images; metrics of one revision alone: "
         "top_2_accuracy" in unescape(build_markdown(review()))
+    )
+
+
+def swap_two(repository: Repository) -> None:
+    """Make the first image of a class right in place of the last: the metrics stay as they are."""
+    path = repository.folder / f"predictions/first/{SPLIT}.csv"
+    head, *rows = path.read_text().splitlines()
+    rows[0], rows[-2] = rows[-2], rows[0]
+    path.write_text("\n".join([head, *rows]) + "\n")
+
+
+def change_a_metric(repository: Repository) -> None:
+    path = repository.folder / "metrics/first.json"
+    metrics = json.loads(path.read_text())
+    metrics[SPLIT]["calibration_error"] += 0.01
+    path.write_text(json.dumps(metrics))
+
+
+@pytest.mark.parametrize("change", [swap_two, change_a_metric])
+def test_either_other_predictions_or_other_metrics_are_compared(
+    repository: Repository, change: Callable[[Repository], None]
+) -> None:
+    change(repository)
+    repository.lock()
+    assert compare().outcome is Outcome.COMPARED
+
+
+def test_classes_are_in_the_order_of_params_yaml_and_those_that_it_lacks_are_last(
+    repository: Repository,
+) -> None:
+    repository.set("datasets.first.classes", ["dog", "cat"])
+    path = repository.folder / f"predictions/first/{SPLIT}.csv"
+    text = path.read_text()
+    path.write_text(text.replace("cat,cat", "cat,bee", 1).replace("cat,cat", "cat,ant", 1))
+    repository.lock()
+    repository.commit("An order of one's own")
+    assert compare_all("HEAD")["first"].classes == ["dog", "cat", "ant", "bee"]
+
+
+def test_a_metric_is_checked_against_predictions_with_its_columns_alone() -> None:
+    table = pd.DataFrame({"actual": ["cat", "dog"], "predicted": ["cat", "cat"]})
+    (reason,) = find_false_metrics("first", Result(table, {"accuracy": 0.75, "log_loss": 0.1}))
+    assert reason == (
+        "metrics/first.json says accuracy 0.7500, the predictions say 0.5000; "
+        "run dvc repro --force evaluate@first"
     )
 
 
