@@ -6,7 +6,7 @@ import pytest
 from helpers import dump
 from review_repository import CODE, FOLDER, SPLIT, Repository, compare, compare_all, review
 
-from tools.common import dvc_lock
+from tools.common import dvc_hashes, dvc_lock
 from tools.common.dvc_lock import Stage
 from tools.common.revision import find_revision
 from tools.review import inputs
@@ -30,6 +30,24 @@ def test_line_ends_of_windows_are_no_change(
     assert (comparison.stale, comparison.code) == ({"HEAD^": [], "HEAD": []}, [])
     repository.write(files[-1], "# other code\n")
     assert compare().stale["workspace"]
+
+
+@pytest.mark.parametrize(("saved", "stored"), [(WINDOWS, UNIX), (UNIX, WINDOWS)])
+def test_line_ends_of_a_large_folder_are_all_of_one_kind(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, saved: bytes, stored: bytes
+) -> None:
+    monkeypatch.setattr(dvc_hashes, "MOST_FILES_OF_MIXED_ENDS", 1)
+    files = sorted((repository.folder / FOLDER).rglob("*.py"))
+    for path in files:
+        path.write_bytes(saved)
+    repository.lock()
+    for path in files:
+        path.write_bytes(stored)
+    assert inputs.find_stale(find_revision("workspace"), "first") == []
+    files[0].write_bytes(saved)
+    repository.lock()  # of both kinds, in more files than are tried in every way
+    files[0].write_bytes(stored)
+    assert inputs.find_stale(find_revision("workspace"), "first") == [FOLDER]
 
 
 def test_a_parameter_whose_section_is_gone_is_stale(repository: Repository) -> None:

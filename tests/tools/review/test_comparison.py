@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 from review_repository import (
+    CODE,
     IMAGES,
     MANY,
     NEW_IMAGES,
@@ -186,6 +187,9 @@ def test_other_images_are_not_compared_and_stop_the_change_until_they_are_accept
     reason = "the validation images differ, or their labels"
     assert comparison.obstacles == [f"{reason}; {NEW_IMAGES}"]
     assert review().stopped
+    repository.set("datasets.first.training.epochs", 9)
+    assert compare().obstacles == [f"{reason}; {NEW_IMAGES}", "its results are out of date"]
+    repository.set("datasets.first.training.epochs", 3)
     accepted = review(rules=Rules(SPLIT, accepted={Outcome.OTHER_IMAGES: frozenset({"first"})}))
     assert not accepted.stopped
     text = build_markdown(accepted)
@@ -224,10 +228,63 @@ def test_classes_with_other_names_are_compared_by_their_numbers(
     assert comparison.outcome is Outcome.COMPARED
     exchanged = f"names of classes stand for other classes than before; {NEW_IMAGES}"
     assert comparison.obstacles == ([exchanged] if after == ["dog", "cat"] else [])
+    accepting = Rules(SPLIT, accepted={Outcome.OTHER_IMAGES: frozenset({"first"})})
+    assert compare_all("HEAD^", "HEAD", accepting)["first"].obstacles == []
     accuracy = comparison.differences[0]
     assert (accuracy.before, accuracy.after) == (1 - 4 / IMAGES, 1 - 5 / IMAGES)
     assert f"classes renamed, compared by their numbers: {said}" in build_markdown(review("HEAD^", "HEAD"))
     assert text.count("\n") == IMAGES + 1
+
+
+def test_classes_of_other_images_are_not_renamed(repository: Repository) -> None:
+    repository.set("datasets.first.classes", ["cat", "dog"])
+    repository.commit("Classes")
+    repository.set("datasets.first.classes", ["dog", "cat"])
+    repository.lock(first="other.dir")
+    comparison = compare_all("HEAD")["first"]
+    assert (comparison.outcome, comparison.renamed) == (Outcome.OTHER_IMAGES, {})
+    assert not [obstacle for obstacle in comparison.obstacles if "names of classes" in obstacle]
+
+
+def test_renamed_classes_without_earlier_results_are_new(repository: Repository) -> None:
+    repository.set("datasets.first.classes", ["cat", "dog"])
+    path = repository.folder / f"predictions/first/{SPLIT}.csv"
+    text = path.read_text()
+    path.unlink()
+    repository.commit("Without predictions")
+    repository.set("datasets.first.classes", ["Katze", "dog"])
+    path.write_text(text.replace("cat", "Katze"))
+    repository.lock()
+    comparison = compare_all("HEAD")["first"]
+    assert (comparison.outcome, comparison.obstacles) == (Outcome.NEW, [])
+
+
+def test_images_of_the_other_split_that_differ_stop_the_change(repository: Repository) -> None:
+    def lock_with_test_images(name: str) -> None:
+        split = {"path": "data/processed/first/test", "md5": name}
+        repository.lock()
+        repository.change("dvc.lock", lambda lock: lock["stages"]["preprocess@first"]["outs"].append(split))
+        repository.change(
+            "dvc.yaml",
+            lambda file: file["stages"]["preprocess"]["do"]["outs"].append("data/processed/${key}/test"),
+        )
+
+    lock_with_test_images("test.dir")
+    repository.commit("With test images")
+    assert compare_all("HEAD")["first"].obstacles == []
+    lock_with_test_images("other.dir")
+    assert f"the test images differ; {NEW_IMAGES}" in compare_all("HEAD")["first"].obstacles
+
+
+def test_code_of_a_data_set_that_is_not_in_dvc_lock_is_not_compared(repository: Repository) -> None:
+    def forget_training(lock: dict) -> None:
+        del lock["stages"]["train@first"]
+
+    repository.write(CODE, "# other code\n")
+    repository.change("dvc.lock", forget_training)
+    comparison = compare()
+    assert (comparison.code, comparison.data) == ([], [])
+    assert [obstacle for obstacle in comparison.obstacles if "dvc.lock" in obstacle]
 
 
 def test_missing_predictions_stop_the_change(repository: Repository) -> None:
