@@ -17,8 +17,8 @@ def average_confusions(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     matrices = [pd.crosstab(table["actual"], table["predicted"]) for table in tables]
     total = matrices[0]
     for matrix in matrices[1:]:
-        total = total.add(matrix, fill_value=0)
-    return total.fillna(0) / len(tables)
+        total = total.add(matrix, fill_value=0)  # all have the same rows, so that no cell is in none
+    return total / len(tables)
 
 
 def find_changed_images(before: pd.DataFrame, after: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -233,3 +233,6 @@ def test_the_prediction_table_has_an_example_a_row() -> None:
         "probability_of_actual": [0.75, 0.5, 0.125],
         "sum_of_squares": [0.625, 0.5, 0.78125],
     }
+    thirds = np.full((1, 3), 1 / 3, np.float32)
+    exact = 3 * float(thirds[0, 0]) ** 2  # in single precision, it is another number
+    assert prediction_table(np.array([0]), thirds, ["b", "a", "c"])["sum_of_squares"].item() == exact

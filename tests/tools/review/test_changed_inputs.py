@@ -160,6 +160,11 @@ def test_missing_entries_of_dvc_lock_are_empty() -> None:
     assert dvc_lock.read_stages(lock, "first") == {"read@first": Stage("true", {"file": ""}, {}, {})}
 
 
+def test_what_dvc_does_not_write_is_said() -> None:
+    with pytest.raises(ValueError, match=r"^AttributeError: 'int' object has no attribute 'get'$"):
+        dvc_lock.read_stages({"read@first": 3}, "first")
+
+
 def test_differences_begin_at_the_stage_with_equal_inputs_and_other_outputs() -> None:
     expected = {
         "first": Stage("true", {"code": "1"}, {"a": "2"}, {}),

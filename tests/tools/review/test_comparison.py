@@ -23,7 +23,7 @@ from review_repository import (
 from stages.common.errors import UserError
 from tools.common.markdown import unescape
 from tools.common.revision import Result, find_revision
-from tools.review.comparison import compare_dataset, find_false_metrics, list_datasets
+from tools.review.comparison import compare_dataset, compare_revisions, find_false_metrics, list_datasets
 from tools.review.report import build_markdown
 from tools.review.review import Outcome, Rules
 from tools.review.statistics import Verdict
@@ -346,3 +346,10 @@ def test_parameters_are_those_of_the_data_set() -> None:
     }
     comparison = compare_dataset("first", find_revision("main"), find_revision("workspace"), changed, RULES)
     assert comparison.parameters == {"datasets.first.training.epochs": (3, 4)}
+    compared = compare_revisions(find_revision("main"), find_revision("workspace"), changed, RULES)
+    assert compared.shared == {name: changed[name] for name in list(changed)[1:]}
+
+
+def test_what_concerns_all_data_sets_is_part_of_a_review(repository: Repository) -> None:
+    repository.write("requirements.lock", "numpy==2.0\n")
+    assert review().pipeline == ["requirements.lock"]

@@ -73,6 +73,7 @@ def test_confusions_are_judged_together_and_averaged_over_seeds() -> None:
         ["7", "1", 0, 0.5],
     ]
     assert pairs["verdict"].tolist() == [Verdict.WORSE, Verdict.CANNOT_TELL]
-    back = compare_confusions([worse], [right])
+    back = compare_confusions([worse, other_seed], [right, right])
+    assert back[["before", "after"]].to_numpy().tolist() == [[20, 0], [0.5, 0]]
     assert back["verdict"].tolist() == [Verdict.BETTER, Verdict.CANNOT_TELL]
     assert compare_confusions([right], [right]).empty
