@@ -101,7 +101,7 @@ def test_each_class_has_a_verdict(reviewed: Project, report: str) -> None:
         re.MULTILINE,
     )
     assert sorted(row[0] for row in rows) == [str(digit) for digit in range(10)]
-    assert "Lost are images that only main has right, gained those that only slower has right." in report
+    assert "Lost are images that only main has right, gained those that only workspace has right." in report
     for name, images, recall, recall_after, points, lost, gained, verdict in rows:
         of_class = before["actual"] == name
         right = [(table["predicted"] == name)[of_class] for table in (before, after)]
