@@ -9,7 +9,7 @@ from helpers import Project
 from PIL import Image, ImageDraw
 from sklearn.datasets import load_sample_images
 
-SIDE = 40
+SIDE = 32
 MAKE = ("make", "-o", ".venv/installed")
 SHAPES = ("circle", "square", "triangle")
 
@@ -70,7 +70,7 @@ def test_photographs_of_a_phone_become_a_reviewed_result_by_three_commands(
             picture = cut_out(random, name)
             exif = picture.getexif()
             exif[0x0112] = 6 if number % 5 == 0 else 1
-            picture.resize([(64, 48), (48, 64)][number % 2]).save(folder / f"IMG_{number}.jpg", exif=exif)
+            picture.resize([(40, 30), (30, 40)][number % 2]).save(folder / f"IMG_{number}.jpg", exif=exif)
     done = project.run(*MAKE, "new", "NAME=phone", f"FROM={tmp_path / 'phone'}")
     assert "no test pictures there: 60 of 300 were drawn" in done.stdout
     project.run("dvc", "repro", "evaluate@phone")
