@@ -63,7 +63,7 @@ def test_its_numbers_are_those_of_the_files(changed: Project, digits: Opened) ->
     text = digits.page.locator("h1 + p").inner_text()
     for split in ("validation", "test"):
         for name in ("accuracy", "macro_f1", "log_loss"):
-            assert f"{metrics[split][name]}" in text
+            assert f" {metrics[split][name]:.4f}" in text
     confusion = pd.read_csv(changed.folder / "plots/confusion/digits.csv")
     cells = digits.page.locator(".matrix td button").evaluate_all(
         "cells => cells.map(cell => cell.textContent)"
