@@ -14,12 +14,8 @@ from servers import Answer, Server
 # Those that take minutes come first, so that both processes are busy to the end.
 LONG = (
     *("aims", "memory", "review"),
-    *(
-        "layers",
-        "layouts",
-        "fetch",
-        "checkpoint",
-    ),  # need no finished project, which another one makes meanwhile
+    # These need no finished project, which another one makes meanwhile.
+    *("layers", "layouts", "fetch", "checkpoint"),
     *("branches", "merge"),
     *("search", "experiments", "study", "verify", "new", "disk", "page", "sharing", "readme", "statistics"),
     *("pipeline", "kills", "concurrency", "dependencies", "inputs", "training", "repair", "bytes"),

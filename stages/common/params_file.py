@@ -1,5 +1,6 @@
 """Reading of YAML files, and of the parameters of one stage in params.yaml."""
 
+import re
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +13,8 @@ from stages.common.validation import Section, validate
 FILE = Path("params.yaml")
 MOST_BYTES = 1_000_000  # hundreds of data sets have less; the parser takes seconds for more
 MOST_VALUES = 100_000  # counted with every alias expanded
+# What the parser's messages quote of a file: values, aliases and tags; `<stream end>` and the like stay.
+QUOTED = re.compile(r" with value .*| from \".*\"|:? '[^'<]{3,}'")
 
 S = TypeVar("S", bound=Section)
 
@@ -33,7 +36,8 @@ def read_yaml(path: Path) -> Any:
         raise UserError(
             f"{path}: expected a file, found none; run the command from the project's root"
         ) from None
-    except (YAMLError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, or no such date
+    # ValueError: no UTF-8, or no such date; KeyError: a value that is none of those of its tag.
+    except (YAMLError, ValueError, KeyError, RecursionError) as error:
         raise UserError(f"{path}: expected YAML, found: {_describe(error)}; correct the file") from None
     _expect_few_values(values, path)
     return values
@@ -65,9 +69,9 @@ def read_shared(schema: type[S], key: str) -> S:
 def _describe(error: Exception) -> str:
     """Return what is wrong and where, without the text around, which may have a secret."""
     if isinstance(error, MarkedYAMLError) and error.problem and error.problem_mark:
-        problem, mark = error.problem.partition(" with value ")[0], error.problem_mark
-        return f"{problem}, line {mark.line + 1}, column {mark.column + 1}"
-    return str(error)
+        mark = error.problem_mark
+        return f"{QUOTED.sub('', error.problem)}, line {mark.line + 1}, column {mark.column + 1}"
+    return "a value that does not fit its tag" if isinstance(error, KeyError) else QUOTED.sub("", str(error))
 
 
 def _expect_few_values(content: Any, path: Path) -> None:

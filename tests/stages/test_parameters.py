@@ -359,8 +359,27 @@ def test_a_file_that_is_not_a_mapping_is_refused(tmp_path: Path, text: str, mess
         ("datasets: [secret", "expected ',' or ']', but got '<stream end>', line 1, column 18"),
         ("datasets:\n\t- tab", "found character '\\t' that cannot start any token, line 2, column 1"),
         ("datasets: 2020-13-45", "month must be in 1..12"),
+        ("datasets: *secret", "found undefined alias, line 1, column 11"),
+        ("datasets: !secret 1", "could not determine a constructor for the tag, line 1, column 11"),
+        ("datasets: !!int secret", "invalid literal for int() with base 10"),
+        ("datasets: !!float secret", "could not convert string to float"),
+        ("datasets: !!timestamp secret", "failed to construct timestamp, line 1, column 11"),
+        ("datasets: !!bool secret", "a value that does not fit its tag"),
     ],
-    ids=["duplicate key", "unclosed", "tab", "no such date"],
+    ids=[
+        *(
+            "duplicate key",
+            "unclosed",
+            "tab",
+            "no such date",
+            "alias",
+            "tag",
+            "whole number",
+            "number",
+            "date",
+        ),
+        "truth value",
+    ],
 )
 def test_what_is_no_yaml_is_found_without_the_values_around(tmp_path: Path, text: str, found: str) -> None:
     assert load_error(tmp_path, text) == f"expected YAML, found: {found}; correct the file"

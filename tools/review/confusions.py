@@ -57,7 +57,8 @@ def compare_confusions(before: Sequence[pd.DataFrame], after: Sequence[pd.DataFr
     table["p"] = [estimate.p_value for estimate in estimates]
     table["verdict"] = _judge(estimates, larger_is_better=False)
     table["change"] = (table["after"] - table["before"]).abs()
-    ordered = table.sort_values(["p", "change"], ascending=[True, False], ignore_index=True)  # stable
+    # By two columns, pandas keeps the order of equal rows; it takes no `kind` then.
+    ordered = table.sort_values(["p", "change"], ascending=[True, False], ignore_index=True)
     return ordered.drop(columns="change")
 
 

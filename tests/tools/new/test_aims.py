@@ -9,7 +9,7 @@ from helpers import Project
 from PIL import Image, ImageDraw
 from sklearn.datasets import load_sample_images
 
-SIDE = 32
+SIDE = 40
 MAKE = ("make", "-o", ".venv/installed")
 SHAPES = ("circle", "square", "triangle")
 
